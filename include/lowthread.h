@@ -1,0 +1,368 @@
+/*
+ * lowthread 0.1.0: the threading of Python's _thread, for C.
+ *
+ * Every object is an opaque handle, every time a double of seconds, every result a status.
+ *
+ *     static void work(void *arg) { LT_WITH_LOCK(arg) { puts("one at a time"); } }
+ *
+ *     lt_lock *lock = lt_allocate_lock();
+ *     if (lt_start_new_thread(work, lock, NULL) != LT_OK) puts(lt_last_error());
+ *
+ * HANDLES  come from lt_X_new() (for the lock: lt_allocate_lock()), which returns NULL when it
+ *          fails, and go to lt_X_free(). They do not point at anything that a program may look at.
+ *          One that is NULL, freed or of another type is never undefined behaviour: the call
+ *          returns LT_BAD_HANDLE.
+ * STATUSES LT_OK is 0, answers are positive, errors negative. lt_last_error() has a sentence on the
+ *          last error. Out-parameters are written only on LT_OK, and may be NULL when not wanted.
+ * TIMEOUTS are seconds on the monotonic clock: negative (LT_FOREVER) waits without bound, 0 never
+ *          waits, a positive one is rounded up and never ends early. NaN is LT_INVALID, more than
+ *          LT_TIMEOUT_MAX is LT_OVERFLOW. Signals neither shorten nor lengthen a wait.
+ * WAITS    have three forms: lt_X_verb() without bound, lt_X_try_verb() never blocks and returns
+ *          LT_BUSY, lt_X_verb_timeout() returns LT_TIMED_OUT. Every wait that blocks can be
+ *          interrupted: it returns LT_INTERRUPTED and nothing has happened.
+ * GETTERS  return 0, false or NULL for a bad handle, and lt_last_error() says so.
+ *
+ * Generated from the library's source by `make header`: change it there.
+ */
+#ifndef LOWTHREAD_H
+#define LOWTHREAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The compiler warns when the result is ignored. LT_IGNORE(call) ignores it on purpose.
+#ifndef LT_NODISCARD
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define LT_NODISCARD [[nodiscard]]
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ > 201710L
+#define LT_NODISCARD [[nodiscard]]
+#elif defined(__GNUC__)
+#define LT_NODISCARD __attribute__((warn_unused_result))
+#else
+#define LT_NODISCARD
+#endif
+#endif
+#define LT_IGNORE(call) ((void)!(call))
+
+// The function does not return.
+#ifndef LT_NORETURN
+#if defined(__cplusplus)
+#define LT_NORETURN [[noreturn]]
+#elif defined(__GNUC__)
+#define LT_NORETURN __attribute__((noreturn))
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define LT_NORETURN _Noreturn
+#else
+#define LT_NORETURN
+#endif
+#endif
+
+// ---- Statuses and the last error ---------------------------------------------------------------
+
+// What a call did. LT_OK is 0; a positive status is an answer ("it would have to wait"), a
+// negative one an error ("the argument is wrong"), for which lt_last_error() has a sentence.
+typedef int32_t lt_status;
+
+#define LT_OK            0      // Done.
+#define LT_BUSY          1      // Not done: it would have to wait, or the object is still in use.
+#define LT_TIMED_OUT     2      // Not done: the time was up first.
+#define LT_INTERRUPTED   3      // Not done: this thread was interrupted while it waited.
+#define LT_CLOSED        4      // The queue or the pool is shut down.
+#define LT_BROKEN        5      // The barrier or the pool is broken.
+#define LT_CANCELLED     6      // The future was cancelled.
+#define LT_FAILED        7      // The task or the thread ended with an error.
+#define LT_EMPTY         8      // The queue, or the container, has nothing to give.
+#define LT_FULL          9      // The queue has no room.
+#define LT_INVALID       (-1)   // An argument is out of range, not a number, or NULL where it may not.
+#define LT_BAD_HANDLE    (-2)   // The handle is NULL, freed, or of another type.
+#define LT_NOT_HELD      (-3)   // Released, but it was not acquired.
+#define LT_NOT_OWNER     (-4)   // The re-entrant lock is held by another thread.
+#define LT_OVERFLOW      (-5)   // A timeout or a count is too large.
+#define LT_NO_MEMORY     (-6)   // Out of memory; nothing was changed.
+#define LT_NO_THREAD     (-7)   // No new thread could be started; lt_last_errno() says why.
+#define LT_DEADLOCK      (-8)   // The thread would have to wait for itself.
+#define LT_UNSUPPORTED   (-9)   // Not available on this platform.
+
+// The name of a status, such as "LT_TIMED_OUT"; "LT_UNKNOWN" for a value that is none.
+// Static; async-signal-safe.
+const char *lt_status_name(lt_status status);
+
+// What a status means, in a few words. Static; async-signal-safe.
+const char *lt_status_message(lt_status status);
+
+// One sentence on this thread's last call that failed with a negative status: the function, and
+// what was wrong with which argument. Kept through later calls that succeed or answer; "" if none
+// failed yet. Valid until this thread's next call of lt_last_error().
+const char *lt_last_error(void);
+
+// The status of the call that lt_last_error() is about; LT_OK if there is none. For constructors,
+// which return NULL.
+lt_status lt_last_status(void);
+
+// The errno behind the call that lt_last_error() is about; 0 if there is none.
+int lt_last_errno(void);
+
+// ---- Version, time -----------------------------------------------------------------------------
+
+#define LT_VERSION_MAJOR 0
+#define LT_VERSION_MINOR 1
+#define LT_VERSION_PATCH 0
+
+#define LT_FOREVER       (-1.0) // As a timeout: without bound, as every negative value.
+#define LT_TIMEOUT_MAX   9223372036.0 // The longest timeout, in seconds: about 292 years.
+
+// The version of the library that is running, "MAJOR.MINOR.PATCH". Static.
+const char *lt_version(void);
+
+// Seconds on the monotonic clock, which never jumps and on which all timeouts run.
+double lt_monotonic(void);
+
+// Sleeps for at least this many seconds; 0 only lets other threads run. Returns LT_INTERRUPTED if
+// the thread is interrupted meanwhile. Negative or not a number: LT_INVALID.
+LT_NODISCARD lt_status lt_sleep(double seconds);
+
+// ---- Lock --------------------------------------------------------------------------------------
+
+// A lock is a binary semaphore: acquired or not. Nobody owns it, so any thread may release it,
+// which also makes it a signal from one thread to another. It is not re-entrant.
+//
+// A release happens before the acquire that it makes possible: what was written before the one
+// is seen after the other. Under contention a lock may be taken by whoever comes first, but no
+// waiter starves: one that has waited for a millisecond is handed the lock by the next release.
+typedef struct lt_lock lt_lock;
+
+// A new lock, not acquired; NULL when out of memory.
+LT_NODISCARD lt_lock *lt_allocate_lock(void);
+
+// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
+// NULL is LT_OK.
+LT_NODISCARD lt_status lt_lock_free(lt_lock *lock);
+
+// Acquires the lock; blocks until that is possible. LT_INTERRUPTED: not acquired.
+LT_NODISCARD lt_status lt_lock_acquire(lt_lock *lock);
+
+// Acquires the lock if it is free, else returns LT_BUSY. Never blocks; async-signal-safe.
+LT_NODISCARD lt_status lt_lock_try_acquire(lt_lock *lock);
+
+// Acquires the lock; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not
+// acquired.
+LT_NODISCARD lt_status lt_lock_acquire_timeout(lt_lock *lock, double seconds);
+
+// Acquires the lock; blocks until that is possible, and leaves an interrupt pending.
+LT_NODISCARD lt_status lt_lock_acquire_uninterruptible(lt_lock *lock);
+
+// Releases the lock, whichever thread acquired it. LT_NOT_HELD if it is not acquired: of two
+// releases that race, one fails. Never blocks; async-signal-safe.
+LT_NODISCARD lt_status lt_lock_release(lt_lock *lock);
+
+// Whether the lock is acquired at this moment.
+bool lt_lock_locked(const lt_lock *lock);
+
+// Makes the lock free, in a forked child: its holder may be a thread that the child does not have.
+LT_NODISCARD lt_status lt_lock_at_fork_reinit(lt_lock *lock);
+
+#if defined(__GNUC__) && !defined(__cplusplus)
+// LT_WITH_LOCK(lock) { ... } runs the block with the lock held and releases it on every way out:
+// the end, break, return, goto; and, where C is built with -fexceptions, lt_exit() and exceptions
+// of other languages. It blocks like lt_lock_acquire_uninterruptible(); if that fails (a bad
+// handle), the block is skipped. For GNU C (GCC, Clang); in C++ use a guard object.
+#define LT_WITH_LOCK(lock)                                                                         \
+    for (lt_lock *lt_held_ __attribute__((cleanup(lt_with_lock_end_))) = lt_with_lock_(lock),      \
+                 *lt_again_ = lt_held_;                                                            \
+         lt_again_ != NULL; lt_again_ = NULL)
+
+static inline lt_lock *lt_with_lock_(lt_lock *lock) {
+    return lt_lock_acquire_uninterruptible(lock) == LT_OK ? lock : NULL;
+}
+
+static inline void lt_with_lock_end_(lt_lock **held) {
+    if (*held != NULL) {
+        LT_IGNORE(lt_lock_release(*held));
+    }
+}
+#endif
+
+// ---- Threads -----------------------------------------------------------------------------------
+
+// What a thread runs. When it returns, the thread ends.
+typedef void (*lt_thread_fn)(void *arg);
+
+// Names a thread of this process: never 0, and never reused.
+typedef uint64_t lt_ident;
+
+// Starts a thread that runs function(arg). It is detached: nobody joins it, and the process does
+// not wait for it when it exits. LT_NO_THREAD if the system refuses, LT_NO_MEMORY, or LT_INVALID
+// for a NULL function; then nothing was started. `ident` may be NULL.
+LT_NODISCARD lt_status lt_start_new_thread(lt_thread_fn function, void *arg, lt_ident *ident);
+
+// The same, with arguments by value: the thread gets a pointer to its own copy of the `size` bytes
+// at `args`, aligned like malloc's memory and freed when the thread has ended. A size of 0 is fine.
+LT_NODISCARD lt_status lt_start_new_thread_copy(lt_thread_fn function, const void *args,
+    size_t size, lt_ident *ident);
+
+// Ends the calling thread from any depth, silently. On the way C++ destructors, pthread cleanup
+// handlers, thread-local destructors and, where C is built with -fexceptions, cleanup attributes
+// run. Also ends threads that the library did not start. On the main thread it is exit(0).
+LT_NORETURN void lt_exit(void);
+
+// The calling thread's ident, whoever started it; 0 when out of memory. Async-signal-safe on a
+// thread that has called it before.
+lt_ident lt_get_ident(void);
+
+// The number that the operating system has for the calling thread.
+int64_t lt_get_native_id(void);
+
+// The main thread's ident. In a forked child, the thread that forked is the main thread.
+lt_ident lt_main_ident(void);
+
+// How many threads that the library started are running.
+size_t lt_thread_count(void);
+
+// The stack size of threads to be started, in bytes; 0 for the platform's default.
+size_t lt_stack_size(void);
+
+// Sets the stack size of threads to be started; 0 restores the default. Else it is rounded up, so
+// that a thread can use at least this many bytes; lt_stack_size() gives the effective size.
+// LT_INVALID, and nothing changes, for 1..4095 and for more than half the address space.
+LT_NODISCARD lt_status lt_set_stack_size(size_t size);
+
+// ---- Interrupts --------------------------------------------------------------------------------
+
+// Simulates the arrival of a signal on the main thread: its wait, or its next one that would
+// block, returns LT_INTERRUPTED; a handler that the program has installed for the signal runs
+// there. Nothing happens if the signal is ignored; the default action is never taken.
+// LT_INVALID outside 1..64. Callable from any thread; async-signal-safe.
+LT_NODISCARD lt_status lt_interrupt_main(int signum);
+
+// For loops that compute: LT_INTERRUPTED, and it is taken, if an interrupt is pending for the
+// calling thread, else LT_OK.
+LT_NODISCARD lt_status lt_check_interrupt(void);
+
+// The signal behind the calling thread's last LT_INTERRUPTED; 0 if there was none.
+int lt_interrupt_signal(void);
+
+// ---- Semaphore ---------------------------------------------------------------------------------
+
+// A semaphore counts permits: an acquire takes one, or waits for one; a release gives some back.
+// A release happens before the acquires that take its permits. Permits go to the threads that
+// wait, in turn, before those that come later.
+typedef struct lt_semaphore lt_semaphore;
+
+// A new semaphore with this many permits; NULL when out of memory.
+LT_NODISCARD lt_semaphore *lt_semaphore_new(uint32_t initial);
+
+// The same, but the value may never rise above `max`. NULL also if `initial` is above it.
+LT_NODISCARD lt_semaphore *lt_semaphore_new_bounded(uint32_t initial, uint32_t max);
+
+// Frees a semaphore. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_semaphore_free(lt_semaphore *semaphore);
+
+// Takes a permit; blocks until there is one. LT_INTERRUPTED: not taken.
+LT_NODISCARD lt_status lt_semaphore_acquire(lt_semaphore *semaphore);
+
+// Takes a permit if there is one, else returns LT_BUSY. Never blocks.
+LT_NODISCARD lt_status lt_semaphore_try_acquire(lt_semaphore *semaphore);
+
+// Takes a permit; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not taken.
+LT_NODISCARD lt_status lt_semaphore_acquire_timeout(lt_semaphore *semaphore, double seconds);
+
+// Gives `n` permits back. LT_OVERFLOW, and none is given, if the value would rise above the bound
+// (2^32 - 1 for one without); LT_INVALID for 0. Never blocks; async-signal-safe.
+LT_NODISCARD lt_status lt_semaphore_release(lt_semaphore *semaphore, uint32_t n);
+
+// How many permits there are at this moment.
+uint32_t lt_semaphore_value(const lt_semaphore *semaphore);
+
+// ---- Event -------------------------------------------------------------------------------------
+
+// An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
+// cleared. A set wakes all who wait at that moment, even when a clear follows at once. A set
+// happens before the waits that it ends.
+typedef struct lt_event lt_event;
+
+// A new event, not set; NULL when out of memory.
+LT_NODISCARD lt_event *lt_event_new(void);
+
+// Frees an event. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_event_free(lt_event *event);
+
+// Sets the event and wakes all who wait for it. Never blocks; async-signal-safe.
+LT_NODISCARD lt_status lt_event_set(lt_event *event);
+
+// Clears the event: later waits block until the next set.
+LT_NODISCARD lt_status lt_event_clear(lt_event *event);
+
+// Whether the event is set at this moment.
+bool lt_event_is_set(const lt_event *event);
+
+// Blocks until the event is set. LT_INTERRUPTED: it was not.
+LT_NODISCARD lt_status lt_event_wait(lt_event *event);
+
+// LT_OK if the event is set, else LT_BUSY. Never blocks.
+LT_NODISCARD lt_status lt_event_try_wait(lt_event *event);
+
+// Blocks until the event is set, for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED:
+// it was not.
+LT_NODISCARD lt_status lt_event_wait_timeout(lt_event *event, double seconds);
+
+// ---- Queue -------------------------------------------------------------------------------------
+
+// A queue passes pointers between threads, first in first out. It never looks behind them; NULL
+// is an item like any other. Any number of threads may put and get. A put happens before the get
+// of its item. Freeing a queue or closing it during another call's entry is the caller's error.
+typedef struct lt_queue lt_queue;
+
+// A new queue for at most `capacity` items, 0 for any number; NULL when out of memory.
+LT_NODISCARD lt_queue *lt_queue_new(size_t capacity);
+
+// Frees a queue and forgets the items in it. LT_BUSY, and nothing is freed, while a thread waits
+// for it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_queue_free(lt_queue *queue);
+
+// Puts an item in; blocks while the queue is full. Not put if it returns LT_CLOSED,
+// LT_INTERRUPTED or LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_queue_put(lt_queue *queue, void *item);
+
+// Puts an item in if there is room, else returns LT_FULL. Never blocks.
+LT_NODISCARD lt_status lt_queue_try_put(lt_queue *queue, void *item);
+
+// Puts an item in; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not put.
+LT_NODISCARD lt_status lt_queue_put_timeout(lt_queue *queue, void *item, double seconds);
+
+// Takes the oldest item out; blocks while the queue is empty. LT_CLOSED once it is closed and
+// empty. LT_INVALID if `item` is NULL: the item would be lost.
+LT_NODISCARD lt_status lt_queue_get(lt_queue *queue, void **item);
+
+// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. Never blocks.
+LT_NODISCARD lt_status lt_queue_try_get(lt_queue *queue, void **item);
+
+// Takes the oldest item out; blocks for at most this many seconds. LT_TIMED_OUT or
+// LT_INTERRUPTED: nothing was taken.
+LT_NODISCARD lt_status lt_queue_get_timeout(lt_queue *queue, double seconds, void **item);
+
+// Closes the queue: puts return LT_CLOSED from now on, and so do gets once the items that are in
+// it are taken; with `immediate`, at once, and those items are forgotten. Wakes all who wait.
+LT_NODISCARD lt_status lt_queue_close(lt_queue *queue, bool immediate);
+
+// How many items are in the queue at this moment.
+size_t lt_queue_size(const lt_queue *queue);
+
+// How many items the queue can hold; 0 for any number.
+size_t lt_queue_capacity(const lt_queue *queue);
+
+// Whether the queue is empty at this moment.
+bool lt_queue_is_empty(const lt_queue *queue);
+
+// Whether the queue is full at this moment; one without a bound never is.
+bool lt_queue_is_full(const lt_queue *queue);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

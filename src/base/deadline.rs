@@ -1,0 +1,97 @@
+//! Seconds from C become, once, a point on the monotonic clock.
+
+use crate::base::status::Error;
+
+/// The longest timeout in seconds: what nanoseconds in a signed 64-bit integer can hold.
+pub const TIMEOUT_MAX: f64 = 9_223_372_036.0;
+
+/// A timeout that was checked: how long a caller is ready to wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Timeout {
+    /// Never wait.
+    Poll,
+    /// Wait this many nanoseconds, at least 1.
+    Nanoseconds(u64),
+    /// Wait without bound.
+    Forever,
+}
+
+impl Timeout {
+    /// Negative waits without bound, 0 polls, a positive value is rounded up to a nanosecond.
+    #[inline]
+    pub fn from_seconds(seconds: f64) -> Result<Timeout, Error> {
+        if seconds.is_nan() {
+            Err(Error::TimeoutNotANumber)
+        } else if seconds < 0.0 {
+            Ok(Timeout::Forever)
+        } else if seconds == 0.0 {
+            Ok(Timeout::Poll)
+        } else if seconds > TIMEOUT_MAX {
+            Err(Error::TimeoutTooLong)
+        } else {
+            Ok(Timeout::Nanoseconds((seconds * 1e9).ceil() as u64))
+        }
+    }
+
+    /// The deadline, counted from now. Reads the clock only where there is a bound.
+    pub fn start(self) -> Deadline {
+        match self {
+            Timeout::Poll => Deadline::At(0),
+            Timeout::Nanoseconds(n) => Deadline::At(now().saturating_add(n)),
+            Timeout::Forever => Deadline::Never,
+        }
+    }
+}
+
+/// When a wait gives up: nanoseconds on the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Deadline {
+    At(u64),
+    Never,
+}
+
+impl Deadline {
+    pub fn passed(self) -> bool {
+        match self {
+            Deadline::At(at) => now() >= at,
+            Deadline::Never => false,
+        }
+    }
+}
+
+/// Nanoseconds on the monotonic clock.
+pub fn now() -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `t` is a valid timespec to write to. The call cannot fail: the clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t) };
+    (t.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(t.tv_nsec as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(Timeout::from_seconds(1e-10), Ok(Timeout::Nanoseconds(1)));
+        assert_eq!(Timeout::from_seconds(f64::MIN_POSITIVE), Ok(Timeout::Nanoseconds(1)));
+        assert_eq!(Timeout::from_seconds(1.5), Ok(Timeout::Nanoseconds(1_500_000_000)));
+    }
+
+    #[test]
+    fn the_edges_of_the_range() {
+        assert_eq!(Timeout::from_seconds(-0.0), Ok(Timeout::Poll));
+        assert_eq!(Timeout::from_seconds(-1e-300), Ok(Timeout::Forever));
+        assert_eq!(Timeout::from_seconds(f64::NEG_INFINITY), Ok(Timeout::Forever));
+        assert_eq!(Timeout::from_seconds(f64::NAN), Err(Error::TimeoutNotANumber));
+        assert_eq!(Timeout::from_seconds(f64::INFINITY), Err(Error::TimeoutTooLong));
+        assert!(Timeout::from_seconds(TIMEOUT_MAX).is_ok());
+        assert_eq!(Timeout::from_seconds(TIMEOUT_MAX.next_up()), Err(Error::TimeoutTooLong));
+    }
+
+    #[test]
+    fn the_longest_timeout_does_not_wrap() {
+        let Deadline::At(at) = Timeout::from_seconds(TIMEOUT_MAX).unwrap().start() else { panic!() };
+        assert!(at > now());
+    }
+}

@@ -1,0 +1,252 @@
+//! Handles: what C holds instead of a pointer that it could use wrongly.
+//!
+//! ```text
+//! handle   63..48 generation | 47..0 address of the slot
+//! word     63..48 generation | 47..43 kind | 42..0 state (the low 32 bits are the futex)
+//! ```
+//!
+//! The first eight bytes of every slot are its word. Generation and kind must be those that the
+//! handle promises; for a leaf primitive the compare-exchange that changes the state checks them in
+//! the same step, so the check costs nothing and a free that races with it cannot be missed. A slot's
+//! memory is never given back and never serves another kind, so looking at the word is always allowed.
+
+use crate::base::arena::{Arena, Resident, Slot};
+use crate::base::status::Error;
+use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The types of objects that a handle can stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    Lock = 1,
+    Semaphore = 2,
+    Event = 3,
+    Queue = 4,
+    /// Of one OS thread: never given to C.
+    Record = 31,
+}
+
+impl Kind {
+    /// Its name in a sentence: also the name of the parameter in the header.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Lock => "lock",
+            Kind::Semaphore => "semaphore",
+            Kind::Event => "event",
+            Kind::Queue => "queue",
+            Kind::Record => "record",
+        }
+    }
+
+    fn of(word: u64) -> Option<Kind> {
+        let bits = (word & KIND_MASK) >> STATE_BITS;
+        [Kind::Lock, Kind::Semaphore, Kind::Event, Kind::Queue].into_iter().find(|k| *k as u64 == bits)
+    }
+}
+
+const GENERATION_SHIFT: u32 = 48;
+pub const STATE_BITS: u32 = 43;
+/// The state's part of a word.
+pub const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
+const KIND_MASK: u64 = (1 << GENERATION_SHIFT) - 1 - STATE_MASK;
+const ADDRESS_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
+
+/// The state of a dead slot. Its low half is one that no waiter of a live object sleeps on.
+const DEAD: u64 = u32::MAX as u64;
+
+/// The word of a slot that was never used.
+pub const UNUSED: u64 = DEAD;
+
+/// A type of object that lives in slots and is reached by handles.
+pub trait Object: Sized + Sync + 'static {
+    const KIND: Kind;
+    fn arena() -> &'static Arena<Self>;
+}
+
+/// A handle that is not NULL. Whether its object is alive is known at each look at the word, not before.
+pub struct Handle<T: Object> {
+    raw: u64,
+    of: PhantomData<&'static T>,
+}
+
+impl<T: Object> Clone for Handle<T> {
+    fn clone(&self) -> Handle<T> {
+        *self
+    }
+}
+
+impl<T: Object> Copy for Handle<T> {}
+
+impl<T: Object> Handle<T> {
+    /// Takes a handle from C.
+    ///
+    /// # Safety
+    /// `raw` is NULL or a value that this library returned as a handle, of whatever type.
+    #[inline]
+    pub unsafe fn from_raw(raw: *const c_void) -> Result<Handle<T>, Error> {
+        if raw.is_null() {
+            return Err(Error::NullHandle(T::KIND));
+        }
+        Ok(Handle { raw: raw as u64, of: PhantomData })
+    }
+
+    /// Gives the handle to C.
+    pub fn into_raw(self) -> *mut c_void {
+        self.raw as *mut c_void
+    }
+
+    /// A new object with this state; `init` prepares its body, which nobody else can see yet.
+    pub fn new(state: u64, init: impl FnOnce(&T)) -> Result<Handle<T>, Error> {
+        let slot = T::arena().take()?;
+        init(&slot.body);
+        // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
+        let generation = slot.word.load(Ordering::Relaxed) & !ADDRESS_MASK;
+        let live = generation | (T::KIND as u64) << STATE_BITS | state & STATE_MASK;
+        // Release: whoever reads the live word sees the body that `init` wrote.
+        slot.word.store(live, Ordering::Release);
+        let address = core::ptr::from_ref(slot).expose_provenance() as u64;
+        Ok(Handle { raw: generation | address, of: PhantomData })
+    }
+
+    /// The word of the slot.
+    #[inline]
+    pub fn word(self) -> &'static AtomicU64 {
+        // SAFETY: the library made this handle, so the address is that of a slot, of whatever kind;
+        // slots are never unmapped and all begin with their word.
+        unsafe { &*core::ptr::with_exposed_provenance((self.raw & ADDRESS_MASK) as usize) }
+    }
+
+    /// What the word is while the object is alive, with no bit of the state set.
+    #[inline]
+    pub fn tag(self) -> u64 {
+        self.raw & !ADDRESS_MASK | (T::KIND as u64) << STATE_BITS
+    }
+
+    /// The state in a word that was read, or what is wrong with the handle.
+    #[inline]
+    pub fn state_of(self, word: u64) -> Result<u64, Error> {
+        if word & !STATE_MASK == self.tag() { Ok(word & STATE_MASK) } else { Err(self.diagnose(word)) }
+    }
+
+    /// Whether the object is alive: for a look before the arguments are checked.
+    #[inline]
+    pub fn check(self) -> Result<(), Error> {
+        // Relaxed: nothing is read that the word would publish.
+        self.state(Ordering::Relaxed).map(|_| ())
+    }
+
+    /// The state now.
+    #[inline]
+    pub fn state(self, order: Ordering) -> Result<u64, Error> {
+        self.state_of(self.word().load(order))
+    }
+
+    /// Changes the state from one to another value, if it and the handle are still as they were.
+    /// On failure the word that was found: give it to `state_of`.
+    #[inline]
+    pub fn exchange(self, from: u64, to: u64, success: Ordering) -> Result<(), u64> {
+        let tag = self.tag();
+        // Relaxed on failure: the value found is only ever the start of another try.
+        match self.word().compare_exchange(tag | from, tag | to & STATE_MASK, success, Ordering::Relaxed) {
+            Ok(_) => Ok(()),
+            Err(found) => Err(found),
+        }
+    }
+
+    /// The futex of the slot: the half of the word that holds the low 32 bits.
+    #[inline]
+    pub fn futex(self) -> &'static AtomicU32 {
+        let half = if cfg!(target_endian = "little") { 0 } else { 1 };
+        // SAFETY: both halves of the word are aligned for 32 bits and live as long as it.
+        unsafe { &*self.word().as_ptr().cast::<AtomicU32>().add(half) }
+    }
+
+    /// The body, of an object whose word was just seen alive. It may be freed, and even be reused for
+    /// another object of the type, while the reference lives: whoever cares is a resident.
+    ///
+    /// # Safety
+    /// `state_of` was Ok for this handle at some time, so the slot is one of `T`.
+    #[inline]
+    pub unsafe fn body(self) -> &'static T {
+        // SAFETY: by the contract above the slot is of this type; slots are never unmapped.
+        &unsafe { self.slot() }.body
+    }
+
+    /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile.
+    pub fn reside(self) -> Result<Resident<T>, Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
+        let word = self.word().load(Ordering::Acquire);
+        self.state_of(word)?;
+        // SAFETY: the word was just seen alive.
+        Resident::enter(unsafe { self.slot() }).ok_or(Error::StaleHandle(T::KIND))
+    }
+
+    /// How many threads are in the object's slow path.
+    pub fn visitors(self) -> Result<u32, Error> {
+        // Acquire: as in `reside`.
+        self.state(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        Ok(unsafe { self.slot() }.visitors())
+    }
+
+    /// Ends the object if `may_end` agrees to its state. Gives the slot back once no resident is left.
+    pub fn free(self, may_end: impl Fn(u64, &T, u32) -> Result<(), Error>) -> Result<(), Error> {
+        let mut word = self.word().load(Ordering::Acquire);
+        loop {
+            let state = self.state_of(word)?;
+            // SAFETY: the word was just seen alive.
+            let slot = unsafe { self.slot() };
+            may_end(state, &slot.body, slot.visitors())?;
+            let dead = next_generation(word) | DEAD;
+            // SeqCst: either a resident that comes now sees the dead word, or the look at the
+            // residents behind this line sees it. Acquire on failure: as in the first load.
+            match self.word().compare_exchange(word, dead, Ordering::SeqCst, Ordering::Acquire) {
+                Ok(_) => {
+                    if slot.visitors() > 0 {
+                        crate::base::wait::wake_all(self.futex());
+                    }
+                    slot.release();
+                    return Ok(());
+                }
+                Err(found) => word = found,
+            }
+        }
+    }
+
+    /// # Safety
+    /// `state_of` was Ok for this handle at some time.
+    unsafe fn slot(self) -> &'static Slot<T> {
+        // SAFETY: by the contract above the slot is of this type; slots are never unmapped.
+        unsafe { &*core::ptr::with_exposed_provenance((self.raw & ADDRESS_MASK) as usize) }
+    }
+
+    /// What is wrong with a handle whose word is another one.
+    #[cold]
+    fn diagnose(self, word: u64) -> Error {
+        match Kind::of(word) {
+            Some(kind) if kind != T::KIND => Error::WrongHandle(T::KIND, kind),
+            _ => Error::StaleHandle(T::KIND),
+        }
+    }
+}
+
+/// The generation after that of `word`, in place. Never 0, so that no handle looks like an address.
+fn next_generation(word: u64) -> u64 {
+    let next = (word >> GENERATION_SHIFT) + 1 & 0xffff;
+    next.max(1) << GENERATION_SHIFT
+}
+
+/// The first generation, in place.
+pub const FIRST_GENERATION: u64 = 1 << GENERATION_SHIFT;
+
+/// Whether a slot at this address can be named by a handle.
+pub fn addressable(address: usize) -> bool {
+    address as u64 & !ADDRESS_MASK == 0
+}
+
+/// Whether the word is that of a live object.
+pub fn is_live(word: u64) -> bool {
+    word & KIND_MASK != 0
+}

@@ -1,0 +1,13 @@
+//! What everything else stands on: statuses, deadlines, the wait engine, handles and thread records.
+
+pub mod status;
+pub mod errno;
+pub mod deadline;
+pub mod wait;
+pub mod spin;
+pub mod mutex;
+pub mod fork;
+pub mod arena;
+pub mod handle;
+pub mod interrupt;
+pub mod this_thread;

@@ -1,0 +1,192 @@
+//! The statuses that C sees, the reasons behind them, and the one table that gives both their words.
+
+#![allow(non_camel_case_types, reason = "these are the names that C sees")]
+
+use crate::base::handle::Kind;
+
+/// What a call did. LT_OK is 0; a positive status is an answer ("it would have to wait"), a
+/// negative one an error ("the argument is wrong"), for which lt_last_error() has a sentence.
+pub type lt_status = i32;
+
+/// Done.
+pub const LT_OK: lt_status = 0;
+/// Not done: it would have to wait, or the object is still in use.
+pub const LT_BUSY: lt_status = 1;
+/// Not done: the time was up first.
+pub const LT_TIMED_OUT: lt_status = 2;
+/// Not done: this thread was interrupted while it waited.
+pub const LT_INTERRUPTED: lt_status = 3;
+/// The queue or the pool is shut down.
+pub const LT_CLOSED: lt_status = 4;
+/// The barrier or the pool is broken.
+pub const LT_BROKEN: lt_status = 5;
+/// The future was cancelled.
+pub const LT_CANCELLED: lt_status = 6;
+/// The task or the thread ended with an error.
+pub const LT_FAILED: lt_status = 7;
+/// The queue, or the container, has nothing to give.
+pub const LT_EMPTY: lt_status = 8;
+/// The queue has no room.
+pub const LT_FULL: lt_status = 9;
+/// An argument is out of range, not a number, or NULL where it may not.
+pub const LT_INVALID: lt_status = -1;
+/// The handle is NULL, freed, or of another type.
+pub const LT_BAD_HANDLE: lt_status = -2;
+/// Released, but it was not acquired.
+pub const LT_NOT_HELD: lt_status = -3;
+/// The re-entrant lock is held by another thread.
+pub const LT_NOT_OWNER: lt_status = -4;
+/// A timeout or a count is too large.
+pub const LT_OVERFLOW: lt_status = -5;
+/// Out of memory; nothing was changed.
+pub const LT_NO_MEMORY: lt_status = -6;
+/// No new thread could be started; lt_last_errno() says why.
+pub const LT_NO_THREAD: lt_status = -7;
+/// The thread would have to wait for itself.
+pub const LT_DEADLOCK: lt_status = -8;
+/// Not available on this platform.
+pub const LT_UNSUPPORTED: lt_status = -9;
+
+/// The name and the meaning of a status, NUL-terminated.
+pub fn describe(status: lt_status) -> (&'static core::ffi::CStr, &'static core::ffi::CStr) {
+    match status {
+        LT_OK => (c"LT_OK", c"success"),
+        LT_BUSY => (c"LT_BUSY", c"it would have to wait, or is still in use"),
+        LT_TIMED_OUT => (c"LT_TIMED_OUT", c"the time was up first"),
+        LT_INTERRUPTED => (c"LT_INTERRUPTED", c"the waiting thread was interrupted"),
+        LT_CLOSED => (c"LT_CLOSED", c"the queue or pool is shut down"),
+        LT_BROKEN => (c"LT_BROKEN", c"the barrier or pool is broken"),
+        LT_CANCELLED => (c"LT_CANCELLED", c"the future was cancelled"),
+        LT_FAILED => (c"LT_FAILED", c"the task or thread ended with an error"),
+        LT_EMPTY => (c"LT_EMPTY", c"there is nothing to get"),
+        LT_FULL => (c"LT_FULL", c"the queue has no room"),
+        LT_INVALID => (c"LT_INVALID", c"an argument is out of range"),
+        LT_BAD_HANDLE => (c"LT_BAD_HANDLE", c"the handle is NULL, freed, or of another type"),
+        LT_NOT_HELD => (c"LT_NOT_HELD", c"released without having been acquired"),
+        LT_NOT_OWNER => (c"LT_NOT_OWNER", c"held by another thread"),
+        LT_OVERFLOW => (c"LT_OVERFLOW", c"the timeout or count is too large"),
+        LT_NO_MEMORY => (c"LT_NO_MEMORY", c"out of memory"),
+        LT_NO_THREAD => (c"LT_NO_THREAD", c"a new thread could not be started"),
+        LT_DEADLOCK => (c"LT_DEADLOCK", c"the thread would wait for itself"),
+        LT_UNSUPPORTED => (c"LT_UNSUPPORTED", c"not available on this platform"),
+        _ => (c"LT_UNKNOWN", c"not a status of this library"),
+    }
+}
+
+/// Why a call did not do what it was asked: small enough to be returned in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    // Answers: nothing is recorded for them.
+    Busy,
+    TimedOut,
+    Interrupted,
+    Closed,
+    Empty,
+    Full,
+    // Errors.
+    NullHandle(Kind),
+    StaleHandle(Kind),
+    /// A handle of the first kind was wanted, one of the second was given.
+    WrongHandle(Kind, Kind),
+    NullArgument(&'static &'static str),
+    TimeoutNotANumber,
+    TimeoutTooLong,
+    NegativeSleep,
+    SignalOutOfRange,
+    ZeroCount,
+    InitialAboveMax,
+    StackTooSmall,
+    StackTooLarge,
+    NotHeld,
+    AboveBound,
+    NoMemory,
+    /// With the errno of the system call that refused.
+    NoThread(i32),
+}
+
+impl Error {
+    pub fn status(self) -> lt_status {
+        self.describe().0
+    }
+
+    /// The status, and for an error what was wrong, to follow "name_of_function: ".
+    pub fn describe(self) -> (lt_status, &'static str) {
+        match self {
+            Error::Busy => (LT_BUSY, ""),
+            Error::TimedOut => (LT_TIMED_OUT, ""),
+            Error::Interrupted => (LT_INTERRUPTED, ""),
+            Error::Closed => (LT_CLOSED, ""),
+            Error::Empty => (LT_EMPTY, ""),
+            Error::Full => (LT_FULL, ""),
+            Error::NullHandle(_) => (LT_BAD_HANDLE, "is NULL"),
+            Error::StaleHandle(_) => (LT_BAD_HANDLE, "is stale: it was freed before"),
+            Error::WrongHandle(..) => (LT_BAD_HANDLE, "is of another type"),
+            Error::NullArgument(_) => (LT_INVALID, "must not be NULL"),
+            Error::TimeoutNotANumber => (LT_INVALID, "seconds is not a number"),
+            Error::TimeoutTooLong => (LT_OVERFLOW, "seconds is above LT_TIMEOUT_MAX"),
+            Error::NegativeSleep => (LT_INVALID, "seconds is negative"),
+            Error::SignalOutOfRange => (LT_INVALID, "signum is outside 1..64"),
+            Error::ZeroCount => (LT_INVALID, "n is 0"),
+            Error::InitialAboveMax => (LT_INVALID, "initial is above max"),
+            Error::StackTooSmall => (LT_INVALID, "size is below 4096 and not 0"),
+            Error::StackTooLarge => (LT_INVALID, "size is more than half the address space"),
+            Error::NotHeld => (LT_NOT_HELD, "the lock is not held"),
+            Error::AboveBound => (LT_OVERFLOW, "the value would rise above the bound of the semaphore"),
+            Error::NoMemory => (LT_NO_MEMORY, "out of memory"),
+            Error::NoThread(_) => (LT_NO_THREAD, "the system refused a new thread"),
+        }
+    }
+
+    /// The errno behind the error, 0 where there is none.
+    pub fn errno(self) -> i32 {
+        match self {
+            Error::NoThread(errno) => errno,
+            Error::NoMemory => libc::ENOMEM,
+            _ => 0,
+        }
+    }
+
+    /// Writes the sentence that lt_last_error() gives: "function: what was wrong with which argument".
+    pub fn write(self, function: &str, out: &mut impl core::fmt::Write) -> core::fmt::Result {
+        let what = self.describe().1;
+        match self {
+            Error::NullHandle(kind) | Error::StaleHandle(kind) => {
+                write!(out, "{function}: {} {what}", kind.name())
+            }
+            Error::WrongHandle(wanted, given) => {
+                write!(out, "{function}: {} {what}: a handle of a {}", wanted.name(), given.name())
+            }
+            Error::NullArgument(argument) => write!(out, "{function}: {argument} {what}"),
+            Error::NoThread(errno) => write!(out, "{function}: {what} (errno {errno})"),
+            _ => write!(out, "{function}: {what}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_fits_two_registers() {
+        assert!(size_of::<Result<(), Error>>() <= 16);
+    }
+
+    #[test]
+    fn every_status_has_its_own_name_and_words() {
+        let all: Vec<_> = (LT_UNSUPPORTED..=LT_FULL).map(describe).collect();
+        for (i, a) in all.iter().enumerate() {
+            assert_ne!(a.0, c"LT_UNKNOWN");
+            assert!(all.iter().skip(i + 1).all(|b| a.0 != b.0 && a.1 != b.1));
+        }
+        assert_eq!(describe(10).0, c"LT_UNKNOWN");
+        assert_eq!(describe(i32::MIN).0, c"LT_UNKNOWN");
+    }
+
+    #[test]
+    fn the_sentence_names_function_and_argument() {
+        let mut text = String::new();
+        Error::WrongHandle(Kind::Lock, Kind::Event).write("lt_lock_release", &mut text).unwrap();
+        assert_eq!(text, "lt_lock_release: lock is of another type: a handle of a event");
+    }
+}

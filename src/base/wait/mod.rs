@@ -1,0 +1,137 @@
+//! The wait engine: the one place in which a thread of this library sleeps.
+//!
+//! Every primitive is an atomic word and these operations on it:
+//!
+//! | operation | promise |
+//! |---|---|
+//! | [`wait`] | sleeps while the word is `expected`, until a wake, the deadline or an interrupt |
+//! | [`wake`] | wakes up to `n` threads that sleep on the word, and says how many |
+//! | [`interrupt`] | wakes the thread that waits with this interrupt, wherever it sleeps |
+//!
+//! A caller changes the word first and wakes second; the check of `expected` and the falling asleep
+//! are one step, so a wake between the two cannot be missed. Wakes may be spurious: every caller
+//! looks at its word again. A wake that was spent on a thread which also timed out or was
+//! interrupted is the caller's to pass on or to use up: it tries once more before it gives up.
+
+use crate::base::deadline::Deadline;
+use crate::base::errno::Errno;
+use crate::base::interrupt::Interrupt;
+use core::sync::atomic::AtomicU32;
+
+#[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+mod futex;
+#[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+use futex as engine;
+
+#[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
+mod parking;
+#[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
+use parking as engine;
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// A wake, or nothing in particular.
+    Woken,
+    /// The word was not `expected`: the thread did not sleep.
+    Changed,
+    /// The deadline passed.
+    TimedOut,
+    /// The interrupt is pending. It stays so: the caller decides whether to take it.
+    Interrupted,
+}
+
+impl Wake {
+    /// Whether the caller must give up, unless one more try succeeds.
+    pub fn ends_wait(self) -> bool {
+        matches!(self, Wake::TimedOut | Wake::Interrupted)
+    }
+}
+
+/// Sleeps on `word` while it holds `expected`. Where both are so, `Changed` goes before `Interrupted`.
+pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Option<&Interrupt>) -> Wake {
+    let _errno = Errno::keep();
+    engine::wait(word, expected, deadline, interrupt)
+}
+
+/// Wakes up to `n` of the threads that sleep on `word`; the count of those woken.
+/// The word may belong to an object that was freed meanwhile: its memory stays a word.
+pub fn wake(word: &AtomicU32, n: u32) -> u32 {
+    engine::wake(word, n)
+}
+
+/// Wakes every thread that sleeps on `word`.
+pub fn wake_all(word: &AtomicU32) -> u32 {
+    engine::wake(word, i32::MAX as u32)
+}
+
+/// Wakes the thread that waits with `interrupt`, which the caller has made pending.
+pub fn interrupt(interrupt: &Interrupt) {
+    engine::interrupt(interrupt);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::deadline::{Timeout, now};
+    use core::sync::atomic::Ordering::SeqCst;
+
+    fn soon() -> Deadline {
+        Timeout::Nanoseconds(2_000_000).start()
+    }
+
+    #[test]
+    fn a_changed_word_is_not_slept_on() {
+        assert_eq!(wait(&AtomicU32::new(1), 0, Deadline::Never, None), Wake::Changed);
+    }
+
+    #[test]
+    fn a_changed_word_goes_before_an_interrupt() {
+        let pending = Interrupt::new();
+        pending.raise(2);
+        assert_eq!(wait(&AtomicU32::new(1), 0, Deadline::Never, Some(&pending)), Wake::Changed);
+    }
+
+    #[test]
+    fn a_deadline_is_never_early() {
+        for interrupt in [None, Some(&Interrupt::new())] {
+            let deadline = soon();
+            let word = AtomicU32::new(0);
+            while wait(&word, 0, deadline, interrupt) != Wake::TimedOut {}
+            assert!(deadline.passed());
+        }
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_does_not_sleep() {
+        let word = AtomicU32::new(0);
+        assert_eq!(wait(&word, 0, Deadline::At(0), None), Wake::TimedOut);
+        assert_eq!(wait(&word, 0, Deadline::At(now()), Some(&Interrupt::new())), Wake::TimedOut);
+    }
+
+    #[test]
+    fn a_pending_interrupt_is_seen_before_sleeping() {
+        let pending = Interrupt::new();
+        pending.raise(2);
+        assert_eq!(wait(&AtomicU32::new(0), 0, Deadline::Never, Some(&pending)), Wake::Interrupted);
+        assert_eq!(pending.take(), Some(2));
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_and_an_interrupt_finds_it() {
+        let word = AtomicU32::new(0);
+        let pending = Interrupt::new();
+        std::thread::scope(|threads| {
+            let sleeper = threads.spawn(|| {
+                while word.load(SeqCst) == 0 {
+                    wait(&word, 0, Deadline::Never, Some(&pending));
+                }
+                while wait(&word, 1, Deadline::Never, Some(&pending)) != Wake::Interrupted {}
+            });
+            word.store(1, SeqCst);
+            wake(&word, 1);
+            pending.raise(15);
+            sleeper.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,30 @@
+//! Section 4 of the header: interrupts.
+
+use crate::base::status::lt_status;
+use crate::ffi::report;
+use crate::thread::interrupt;
+use core::ffi::c_int;
+
+/// Simulates the arrival of a signal on the main thread: its wait, or its next one that would
+/// block, returns LT_INTERRUPTED; a handler that the program has installed for the signal runs
+/// there. Nothing happens if the signal is ignored; the default action is never taken.
+/// LT_INVALID outside 1..64. Callable from any thread; async-signal-safe.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_interrupt_main(signum: c_int) -> lt_status {
+    report("lt_interrupt_main", interrupt::interrupt_main(signum))
+}
+
+/// For loops that compute: LT_INTERRUPTED, and it is taken, if an interrupt is pending for the
+/// calling thread, else LT_OK.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_check_interrupt() -> lt_status {
+    report("lt_check_interrupt", interrupt::check())
+}
+
+/// The signal behind the calling thread's last LT_INTERRUPTED; 0 if there was none.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_interrupt_signal() -> c_int {
+    interrupt::signal()
+}

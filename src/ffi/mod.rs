@@ -1,0 +1,87 @@
+//! The C surface: one file for each section of the header, in its order. A function here looks its
+//! handles up, calls, and turns the result into a status; everything else happens below.
+
+#![allow(non_camel_case_types, reason = "these are the names that C sees")]
+#![allow(clippy::missing_safety_doc, reason = "the comments become the header's, and are written for C")]
+
+pub mod status;
+pub mod time;
+pub mod lock;
+pub mod thread;
+pub mod interrupt;
+pub mod semaphore;
+pub mod event;
+pub mod queue;
+
+use crate::base::handle::{Handle, Object};
+use crate::base::status::{Error, LT_OK, lt_status};
+use crate::base::this_thread::record_error;
+
+/// The object behind a handle.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+#[inline]
+unsafe fn at<T: Object>(raw: *const impl Sized) -> Result<Handle<T>, Error> {
+    // SAFETY: passed on.
+    unsafe { Handle::from_raw(raw.cast()) }
+}
+
+/// The status of a call.
+#[inline]
+fn report(function: &'static str, result: Result<(), Error>) -> lt_status {
+    match result {
+        Ok(()) => LT_OK,
+        Err(error) => record_error(function, error),
+    }
+}
+
+/// The status of a call that gives a value, which is written on success if `out` is not NULL.
+///
+/// # Safety
+/// `out` is NULL or valid to write to.
+unsafe fn report_value<V>(function: &'static str, result: Result<V, Error>, out: *mut V) -> lt_status {
+    let written = result.map(|value| {
+        // SAFETY: as the caller vouches.
+        if let Some(out) = unsafe { out.as_mut() } {
+            *out = value;
+        }
+    });
+    report(function, written)
+}
+
+/// What a getter returns: the value, or its default for a bad handle.
+#[inline]
+fn value_or_default<V: Default>(function: &'static str, result: Result<V, Error>) -> V {
+    result.unwrap_or_else(|error| {
+        record_error(function, error);
+        V::default()
+    })
+}
+
+/// What a constructor returns: the handle, or NULL.
+fn new_handle<T: Object, H>(function: &'static str, result: Result<Handle<T>, Error>) -> *mut H {
+    match result {
+        Ok(handle) => handle.into_raw().cast(),
+        Err(error) => {
+            record_error(function, error);
+            core::ptr::null_mut()
+        }
+    }
+}
+
+/// Frees what a handle stands for; NULL stands for nothing.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+unsafe fn free<T: Object>(
+    function: &'static str,
+    raw: *mut impl Sized,
+    free: impl FnOnce(Handle<T>) -> Result<(), Error>,
+) -> lt_status {
+    if raw.is_null() {
+        return LT_OK;
+    }
+    // SAFETY: passed on.
+    report(function, unsafe { at::<T>(raw) }.and_then(free))
+}

@@ -1,0 +1,98 @@
+//! Section 3 of the header: threads, as `_thread` has them.
+
+use crate::base::status::{Error, lt_status};
+use crate::base::this_thread;
+use crate::ffi::{report, report_value};
+use crate::thread::{exit, stack, start};
+use core::ffi::c_void;
+
+/// What a thread runs. When it returns, the thread ends.
+pub type lt_thread_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
+
+/// Names a thread of this process: never 0, and never reused.
+pub type lt_ident = u64;
+
+/// Starts a thread that runs function(arg). It is detached: nobody joins it, and the process does
+/// not wait for it when it exits. LT_NO_THREAD if the system refuses, LT_NO_MEMORY, or LT_INVALID
+/// for a NULL function; then nothing was started. `ident` may be NULL.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_start_new_thread(
+    function: lt_thread_fn,
+    arg: *mut c_void,
+    ident: *mut lt_ident,
+) -> lt_status {
+    let function = function.ok_or(Error::NullArgument(&"function"));
+    // SAFETY: `ident` is NULL or valid to write to, as the header asks.
+    unsafe { report_value("lt_start_new_thread", function.and_then(|f| start::start(f, arg)), ident) }
+}
+
+/// The same, with arguments by value: the thread gets a pointer to its own copy of the `size` bytes
+/// at `args`, aligned like malloc's memory and freed when the thread has ended. A size of 0 is fine.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_start_new_thread_copy(
+    function: lt_thread_fn,
+    args: *const c_void,
+    size: usize,
+    ident: *mut lt_ident,
+) -> lt_status {
+    let function = match function {
+        None => Err(Error::NullArgument(&"function")),
+        Some(_) if args.is_null() && size > 0 => Err(Error::NullArgument(&"args")),
+        Some(function) => Ok(function),
+    };
+    // SAFETY: `args` has `size` bytes, and `ident` is NULL or valid to write to, as the header asks.
+    unsafe {
+        let started = function.and_then(|f| start::start_copy(f, args, size));
+        report_value("lt_start_new_thread_copy", started, ident)
+    }
+}
+
+/// Ends the calling thread from any depth, silently. On the way C++ destructors, pthread cleanup
+/// handlers, thread-local destructors and, where C is built with -fexceptions, cleanup attributes
+/// run. Also ends threads that the library did not start. On the main thread it is exit(0).
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn lt_exit() -> ! {
+    exit::exit()
+}
+
+/// The calling thread's ident, whoever started it; 0 when out of memory. Async-signal-safe on a
+/// thread that has called it before.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_get_ident() -> lt_ident {
+    this_thread::current().map_or(0, |record| record.ident())
+}
+
+/// The number that the operating system has for the calling thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_get_native_id() -> i64 {
+    this_thread::native_id()
+}
+
+/// The main thread's ident. In a forked child, the thread that forked is the main thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_main_ident() -> lt_ident {
+    this_thread::main_record().ident()
+}
+
+/// How many threads that the library started are running.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_thread_count() -> usize {
+    this_thread::running()
+}
+
+/// The stack size of threads to be started, in bytes; 0 for the platform's default.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_stack_size() -> usize {
+    stack::size()
+}
+
+/// Sets the stack size of threads to be started; 0 restores the default. Else it is rounded up, so
+/// that a thread can use at least this many bytes; lt_stack_size() gives the effective size.
+/// LT_INVALID, and nothing changes, for 1..4095 and for more than half the address space.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_set_stack_size(size: usize) -> lt_status {
+    report("lt_set_stack_size", stack::set_size(size))
+}

@@ -1,0 +1,16 @@
+//! lowthread: the threading of Python's `_thread`, and of what is built on it, for C and every FFI.
+//!
+//! The layers, each of which knows only those below it:
+//!
+//! * [`ffi`]: the `extern "C"` surface, one file per section of `include/lowthread.h`;
+//! * [`thread`]: starting, ending and interrupting threads, and what a fork leaves of them;
+//! * [`sync`]: the primitives, as plain Rust types;
+//! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on.
+
+#[cfg(not(all(unix, target_pointer_width = "64")))]
+compile_error!("lowthread needs a 64-bit Unix: handles keep their generation in the top 16 bits of an address");
+
+pub mod base;
+pub mod sync;
+pub mod thread;
+pub mod ffi;

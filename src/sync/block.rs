@@ -1,0 +1,48 @@
+//! How an operation waits: until when, and whether the thread can be interrupted meanwhile.
+
+use crate::base::deadline::{Deadline, Timeout};
+use crate::base::interrupt::Interrupt;
+use crate::base::status::Error;
+use crate::base::this_thread::{self, Record};
+use crate::base::wait::{self, Wake};
+use core::sync::atomic::AtomicU32;
+
+/// One operation's wait, however often it sleeps.
+pub struct Block {
+    deadline: Deadline,
+    /// None for a thread, or an operation, that cannot be interrupted.
+    record: Option<&'static Record>,
+}
+
+impl Block {
+    /// For an operation that could not be done at once. A poll ends here.
+    pub fn begin(timeout: Timeout) -> Result<Block, Error> {
+        match timeout {
+            Timeout::Poll => Err(Error::TimedOut),
+            _ => Ok(Block { deadline: timeout.start(), record: this_thread::current() }),
+        }
+    }
+
+    /// For an operation that may not be interrupted.
+    pub fn uninterruptible() -> Block {
+        Block { deadline: Deadline::Never, record: None }
+    }
+
+    /// Sleeps while `word` is `expected`.
+    pub fn sleep(&self, word: &AtomicU32, expected: u32) -> Wake {
+        wait::wait(word, expected, self.deadline, self.interrupt())
+    }
+
+    /// Why the operation gives up, once it is out of the wait. Takes the interrupt; None if that was
+    /// taken meanwhile, by a signal handler of this thread: then the operation begins again.
+    pub fn reason(&self, wake: Wake) -> Option<Error> {
+        match wake {
+            Wake::Interrupted => self.record.is_some_and(|r| r.take_interrupt()).then_some(Error::Interrupted),
+            _ => Some(Error::TimedOut),
+        }
+    }
+
+    fn interrupt(&self) -> Option<&Interrupt> {
+        self.record.and_then(Record::interruptible)
+    }
+}

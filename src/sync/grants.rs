@@ -1,0 +1,60 @@
+//! What was given to a sleeping waiter that has not seen it yet.
+//!
+//! Whoever gives has already changed the object's word in the waiter's favour; the waiter has only to
+//! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, its
+//! grant is on the way and it takes that, however late.
+
+use crate::base::spin::Spin;
+use crate::base::wait::{self, Wake};
+use crate::sync::block::Block;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// A count of grants. All waiters of one object are alike: any grant will do for any of them.
+pub struct Grants(AtomicU32);
+
+impl Grants {
+    pub const fn none() -> Grants {
+        Grants(AtomicU32::new(0))
+    }
+
+    /// Gives `n` grants. Async-signal-safe on Linux.
+    pub fn post(&self, n: u32) {
+        // Release: what was done before the grant happens before its taking.
+        self.0.fetch_add(n, Ordering::Release);
+        wait::wake(&self.0, n);
+    }
+
+    /// Takes one, as soon as there is one. Fails with what ended the wait before.
+    pub fn take(&self, block: &Block) -> Result<(), Wake> {
+        let mut spin = Spin::new();
+        loop {
+            if self.try_take() {
+                return Ok(());
+            }
+            if spin.again() {
+                continue;
+            }
+            let wake = block.sleep(&self.0, 0);
+            if wake.ends_wait() {
+                return if self.try_take() { Ok(()) } else { Err(wake) };
+            }
+        }
+    }
+
+    /// Takes one that has been decided and must arrive.
+    pub fn take_the_coming(&self) {
+        while self.take(&Block::uninterruptible()).is_err() {}
+    }
+
+    /// In a forked child: those it was meant for are gone.
+    pub fn forget(&self) {
+        // Relaxed: there is one thread.
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn try_take(&self) -> bool {
+        // Acquire: pairs with `post`. Relaxed elsewhere: nothing was taken.
+        let take = |n: u32| n.checked_sub(1);
+        self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
+    }
+}

@@ -1,0 +1,267 @@
+//! The semaphore: a count of permits, handed to sleeping waiters in turn.
+//!
+//! The state is one signed number: positive, the permits that are left; negative, the waiters that
+//! have none. A release that finds waiters gives its permits to them, and nobody overtakes.
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | n > 0 | acquire | n - 1 |
+//! | n <= 0 | acquire that must sleep | n - 1, and the thread waits for a grant |
+//! | n | release of k | n + k; min(k, waiters) grants are posted |
+//! | n < 0 | a waiter that gives up | n + 1 |
+//! | n >= 0 | a waiter that gives up | unchanged: its grant is on the way, and it takes that |
+
+use crate::base::arena::Arena;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object, STATE_BITS, STATE_MASK};
+use crate::base::spin::Spin;
+use crate::base::status::Error;
+use crate::sync::block::Block;
+use crate::sync::grants::Grants;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// What a semaphore has beside its word.
+pub struct Semaphore {
+    /// The most that the value may be.
+    max: AtomicU32,
+    grants: Grants,
+}
+
+impl Object for Semaphore {
+    const KIND: Kind = Kind::Semaphore;
+    fn arena() -> &'static Arena<Semaphore> {
+        &SEMAPHORES
+    }
+}
+
+static SEMAPHORES: Arena<Semaphore> = Arena::new(
+    || Semaphore { max: AtomicU32::new(0), grants: Grants::none() },
+    Participant::new(
+        || SEMAPHORES.before_fork(|_| ()),
+        || SEMAPHORES.after_fork_in_parent(|_| ()),
+        || SEMAPHORES.after_fork_in_child(Semaphore::forget_waiters),
+    ),
+);
+
+impl Semaphore {
+    /// In a forked child: nobody waits. The permits stay as they were.
+    fn forget_waiters(word: &AtomicU64, semaphore: &Semaphore) {
+        // Relaxed: there is one thread.
+        let now = word.load(Ordering::Relaxed);
+        if value(now) < 0 {
+            word.store(now & !STATE_MASK, Ordering::Relaxed);
+        }
+        semaphore.grants.forget();
+    }
+}
+
+/// The state as the signed number that it is.
+#[inline]
+fn value(state: u64) -> i64 {
+    let sign = u64::BITS - STATE_BITS;
+    ((state << sign) as i64) >> sign
+}
+
+impl Handle<Semaphore> {
+    pub fn new_semaphore(initial: u32, max: u32) -> Result<Handle<Semaphore>, Error> {
+        if initial > max {
+            return Err(Error::InitialAboveMax);
+        }
+        // Relaxed: published by the word.
+        Handle::new(initial.into(), |semaphore: &Semaphore| semaphore.max.store(max, Ordering::Relaxed))
+    }
+
+    /// Ends the semaphore, unless a thread waits for it.
+    pub fn free_semaphore(self) -> Result<(), Error> {
+        self.free(|state, _, _| if value(state) >= 0 { Ok(()) } else { Err(Error::Busy) })
+    }
+
+    pub fn acquire(self) -> Result<(), Error> {
+        match self.try_acquire() {
+            Err(Error::Busy) => self.acquire_slowly(Timeout::Forever),
+            result => result,
+        }
+    }
+
+    pub fn acquire_timeout(self, seconds: f64) -> Result<(), Error> {
+        self.check()?;
+        let timeout = Timeout::from_seconds(seconds)?;
+        match self.try_acquire() {
+            Err(Error::Busy) => self.acquire_slowly(timeout),
+            result => result,
+        }
+    }
+
+    #[inline]
+    pub fn try_acquire(self) -> Result<(), Error> {
+        // Relaxed: the exchange decides.
+        let mut word = self.word().load(Ordering::Relaxed);
+        loop {
+            let state = self.state_of(word)?;
+            if value(state) <= 0 {
+                return Err(Error::Busy);
+            }
+            // Acquire: sees what was done before the release of the permit.
+            match self.exchange(state, state - 1, Ordering::Acquire) {
+                Ok(()) => return Ok(()),
+                Err(found) => word = found,
+            }
+        }
+    }
+
+    /// Gives `n` permits back: all, or none if that would exceed the bound.
+    #[inline]
+    pub fn release(self, n: u32) -> Result<(), Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
+        let mut word = self.word().load(Ordering::Acquire);
+        loop {
+            let state = self.state_of(word)?;
+            if n == 0 {
+                return Err(Error::ZeroCount);
+            }
+            let before = value(state);
+            let after = before + i64::from(n);
+            // SAFETY: the word was just seen alive. Relaxed: published by the word, and if the slot
+            // was reused since, the exchange fails.
+            if after > i64::from(unsafe { self.body() }.max.load(Ordering::Relaxed)) {
+                return Err(Error::AboveBound);
+            }
+            // Release: what this thread did happens before the acquire of the permit.
+            match self.exchange(state, after as u64, Ordering::Release) {
+                Ok(()) if before < 0 => {
+                    let served = n.min(before.unsigned_abs() as u32);
+                    // SAFETY: as above; the waiters reside until each has taken its grant.
+                    unsafe { self.body() }.grants.post(served);
+                    return Ok(());
+                }
+                Ok(()) => return Ok(()),
+                Err(found) => word = found,
+            }
+        }
+    }
+
+    /// The permits that are left.
+    pub fn value(self) -> Result<u32, Error> {
+        // Acquire: who sees the permit sees what was done before its release.
+        Ok(value(self.state(Ordering::Acquire)?).max(0) as u32)
+    }
+
+    #[cold]
+    fn acquire_slowly(self, timeout: Timeout) -> Result<(), Error> {
+        let block = Block::begin(timeout)?;
+        loop {
+            let mut spin = Spin::new();
+            while spin.again() {
+                match self.try_acquire() {
+                    Err(Error::Busy) => (),
+                    result => return result,
+                }
+            }
+            if let Some(result) = self.acquire_asleep(&block) {
+                return result;
+            }
+        }
+    }
+
+    /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
+    fn acquire_asleep(self, block: &Block) -> Option<Result<(), Error>> {
+        let semaphore = match self.reside() {
+            Ok(semaphore) => semaphore,
+            Err(stale) => return Some(Err(stale)),
+        };
+        match self.add(-1, |_| true) {
+            Ok(before) if before > 0 => return Some(Ok(())),
+            Ok(_) => (),
+            Err(stale) => return Some(Err(stale)),
+        }
+        let wake = match semaphore.grants.take(block) {
+            Ok(()) => return Some(Ok(())),
+            Err(wake) => wake,
+        };
+        match self.add(1, |value| value < 0) {
+            Ok(before) if before < 0 => block.reason(wake).map(Err),
+            _ => {
+                semaphore.grants.take_the_coming();
+                Some(Ok(()))
+            }
+        }
+    }
+
+    /// Adds to the value where `may` agrees to it; the value before.
+    fn add(self, change: i64, may: impl Fn(i64) -> bool) -> Result<i64, Error> {
+        // Relaxed: the exchange decides.
+        let mut word = self.word().load(Ordering::Relaxed);
+        loop {
+            let state = self.state_of(word)?;
+            let before = value(state);
+            // Acquire: the change may take a permit.
+            if !may(before) {
+                return Ok(before);
+            }
+            match self.exchange(state, (before + change) as u64, Ordering::Acquire) {
+                Ok(()) => return Ok(before),
+                Err(found) => word = found,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicU64;
+
+    #[test]
+    fn permits_are_counted_and_bounded() {
+        let semaphore = Handle::new_semaphore(1, 2).unwrap();
+        assert_eq!(semaphore.acquire(), Ok(()));
+        assert_eq!(semaphore.try_acquire(), Err(Error::Busy));
+        assert_eq!(semaphore.acquire_timeout(1e-4), Err(Error::TimedOut));
+        assert_eq!(semaphore.release(3), Err(Error::AboveBound));
+        assert_eq!(semaphore.value(), Ok(0));
+        assert_eq!(semaphore.release(2), Ok(()));
+        assert_eq!(semaphore.release(1), Err(Error::AboveBound));
+        assert_eq!(semaphore.release(0), Err(Error::ZeroCount));
+        assert_eq!(semaphore.value(), Ok(2));
+        semaphore.free_semaphore().unwrap();
+        assert_eq!(semaphore.value(), Err(Error::StaleHandle(Kind::Semaphore)));
+    }
+
+    #[test]
+    fn the_largest_value_fits() {
+        let semaphore = Handle::new_semaphore(u32::MAX, u32::MAX).unwrap();
+        assert_eq!(semaphore.release(1), Err(Error::AboveBound));
+        assert_eq!(semaphore.acquire(), Ok(()));
+        assert_eq!(semaphore.release(u32::MAX), Err(Error::AboveBound));
+        assert_eq!(semaphore.release(1), Ok(()));
+        assert_eq!(semaphore.value(), Ok(u32::MAX));
+        semaphore.free_semaphore().unwrap();
+    }
+
+    #[test]
+    fn no_permit_is_lost_or_made_by_time_outs() {
+        let semaphore = Handle::new_semaphore(2, u32::MAX).unwrap();
+        let inside = AtomicU64::new(0);
+        std::thread::scope(|threads| {
+            for i in 0..6 {
+                let inside = &inside;
+                threads.spawn(move || {
+                    for n in 0..20_000 {
+                        let timed = (n + i) % 3 == 0;
+                        if !timed {
+                            semaphore.acquire().unwrap();
+                        } else if semaphore.acquire_timeout(1e-5).is_err() {
+                            continue;
+                        }
+                        assert!(inside.fetch_add(1, Ordering::SeqCst) < 2);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        semaphore.release(1).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(semaphore.value(), Ok(2));
+        semaphore.free_semaphore().unwrap();
+    }
+}

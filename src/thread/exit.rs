@@ -1,0 +1,20 @@
+//! Ending the calling thread.
+
+use crate::base::this_thread;
+use core::ffi::c_void;
+use core::ptr;
+
+unsafe extern "C-unwind" {
+    // As libc has it, but said to unwind, which it does: it runs the cleanups of every frame above.
+    fn pthread_exit(value: *mut c_void) -> !;
+}
+
+/// Ends the calling thread, whoever started it; on the main thread, the process.
+pub fn exit() -> ! {
+    if this_thread::current().is_some_and(|record| record.is_main()) {
+        // SAFETY: a normal end of the process.
+        unsafe { libc::exit(0) }
+    }
+    // SAFETY: no frame of this library between here and the thread's first one has a destructor.
+    unsafe { pthread_exit(ptr::null_mut()) }
+}

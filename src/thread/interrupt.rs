@@ -1,0 +1,82 @@
+//! Interrupting the main thread, and seeing that one was interrupted.
+
+use crate::base::errno::Errno;
+use crate::base::status::Error;
+use crate::base::this_thread;
+use core::mem::MaybeUninit;
+
+/// The signals that can be simulated.
+const SIGNALS: core::ops::RangeInclusive<i32> = 1..=64;
+
+/// Simulates the arrival of a signal on the main thread. Async-signal-safe on Linux.
+pub fn interrupt_main(signum: i32) -> Result<(), Error> {
+    if !SIGNALS.contains(&signum) {
+        return Err(Error::SignalOutOfRange);
+    }
+    let _errno = Errno::keep();
+    let disposition = disposition(signum);
+    if disposition == Disposition::Ignored {
+        return Ok(());
+    }
+    this_thread::main_record().interrupt.raise(signum as u32);
+    if disposition == Disposition::Handled {
+        send_to_main(signum);
+    }
+    Ok(())
+}
+
+/// Whether an interrupt was pending for the calling thread; takes it.
+pub fn check() -> Result<(), Error> {
+    match this_thread::current() {
+        Some(record) if record.interruptible().is_some() && record.take_interrupt() => Err(Error::Interrupted),
+        _ => Ok(()),
+    }
+}
+
+/// The signal behind the last interrupt that this thread took, 0 if there was none.
+pub fn signal() -> i32 {
+    this_thread::current().map_or(0, |record| record.interrupt_signal())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Disposition {
+    Default,
+    Ignored,
+    /// The program has a handler of its own.
+    Handled,
+}
+
+fn disposition(signum: i32) -> Disposition {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: asks without changing; on success the action was written.
+    let handler = unsafe {
+        if libc::sigaction(signum, core::ptr::null(), action.as_mut_ptr()) != 0 {
+            // The C library keeps some signals to itself.
+            return Disposition::Default;
+        }
+        action.assume_init().sa_sigaction
+    };
+    match handler {
+        libc::SIG_IGN => Disposition::Ignored,
+        libc::SIG_DFL => Disposition::Default,
+        _ => Disposition::Handled,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn send_to_main(signum: i32) {
+    // SAFETY: plain system calls. The main thread's id is the process's, in a forked child too.
+    unsafe {
+        let process = libc::getpid();
+        libc::syscall(libc::SYS_tgkill, process, process, signum);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_to_main(signum: i32) {
+    let thread = this_thread::main_record().native_id();
+    if thread != 0 {
+        // SAFETY: there, the native id of a thread is its pthread_t; the main thread has one.
+        unsafe { libc::pthread_kill(thread as libc::pthread_t, signum) };
+    }
+}
