@@ -8,7 +8,9 @@
 //! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on.
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
-compile_error!("lowthread needs a 64-bit Unix: handles keep their generation in the top 16 bits of an address");
+compile_error!(
+    "lowthread needs a 64-bit Unix: handles keep their generation in the top 16 bits of an address"
+);
 
 pub mod base;
 pub mod sync;

@@ -62,8 +62,12 @@ impl<T: Object> Resident<T> {
         while residents != 0 {
             // SeqCst: the caller looks at the word next, and `free` changes the word before it looks
             // here; an event is set before its setter looks here.
-            match slot.residents.compare_exchange_weak(residents, residents + 1, Ordering::SeqCst, Ordering::Relaxed)
-            {
+            match slot.residents.compare_exchange_weak(
+                residents,
+                residents + 1,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Some(Resident { slot }),
                 Err(found) => residents = found,
             }

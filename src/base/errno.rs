@@ -21,11 +21,9 @@ impl Drop for Errno {
     }
 }
 
-#[cfg(target_os = "linux")]
-use libc::__errno_location as location;
-#[cfg(target_vendor = "apple")]
-use libc::__error as location;
-#[cfg(any(target_os = "freebsd"))]
-use libc::__error as location;
 #[cfg(any(target_os = "netbsd", target_os = "openbsd", target_os = "android"))]
 use libc::__errno as location;
+#[cfg(target_os = "linux")]
+use libc::__errno_location as location;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as location;

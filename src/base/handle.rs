@@ -234,7 +234,7 @@ impl<T: Object> Handle<T> {
 
 /// The generation after that of `word`, in place. Never 0, so that no handle looks like an address.
 fn next_generation(word: u64) -> u64 {
-    let next = (word >> GENERATION_SHIFT) + 1 & 0xffff;
+    let next = ((word >> GENERATION_SHIFT) + 1) & 0xffff;
     next.max(1) << GENERATION_SHIFT
 }
 

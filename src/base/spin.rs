@@ -9,13 +9,14 @@ const YIELDS: u32 = 40;
 ///
 /// Waking a thread that sleeps on another core costs its waker about 10 microseconds and the
 /// sleeper three times that; this spin costs at most about as much (docs/architecture.md).
+#[derive(Default)]
 pub struct Spin {
     turns: u32,
 }
 
 impl Spin {
     pub fn new() -> Spin {
-        Spin { turns: 0 }
+        Spin::default()
     }
 
     /// Passes a little time and says true, or says false when it is time to sleep.

@@ -7,8 +7,8 @@
 
 use crate::base::arena::{Arena, Slot};
 use crate::base::fork::Participant;
-use crate::base::interrupt::Interrupt;
 use crate::base::handle::{Kind, Object};
+use crate::base::interrupt::Interrupt;
 use crate::base::status::{Error, LT_OK, lt_status};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_void};

@@ -72,5 +72,8 @@ pub unsafe extern "C" fn lt_event_try_wait(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_wait_timeout(event: *mut lt_event, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    report("lt_event_wait_timeout", unsafe { at::<Event>(event) }.and_then(|event| event.wait_timeout(seconds)))
+    report(
+        "lt_event_wait_timeout",
+        unsafe { at::<Event>(event) }.and_then(|event| event.wait_timeout(seconds)),
+    )
 }

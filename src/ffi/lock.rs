@@ -53,13 +53,17 @@ pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_acquire_timeout(lock: *mut lt_lock, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    report("lt_lock_acquire_timeout", unsafe { at::<Lock>(lock) }.and_then(|lock| lock.acquire_timeout(seconds)))
+    report(
+        "lt_lock_acquire_timeout",
+        unsafe { at::<Lock>(lock) }.and_then(|lock| lock.acquire_timeout(seconds)),
+    )
 }
 
 /// Acquires the lock; blocks until that is possible, and leaves an interrupt pending.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_acquire_uninterruptible(lock: *mut lt_lock) -> lt_status {
+    // SAFETY: see above.
     let result = unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::acquire_uninterruptible);
     report("lt_lock_acquire_uninterruptible", result)
 }

@@ -1,7 +1,7 @@
 //! Section 8 of the header: the queue.
 
 use crate::base::handle::Handle;
-use crate::base::status::{Error, lt_status};
+use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
 use crate::sync::queue::Queue;
 use core::ffi::c_void;
@@ -49,7 +49,11 @@ pub unsafe extern "C" fn lt_queue_try_put(queue: *mut lt_queue, item: *mut c_voi
 /// Puts an item in; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not put.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lt_queue_put_timeout(queue: *mut lt_queue, item: *mut c_void, seconds: f64) -> lt_status {
+pub unsafe extern "C" fn lt_queue_put_timeout(
+    queue: *mut lt_queue,
+    item: *mut c_void,
+    seconds: f64,
+) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.put_timeout(item, seconds));
     report("lt_queue_put_timeout", result)
@@ -69,7 +73,9 @@ pub unsafe extern "C" fn lt_queue_get(queue: *mut lt_queue, item: *mut *mut c_vo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_get(queue: *mut lt_queue, item: *mut *mut c_void) -> lt_status {
     // SAFETY: see lt_queue_get.
-    unsafe { report_value("lt_queue_try_get", for_item(queue, item).and_then(Handle::<Queue>::try_get), item) }
+    unsafe {
+        report_value("lt_queue_try_get", for_item(queue, item).and_then(Handle::<Queue>::try_get), item)
+    }
 }
 
 /// Takes the oldest item out; blocks for at most this many seconds. LT_TIMED_OUT or
@@ -134,5 +140,5 @@ unsafe fn for_item(queue: *mut lt_queue, item: *mut *mut c_void) -> Result<Handl
     // SAFETY: passed on.
     let queue = unsafe { at::<Queue>(queue) }?;
     queue.check()?;
-    if item.is_null() { Err(Error::NullArgument(&"item")) } else { Ok(queue) }
+    if item.is_null() { Err(Error::NullArgument(Argument::Item)) } else { Ok(queue) }
 }

@@ -39,7 +39,10 @@ pub unsafe extern "C" fn lt_semaphore_free(semaphore: *mut lt_semaphore) -> lt_s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_acquire(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: see above.
-    report("lt_semaphore_acquire", unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::acquire))
+    report(
+        "lt_semaphore_acquire",
+        unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::acquire),
+    )
 }
 
 /// Takes a permit if there is one, else returns LT_BUSY. Never blocks.
@@ -54,9 +57,13 @@ pub unsafe extern "C" fn lt_semaphore_try_acquire(semaphore: *mut lt_semaphore) 
 /// Takes a permit; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not taken.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lt_semaphore_acquire_timeout(semaphore: *mut lt_semaphore, seconds: f64) -> lt_status {
+pub unsafe extern "C" fn lt_semaphore_acquire_timeout(
+    semaphore: *mut lt_semaphore,
+    seconds: f64,
+) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.acquire_timeout(seconds));
+    let result =
+        unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.acquire_timeout(seconds));
     report("lt_semaphore_acquire_timeout", result)
 }
 
@@ -66,7 +73,10 @@ pub unsafe extern "C" fn lt_semaphore_acquire_timeout(semaphore: *mut lt_semapho
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_release(semaphore: *mut lt_semaphore, n: u32) -> lt_status {
     // SAFETY: see above.
-    report("lt_semaphore_release", unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.release(n)))
+    report(
+        "lt_semaphore_release",
+        unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.release(n)),
+    )
 }
 
 /// How many permits there are at this moment.

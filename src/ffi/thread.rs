@@ -1,6 +1,6 @@
 //! Section 3 of the header: threads, as `_thread` has them.
 
-use crate::base::status::{Error, lt_status};
+use crate::base::status::{Argument, Error, lt_status};
 use crate::base::this_thread;
 use crate::ffi::{report, report_value};
 use crate::thread::{exit, stack, start};
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn lt_start_new_thread(
     arg: *mut c_void,
     ident: *mut lt_ident,
 ) -> lt_status {
-    let function = function.ok_or(Error::NullArgument(&"function"));
+    let function = function.ok_or(Error::NullArgument(Argument::Function));
     // SAFETY: `ident` is NULL or valid to write to, as the header asks.
     unsafe { report_value("lt_start_new_thread", function.and_then(|f| start::start(f, arg)), ident) }
 }
@@ -38,8 +38,8 @@ pub unsafe extern "C" fn lt_start_new_thread_copy(
     ident: *mut lt_ident,
 ) -> lt_status {
     let function = match function {
-        None => Err(Error::NullArgument(&"function")),
-        Some(_) if args.is_null() && size > 0 => Err(Error::NullArgument(&"args")),
+        None => Err(Error::NullArgument(Argument::Function)),
+        Some(_) if args.is_null() && size > 0 => Err(Error::NullArgument(Argument::Args)),
         Some(function) => Ok(function),
     };
     // SAFETY: `args` has `size` bytes, and `ident` is NULL or valid to write to, as the header asks.

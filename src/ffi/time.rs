@@ -16,10 +16,11 @@ const _: () = assert!(LT_TIMEOUT_MAX == deadline::TIMEOUT_MAX);
 /// The version of the library that is running, "MAJOR.MINOR.PATCH". Static.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_version() -> *const c_char {
-    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => c"",
-    };
+    const VERSION: &CStr =
+        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => c"",
+        };
     VERSION.as_ptr()
 }
 

@@ -37,7 +37,9 @@ impl Block {
     /// taken meanwhile, by a signal handler of this thread: then the operation begins again.
     pub fn reason(&self, wake: Wake) -> Option<Error> {
         match wake {
-            Wake::Interrupted => self.record.is_some_and(|r| r.take_interrupt()).then_some(Error::Interrupted),
+            Wake::Interrupted => {
+                self.record.is_some_and(|r| r.take_interrupt()).then_some(Error::Interrupted)
+            }
             _ => Some(Error::TimedOut),
         }
     }

@@ -63,7 +63,7 @@ impl Handle<Event> {
         // Acquire on this side too, so that a set of what is set already is as good as one.
         let mut state = self.state(Ordering::Acquire)?;
         while state & SET == 0 {
-            let set = (state + ONE_TIME | SET) & MASK;
+            let set = ((state + ONE_TIME) | SET) & MASK;
             // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
             match self.exchange(state, set, Ordering::SeqCst) {
                 Ok(()) => {

@@ -130,7 +130,8 @@ impl Handle<Queue> {
     pub fn free_queue(self) -> Result<(), Error> {
         let (queue, mut ring) = self.enter()?;
         self.free(|_, _, _| {
-            let waiting = queue.items.waiting.load(Ordering::Relaxed) + queue.room.waiting.load(Ordering::Relaxed);
+            let waiting =
+                queue.items.waiting.load(Ordering::Relaxed) + queue.room.waiting.load(Ordering::Relaxed);
             if waiting == 0 { Ok(()) } else { Err(Error::Busy) }
         })?;
         ring.items = VecDeque::new();
@@ -200,7 +201,11 @@ impl Handle<Queue> {
         Ok((queue, ring))
     }
 
-    fn put_within(self, item: *mut c_void, timeout: impl FnOnce() -> Result<Timeout, Error>) -> Result<(), Error> {
+    fn put_within(
+        self,
+        item: *mut c_void,
+        timeout: impl FnOnce() -> Result<Timeout, Error>,
+    ) -> Result<(), Error> {
         self.within(timeout, Error::Full, |queue| &queue.room, |queue, ring| queue.push(ring, item))
     }
 

@@ -28,7 +28,9 @@ pub fn interrupt_main(signum: i32) -> Result<(), Error> {
 /// Whether an interrupt was pending for the calling thread; takes it.
 pub fn check() -> Result<(), Error> {
     match this_thread::current() {
-        Some(record) if record.interruptible().is_some() && record.take_interrupt() => Err(Error::Interrupted),
+        Some(record) if record.interruptible().is_some() && record.take_interrupt() => {
+            Err(Error::Interrupted)
+        }
         _ => Ok(()),
     }
 }

@@ -16,19 +16,27 @@ const SLICE: u64 = 5_000_000;
 /// Set once the kernel, or a seccomp filter, has refused futex_waitv.
 static NO_WAITV: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Option<&Interrupt>) -> Wake {
+pub(super) fn wait(
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Deadline,
+    interrupt: Option<&Interrupt>,
+) -> Wake {
     match interrupt {
         None => wait_one(word, expected, deadline),
         // Relaxed: a flag that only ever chooses the slower of two correct ways.
-        Some(interrupt) if NO_WAITV.load(Ordering::Relaxed) => wait_sliced(word, expected, deadline, interrupt),
+        Some(interrupt) if NO_WAITV.load(Ordering::Relaxed) => {
+            wait_sliced(word, expected, deadline, interrupt)
+        }
         Some(interrupt) => wait_two(word, expected, deadline, interrupt),
     }
 }
 
 pub(super) fn wake(word: &AtomicU32, n: u32) -> u32 {
     // SAFETY: FUTEX_WAKE reads nothing through the address: it only compares it with those slept on.
-    let woken =
-        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, n) };
+    let woken = unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, n)
+    };
     u32::try_from(woken).unwrap_or(0)
 }
 
@@ -121,7 +129,11 @@ fn wait_sliced(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &
 /// The kernel found one of the two words changed, without saying which.
 fn changed_or_interrupted(word: &AtomicU32, expected: u32, interrupt: &Interrupt) -> Wake {
     // SeqCst: this look at the word must not move before the interrupter's store that is read next.
-    if word.load(Ordering::SeqCst) == expected && interrupt.pending() { Wake::Interrupted } else { Wake::Changed }
+    if word.load(Ordering::SeqCst) == expected && interrupt.pending() {
+        Wake::Interrupted
+    } else {
+        Wake::Changed
+    }
 }
 
 fn earlier(a: Deadline, b: Deadline) -> Deadline {

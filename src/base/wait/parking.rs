@@ -11,14 +11,20 @@ use crate::base::interrupt::Interrupt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use parking_lot_core::{
-    DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkToken, park, unpark_filter,
+    DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, UnparkToken, park,
+    unpark_filter,
 };
 use std::time::Instant;
 
 /// The unpark token of a thread that was interrupted.
 const BY_INTERRUPT: UnparkToken = UnparkToken(1);
 
-pub(super) fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Option<&Interrupt>) -> Wake {
+pub(super) fn wait(
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Deadline,
+    interrupt: Option<&Interrupt>,
+) -> Wake {
     let place = word.as_ptr() as usize;
     let token = interrupt.map_or(DEFAULT_PARK_TOKEN, |i| ParkToken(core::ptr::from_ref(i) as usize));
     loop {
