@@ -169,12 +169,17 @@ LT_NODISCARD lt_status lt_lock_at_fork_reinit(lt_lock *lock);
 #if defined(__GNUC__) && !defined(__cplusplus)
 // LT_WITH_LOCK(lock) { ... } runs the block with the lock held and releases it on every way out:
 // the end, break, return, goto; and, where C is built with -fexceptions, lt_exit() and exceptions
-// of other languages. It blocks like lt_lock_acquire_uninterruptible(); if that fails (a bad
-// handle), the block is skipped. For GNU C (GCC, Clang); in C++ use a guard object.
+// of other languages. A break leaves the block, not a loop around it. It blocks like
+// lt_lock_acquire_uninterruptible(); if that fails (a bad handle), the block is skipped.
+// For GNU C (GCC, Clang); in C++ use a guard object.
 #define LT_WITH_LOCK(lock)                                                                         \
-    for (lt_lock *lt_held_ __attribute__((cleanup(lt_with_lock_end_))) = lt_with_lock_(lock),      \
-                 *lt_again_ = lt_held_;                                                            \
-         lt_again_ != NULL; lt_again_ = NULL)
+    LT_WITH_LOCK_AS_(lock, LT_JOIN_(lt_held_, __LINE__), LT_JOIN_(lt_again_, __LINE__))
+#define LT_WITH_LOCK_AS_(lock, held, again)                                                        \
+    for (lt_lock *held __attribute__((cleanup(lt_with_lock_end_))) = lt_with_lock_(lock),          \
+                 *again = held;                                                                    \
+         again != NULL; again = NULL)
+#define LT_JOIN_(a, b) LT_JOIN_TOKENS_(a, b)
+#define LT_JOIN_TOKENS_(a, b) a##b
 
 static inline lt_lock *lt_with_lock_(lt_lock *lock) {
     return lt_lock_acquire_uninterruptible(lock) == LT_OK ? lock : NULL;
@@ -236,7 +241,7 @@ LT_NODISCARD lt_status lt_set_stack_size(size_t size);
 // Simulates the arrival of a signal on the main thread: its wait, or its next one that would
 // block, returns LT_INTERRUPTED; a handler that the program has installed for the signal runs
 // there. Nothing happens if the signal is ignored; the default action is never taken.
-// LT_INVALID outside 1..64. Callable from any thread; async-signal-safe.
+// LT_INVALID outside 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
 LT_NODISCARD lt_status lt_interrupt_main(int signum);
 
 // For loops that compute: LT_INTERRUPTED, and it is taken, if an interrupt is pending for the
@@ -246,11 +251,186 @@ LT_NODISCARD lt_status lt_check_interrupt(void);
 // The signal behind the calling thread's last LT_INTERRUPTED; 0 if there was none.
 int lt_interrupt_signal(void);
 
+// ---- Errors in threads -------------------------------------------------------------------------
+
+#define LT_ERROR_RAISED  1      // Raised with lt_raise().
+#define LT_ERROR_CXX     2      // Thrown by C++.
+#define LT_ERROR_RUST    3      // A panic of Rust.
+#define LT_ERROR_FOREIGN 4      // Thrown by another language.
+#define LT_ERROR_EXITED  5      // The task ended with lt_exit().
+
+// An error that ended a thread or a task. `size` is what the library knows of this struct.
+typedef struct lt_error_info {
+    size_t size;
+    // The thread that it ended, and its name then.
+    uint64_t ident;
+    const char *thread_name;
+    // LT_ERROR_RAISED, LT_ERROR_CXX, ...
+    int32_t kind;
+    // What lt_raise() was given; 0 for other kinds.
+    int32_t code;
+    // "error" for lt_raise(), the C++ type, or the like. Never NULL.
+    const char *type_name;
+    // Never NULL.
+    const char *message;
+    // A line for each frame at the throw, innermost first. Never NULL.
+    const char *backtrace;
+} lt_error_info;
+
+// A container for the first error of many threads: start them with it, and look into it when they
+// are done. Errors that it takes are not told to the hook. An error's arrival happens before its
+// get. A thread whose container was freed tells the hook.
+typedef struct lt_errors lt_errors;
+
+// A hook for errors that end a thread: called on that thread, with the argument given for it. The
+// info is valid until it returns.
+typedef void (*lt_excepthook)(const lt_error_info *info, void *arg);
+
+// Ends the calling thread function, or pool task, with an unhandled error. C++ frames on the way
+// see a foreign exception: destructors run, `catch (...)` can stop it. A NULL message is "". On
+// the main thread, which has no thread function, the hook is told and the process exits with 1.
+LT_NORETURN void lt_raise(int code, const char *message);
+
+// Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
+// default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
+LT_NODISCARD lt_status lt_set_excepthook(lt_excepthook hook, void *arg);
+
+// A new container, empty; NULL when out of memory.
+LT_NODISCARD lt_errors *lt_errors_new(void);
+
+// Frees a container and the error in it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_errors_free(lt_errors *errors);
+
+// Gives the first error that arrived, valid until it is cleared or the container freed. LT_EMPTY
+// if none did. The first get renders the trace, which can take some milliseconds.
+LT_NODISCARD lt_status lt_errors_get(lt_errors *errors, const lt_error_info **info);
+
+// How many errors have arrived, the first included.
+size_t lt_errors_count(const lt_errors *errors);
+
+// Empties the container and sets its count to 0.
+LT_NODISCARD lt_status lt_errors_clear(lt_errors *errors);
+
+// Starts a detached thread as lt_start_new_thread() does, whose error goes to `errors`; NULL: to
+// the hook.
+LT_NODISCARD lt_status lt_spawn(lt_thread_fn function, void *arg, lt_errors *errors,
+    lt_ident *ident);
+
+// ---- Joinable threads --------------------------------------------------------------------------
+
+// A thread that can be joined. Joins may be repeated and done by any number of threads. What the
+// thread did happens before the return of a join. Freeing the handle of a running thread lets it
+// run on, detached.
+typedef struct lt_thread lt_thread;
+
+// What lt_thread_start() can be told. Set `size` to sizeof(lt_thread_options), and zero what is
+// not wanted.
+typedef struct lt_thread_options {
+    size_t size;
+    // UTF-8, copied; NULL for "Thread-N".
+    const char *name;
+    // As for lt_set_stack_size(); 0 for what that has set.
+    size_t stack_size;
+    // A daemon is not waited for by lt_shutdown().
+    bool daemon;
+    // Where its error goes; NULL for the hook.
+    lt_errors *errors;
+} lt_thread_options;
+
+// What lt_enumerate() tells of a thread.
+typedef struct lt_thread_info {
+    size_t size;
+    lt_ident ident;
+    int64_t native_id;
+    bool daemon;
+    bool joinable;
+    // Cut to what fits, on a character boundary.
+    char name[64];
+} lt_thread_info;
+
+// Starts a thread. `options` may be NULL; with a NULL `thread` it is detached. LT_INVALID for a
+// NULL function or bad options, LT_BAD_HANDLE for bad errors, LT_NO_THREAD if the system refuses,
+// LT_NO_MEMORY; then nothing was started.
+LT_NODISCARD lt_status lt_thread_start(lt_thread_fn function, void *arg,
+    const lt_thread_options *options, lt_thread **thread);
+
+// Waits for the end of the thread. LT_FAILED if it ended with an error, which lt_thread_error()
+// gives; LT_DEADLOCK from the thread itself. Afterwards the thread is gone from the system.
+LT_NODISCARD lt_status lt_thread_join(lt_thread *thread);
+
+// The same, but LT_BUSY while the thread runs. Never blocks for long.
+LT_NODISCARD lt_status lt_thread_try_join(lt_thread *thread);
+
+// The same; blocks for at most this many seconds.
+LT_NODISCARD lt_status lt_thread_join_timeout(lt_thread *thread, double seconds);
+
+// Interrupts the thread's wait, or its next one that would block, as lt_interrupt_main() does for
+// the main thread: it returns LT_INTERRUPTED. Nothing happens to a thread that has ended.
+LT_NODISCARD lt_status lt_thread_interrupt(lt_thread *thread);
+
+// Whether the thread has not ended yet.
+bool lt_thread_is_alive(const lt_thread *thread);
+
+// The thread's ident, also after its end.
+lt_ident lt_thread_ident(const lt_thread *thread);
+
+// The number that the operating system has, or had, for the thread.
+int64_t lt_thread_native_id(const lt_thread *thread);
+
+// Whether the thread was started as a daemon.
+bool lt_thread_daemon(const lt_thread *thread);
+
+// The error that ended the thread, valid as long as the handle. LT_EMPTY if none did, or not yet.
+// The first call renders the trace, which can take some milliseconds.
+LT_NODISCARD lt_status lt_thread_error(lt_thread *thread, const lt_error_info **info);
+
+// Frees the handle; the thread, if it runs, runs on. LT_BUSY, and nothing is freed, while somebody
+// joins it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_thread_free(lt_thread *thread);
+
+// Copies the name of a living thread, cut to `len` bytes on a character boundary. LT_INVALID for
+// an ident that no living thread has, and for len 0. The defaults are MainThread and Thread-N.
+LT_NODISCARD lt_status lt_thread_name(lt_ident ident, char *buf, size_t len);
+
+// Names the calling thread, in UTF-8. The system gets what it has room for; the library keeps all.
+LT_NODISCARD lt_status lt_set_thread_name(const char *name);
+
+// Waits until every joinable thread that is no daemon has ended, those too that are started
+// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread.
+LT_NODISCARD lt_status lt_shutdown(double seconds);
+
+// Tells of the main thread and of every thread that the library started and that still runs. Fills
+// what fits into `array`, which may be NULL if `capacity` is 0; `count` is the number of threads.
+// Only the `size` of the first element is read: it is the size of each.
+LT_NODISCARD lt_status lt_enumerate(lt_thread_info *array, size_t capacity, size_t *count);
+
+// ---- Thread-local storage ----------------------------------------------------------------------
+
+// A key under which each thread has a value of its own, NULL at first. There is no limit to the
+// number of keys. When a thread ends, however it does, the destructor is called there with each
+// value that is not NULL, which is cleared before; again if it sets a new one, up to four rounds.
+typedef struct lt_local lt_local;
+
+// Called with a value when its thread ends.
+typedef void (*lt_local_destructor)(void *value);
+
+// A new key; `destructor` may be NULL. NULL when out of memory.
+LT_NODISCARD lt_local *lt_local_new(lt_local_destructor destructor);
+
+// Frees a key. Runs no destructor: the values that threads have are forgotten. NULL is LT_OK.
+LT_NODISCARD lt_status lt_local_free(lt_local *local);
+
+// The calling thread's value; NULL when unset.
+void *lt_local_get(const lt_local *local);
+
+// Sets the calling thread's value; NULL unsets it. LT_NO_MEMORY: unchanged.
+LT_NODISCARD lt_status lt_local_set(lt_local *local, void *value);
+
 // ---- Semaphore ---------------------------------------------------------------------------------
 
 // A semaphore counts permits: an acquire takes one, or waits for one; a release gives some back.
-// A release happens before the acquires that take its permits. Permits go to the threads that
-// wait, in turn, before those that come later.
+// A release happens before the acquires that take its permits. Released permits go to threads
+// that wait, if there are any, before those that come later.
 typedef struct lt_semaphore lt_semaphore;
 
 // A new semaphore with this many permits; NULL when out of memory.
@@ -314,7 +494,7 @@ LT_NODISCARD lt_status lt_event_wait_timeout(lt_event *event, double seconds);
 
 // A queue passes pointers between threads, first in first out. It never looks behind them; NULL
 // is an item like any other. Any number of threads may put and get. A put happens before the get
-// of its item. Freeing a queue or closing it during another call's entry is the caller's error.
+// of its item.
 typedef struct lt_queue lt_queue;
 
 // A new queue for at most `capacity` items, 0 for any number; NULL when out of memory.
@@ -360,6 +540,48 @@ bool lt_queue_is_empty(const lt_queue *queue);
 
 // Whether the queue is full at this moment; one without a bound never is.
 bool lt_queue_is_full(const lt_queue *queue);
+
+// ---- Timers and the watchdog -------------------------------------------------------------------
+
+// A timer calls a function later, once or again and again. One thread of the library's serves all
+// of them, in the order in which they are due: a callback that takes long holds up the others.
+// One that raises is told to the excepthook, and the timer goes on. A forked child has no timers.
+typedef struct lt_timer lt_timer;
+
+// A watchdog interrupts the main thread unless it is fed in time: for a main loop that may hang in
+// a wait. It does so once; the next feed arms it again.
+typedef struct lt_watchdog lt_watchdog;
+
+// What a timer calls.
+typedef void (*lt_timer_fn)(void *arg);
+
+// Calls callback(arg) after `seconds`, 0 for at once; then every `repeat` seconds, 0 for once. A
+// repeating timer keeps its phase and leaves out the periods that it missed. With a NULL `timer`
+// it cannot be cancelled. LT_INVALID for a negative time, LT_NO_MEMORY, LT_NO_THREAD.
+LT_NODISCARD lt_status lt_timer_start(double seconds, double repeat, lt_timer_fn callback,
+    void *arg, lt_timer **timer);
+
+// Cancels the timer: when it returns, the callback neither runs nor will. It blocks while the
+// callback runs; called from that, it does not, and only the next calls are cancelled.
+// LT_INTERRUPTED: cancelled, but the callback may still run.
+LT_NODISCARD lt_status lt_timer_cancel(lt_timer *timer);
+
+// Cancels the timer as lt_timer_cancel() does, and frees it. LT_INTERRUPTED: not freed. NULL is
+// LT_OK.
+LT_NODISCARD lt_status lt_timer_free(lt_timer *timer);
+
+// Starts a watchdog: lt_interrupt_main(signum) once it was not fed for so many seconds, which are
+// above 0. LT_INVALID for a bad argument, LT_NO_MEMORY, LT_NO_THREAD.
+LT_NODISCARD lt_status lt_watchdog_start(double seconds, int signum, lt_watchdog **watchdog);
+
+// Feeds the watchdog: its time begins anew.
+LT_NODISCARD lt_status lt_watchdog_feed(lt_watchdog *watchdog);
+
+// Stops the watchdog: when it returns, it does not interrupt. The next feed arms it again.
+LT_NODISCARD lt_status lt_watchdog_cancel(lt_watchdog *watchdog);
+
+// Stops the watchdog and frees it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_watchdog_free(lt_watchdog *watchdog);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 //! The layers, each of which knows only those below it:
 //!
 //! * [`ffi`]: the `extern "C"` surface, one file per section of `include/lowthread.h`;
+//! * [`exec`]: timers and the watchdog;
 //! * [`thread`]: starting, ending and interrupting threads, and what a fork leaves of them;
 //! * [`sync`]: the primitives, as plain Rust types;
 //! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on.
@@ -15,4 +16,5 @@ compile_error!(
 pub mod base;
 pub mod sync;
 pub mod thread;
+pub mod exec;
 pub mod ffi;

@@ -2,11 +2,12 @@
 //!
 //! A slot is free, or holds a live object, or holds one that was freed while threads were still in its
 //! slow path (its *residents*). The object counts as a resident of its own, so whoever leaves last,
-//! the free or a resident, gives the slot back. Free slots wait in line, first in first out: that makes
-//! the time until a generation comes round as long as it can be.
+//! the free or a resident, gives the slot back. Free slots wait in line, first in first out. A slot
+//! whose generations are used up is given back no more, so that no handle ever comes twice: that
+//! costs a cache line for every 65,534 objects.
 
 use crate::base::fork::Participant;
-use crate::base::handle::{FIRST_GENERATION, Object, UNUSED, addressable, is_live};
+use crate::base::handle::{FIRST_GENERATION, Object, UNUSED, addressable, is_live, is_used_up};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use core::alloc::Layout;
@@ -73,6 +74,31 @@ impl<T: Object> Resident<T> {
             }
         }
         None
+    }
+}
+
+impl<T: Object> Resident<T> {
+    /// Gives the residence away, to be taken back with `from_raw`.
+    pub fn into_raw(self) -> *const () {
+        let raw = ptr::from_ref(self.slot).cast();
+        core::mem::forget(self);
+        raw
+    }
+
+    /// # Safety
+    /// `raw` came from `into_raw` of this type, and is taken back once.
+    pub unsafe fn from_raw(raw: *const ()) -> Resident<T> {
+        // SAFETY: as the caller vouches; slots are never unmapped.
+        Resident { slot: unsafe { &*raw.cast() } }
+    }
+
+    /// The object of a residence that was given away and not taken back.
+    ///
+    /// # Safety
+    /// `raw` came from `into_raw` of this type, and is taken back only after the last use of the result.
+    pub unsafe fn peek<'a>(raw: *const ()) -> &'a T {
+        // SAFETY: as the caller vouches; slots are never unmapped.
+        unsafe { &(*raw.cast::<Slot<T>>()).body }
     }
 }
 
@@ -177,6 +203,10 @@ impl<T: Object> Arena<T> {
     }
 
     fn give_back(&self, slot: &'static Slot<T>) {
+        // Relaxed: nobody changes the word of a slot without residents.
+        if is_used_up(slot.word.load(Ordering::Relaxed)) {
+            return;
+        }
         // SAFETY: the last resident has left, so the slot is in no list; the mutex is held.
         unsafe { self.lists.lock().append(slot) };
     }
@@ -216,35 +246,32 @@ impl<T: Object> Arena<T> {
         Ok(())
     }
 
-    /// Every live object, for a fork handler: the caller has locked the arena.
-    fn each_live(&self, mut f: impl FnMut(&'static Slot<T>)) {
-        // SAFETY: the caller locked without a guard.
-        unsafe { self.lists.peek() }.each(|slot| {
-            // Acquire: the body is that of the object that the word says is alive.
-            if is_live(slot.word.load(Ordering::Acquire)) {
-                f(slot);
-            }
-        });
-    }
-
-    /// Takes the arena's lock before a fork, and each live object's own with `lock`.
+    /// Takes the arena's lock before a fork, and with `lock` that of every slot, live or not: what is
+    /// being made or freed at this moment is so afterwards, in parent and child, and not half.
+    /// Whoever has a slot's lock must not want the arena's.
     pub fn before_fork(&self, lock: impl Fn(&T)) {
         self.lists.raw_lock();
-        self.each_live(|slot| lock(&slot.body));
+        // SAFETY: locked, without a guard.
+        unsafe { self.lists.peek() }.each(|slot| lock(&slot.body));
     }
 
     pub fn after_fork_in_parent(&self, unlock: impl Fn(&T)) {
-        self.each_live(|slot| unlock(&slot.body));
+        // SAFETY: locked before the fork, by this thread.
+        unsafe { self.lists.peek() }.each(|slot| unlock(&slot.body));
         self.lists.raw_unlock();
     }
 
-    /// Forgets the residents, who are gone, and lets `reset` strike the sleepers out of each live object.
-    /// Slots that were on their way back at the fork are left out of use.
-    pub fn after_fork_in_child(&self, reset: impl Fn(&AtomicU64, &T)) {
-        self.each_live(|slot| {
+    /// Unlocks as in the parent; forgets the residents, who are gone, and lets `reset` strike the
+    /// sleepers out of each live object. Slots on their way back at the fork are left out of use.
+    pub fn after_fork_in_child(&self, unlock: impl Fn(&T), reset: impl Fn(&AtomicU64, &T)) {
+        // SAFETY: locked before the fork, by this thread.
+        unsafe { self.lists.peek() }.each(|slot| {
+            unlock(&slot.body);
             // Relaxed, here and in `reset`: there is one thread.
-            slot.residents.store(1, Ordering::Relaxed);
-            reset(&slot.word, &slot.body);
+            if is_live(slot.word.load(Ordering::Relaxed)) {
+                slot.residents.store(1, Ordering::Relaxed);
+                reset(&slot.word, &slot.body);
+            }
         });
         self.lists.raw_unlock();
     }

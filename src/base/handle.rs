@@ -16,34 +16,45 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// The types of objects that a handle can stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    Lock = 1,
-    Semaphore = 2,
-    Event = 3,
-    Queue = 4,
-    /// Of one OS thread: never given to C.
-    Record = 31,
+/// Declares the kinds, with their names in sentences, which are those of the header's parameters.
+macro_rules! kinds {
+    ($($kind:ident = $bits:literal $name:literal,)*) => {
+        /// The types of objects that a handle can stand for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Kind {
+            $($kind = $bits,)*
+        }
+
+        impl Kind {
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $name,)*
+                }
+            }
+
+            fn of(word: u64) -> Option<Kind> {
+                match (word & KIND_MASK) >> STATE_BITS {
+                    $($bits => Some(Kind::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// Its name in a sentence: also the name of the parameter in the header.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Lock => "lock",
-            Kind::Semaphore => "semaphore",
-            Kind::Event => "event",
-            Kind::Queue => "queue",
-            Kind::Record => "record",
-        }
-    }
-
-    fn of(word: u64) -> Option<Kind> {
-        let bits = (word & KIND_MASK) >> STATE_BITS;
-        [Kind::Lock, Kind::Semaphore, Kind::Event, Kind::Queue].into_iter().find(|k| *k as u64 == bits)
-    }
+kinds! {
+    Lock = 1 "lock",
+    Semaphore = 2 "semaphore",
+    Event = 3 "event",
+    Queue = 4 "queue",
+    Errors = 5 "errors",
+    Thread = 6 "thread",
+    Local = 7 "local",
+    Timer = 8 "timer",
+    Watchdog = 9 "watchdog",
+    // Of one OS thread: never given to C.
+    Record = 31 "record",
 }
 
 const GENERATION_SHIFT: u32 = 48;
@@ -232,14 +243,18 @@ impl<T: Object> Handle<T> {
     }
 }
 
-/// The generation after that of `word`, in place. Never 0, so that no handle looks like an address.
+/// The generation after that of `word`, in place; 0 behind the last, which no handle has.
 fn next_generation(word: u64) -> u64 {
-    let next = ((word >> GENERATION_SHIFT) + 1) & 0xffff;
-    next.max(1) << GENERATION_SHIFT
+    word.wrapping_add(FIRST_GENERATION) & !ADDRESS_MASK
 }
 
-/// The first generation, in place.
+/// The first generation, in place. Not 0, so that no handle looks like an address.
 pub const FIRST_GENERATION: u64 = 1 << GENERATION_SHIFT;
+
+/// Whether a slot with this word has had its last generation.
+pub fn is_used_up(word: u64) -> bool {
+    word & !ADDRESS_MASK == 0
+}
 
 /// Whether a slot at this address can be named by a handle.
 pub fn addressable(address: usize) -> bool {

@@ -1,7 +1,7 @@
 //! What is pending for one thread: the signals it was interrupted with, as a set and as a word to sleep on.
 
 use crate::base::wait;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 /// The interrupts of one thread. Any thread and any signal handler raises; the owner takes.
 ///
@@ -11,6 +11,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 pub struct Interrupt {
     /// Bit `signum - 1` for each pending signal.
     signals: AtomicU64,
+    /// Whether an interrupt without a signal is pending, as lt_thread_interrupt makes it.
+    plain: AtomicBool,
     /// `SOME` while `signals` is not empty: what the owner sleeps on beside its primitive.
     word: AtomicU32,
     /// The address that the owner sleeps on, 0 when awake: for engines that wake by address.
@@ -26,6 +28,7 @@ impl Interrupt {
     pub const fn new() -> Interrupt {
         Interrupt {
             signals: AtomicU64::new(0),
+            plain: AtomicBool::new(false),
             word: AtomicU32::new(Interrupt::NONE),
             #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
             place: core::sync::atomic::AtomicUsize::new(0),
@@ -39,8 +42,19 @@ impl Interrupt {
         wait::interrupt(self);
     }
 
-    /// Takes the lowest pending signal, if there is one.
+    /// Makes an interrupt without a signal pending and wakes the owner if it sleeps.
+    pub fn raise_plain(&self) {
+        self.plain.store(true, SeqCst);
+        self.word.store(Interrupt::SOME, SeqCst);
+        wait::interrupt(self);
+    }
+
+    /// Takes what is pending: 0 for an interrupt without a signal, else the lowest signal.
     pub fn take(&self) -> Option<i32> {
+        if self.plain.swap(false, SeqCst) {
+            self.settle();
+            return Some(0);
+        }
         loop {
             let signals = self.signals.load(SeqCst);
             if signals == 0 {
@@ -63,7 +77,7 @@ impl Interrupt {
     fn settle(&self) {
         if self.pending() {
             self.word.store(Interrupt::NONE, SeqCst);
-            if self.signals.load(SeqCst) != 0 {
+            if self.signals.load(SeqCst) != 0 || self.plain.load(SeqCst) {
                 self.word.store(Interrupt::SOME, SeqCst);
             }
         }
@@ -77,6 +91,7 @@ impl Interrupt {
     /// Forgets everything: the thread that it belonged to is gone.
     pub fn clear(&self) {
         self.signals.store(0, SeqCst);
+        self.plain.store(false, SeqCst);
         self.word.store(Interrupt::NONE, SeqCst);
     }
 

@@ -2,6 +2,7 @@
 
 pub mod status;
 pub mod errno;
+pub mod heap;
 pub mod deadline;
 pub mod wait;
 pub mod spin;
@@ -10,4 +11,8 @@ pub mod fork;
 pub mod arena;
 pub mod handle;
 pub mod interrupt;
+pub mod record;
+pub mod registry;
 pub mod this_thread;
+pub mod last_error;
+pub mod block;

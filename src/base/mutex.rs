@@ -60,6 +60,16 @@ impl<T> Mutex<T> {
         unsafe { &*self.value.get() }
     }
 
+    /// The value, to be changed, for whoever locked without a guard.
+    ///
+    /// # Safety
+    /// As for `peek`, and the caller holds no other reference to the value.
+    #[allow(clippy::mut_from_ref, reason = "the lock is what makes it exclusive")]
+    pub unsafe fn peek_mut(&self) -> &mut T {
+        // SAFETY: the caller holds the lock, so nobody else has a reference.
+        unsafe { &mut *self.value.get() }
+    }
+
     /// Unlocks what `raw_lock` locked, in this process or in the child that was forked meanwhile.
     pub fn raw_unlock(&self) {
         // Release: the next holder sees what this one wrote.

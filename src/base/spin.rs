@@ -1,9 +1,21 @@
 //! How long a thread that must wait stays awake, in case the wait is short.
 
+use crate::base::deadline::now;
+use core::sync::atomic::{AtomicU64, Ordering};
+
 /// Pauses keep the core: right when the other side is running on another core.
 const PAUSES: u32 = 40;
 /// Yields give the core away: right when the other side waits for this one.
 const YIELDS: u32 = 40;
+
+/// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
+/// this, in nanoseconds, was of that kind,
+const LONG: u64 = 50_000;
+/// and then nobody yields for so long.
+const PENALTY: u64 = 1_000_000_000;
+
+/// Until when nobody yields, in nanoseconds on the monotonic clock.
+static NO_YIELD_UNTIL: AtomicU64 = AtomicU64::new(0);
 
 /// A bounded spin: a few pauses, then a few yields, then it is time to sleep.
 ///
@@ -19,17 +31,37 @@ impl Spin {
         Spin::default()
     }
 
-    /// Passes a little time and says true, or says false when it is time to sleep.
-    pub fn again(&mut self) -> bool {
-        if self.turns >= PAUSES + YIELDS {
+    /// Passes a very little time and says true, or says false when it is time to be seen waiting.
+    pub fn pause(&mut self) -> bool {
+        if self.turns >= PAUSES {
             return false;
         }
         self.turns += 1;
-        if self.turns <= PAUSES {
-            core::hint::spin_loop();
-        } else {
-            std::thread::yield_now();
-        }
+        core::hint::spin_loop();
         true
     }
+
+    /// Passes a little time and says true, or says false when it is time to sleep.
+    pub fn again(&mut self) -> bool {
+        if self.pause() {
+            return true;
+        }
+        self.turns += 1;
+        self.turns <= PAUSES + YIELDS && yield_briefly()
+    }
+}
+
+/// Yields, unless that was found to take long lately. Whether it did not.
+fn yield_briefly() -> bool {
+    let before = now();
+    // Relaxed, here and below: a hint, that guards nothing.
+    if before < NO_YIELD_UNTIL.load(Ordering::Relaxed) {
+        return false;
+    }
+    std::thread::yield_now();
+    let after = now();
+    if after - before > LONG {
+        NO_YIELD_UNTIL.store(after + PENALTY, Ordering::Relaxed);
+    }
+    true
 }

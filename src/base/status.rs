@@ -79,6 +79,12 @@ pub enum Argument {
     Function,
     Args,
     Item,
+    Array,
+    Buf,
+    Name,
+    Event,
+    Callback,
+    Message,
 }
 
 impl Argument {
@@ -87,6 +93,12 @@ impl Argument {
             Argument::Function => "function",
             Argument::Args => "args",
             Argument::Item => "item",
+            Argument::Array => "array",
+            Argument::Buf => "buf",
+            Argument::Name => "name",
+            Argument::Event => "event",
+            Argument::Callback => "callback",
+            Argument::Message => "message",
         }
     }
 }
@@ -109,7 +121,7 @@ pub enum Error {
     NullArgument(Argument),
     TimeoutNotANumber,
     TimeoutTooLong,
-    NegativeSleep,
+    NegativeSeconds,
     SignalOutOfRange,
     ZeroCount,
     InitialAboveMax,
@@ -117,6 +129,16 @@ pub enum Error {
     StackTooLarge,
     NotHeld,
     AboveBound,
+    BadSize,
+    NoSuchThread,
+    EmptyBuffer,
+    BadName,
+    NotASignal,
+    NotPositiveSeconds,
+    JoinSelf,
+    ShutdownFromWithin,
+    /// The thread ended with an error: an answer.
+    Failed,
     NoMemory,
     /// With the errno of the system call that refused.
     NoThread(i32),
@@ -142,7 +164,7 @@ impl Error {
             Error::NullArgument(_) => (LT_INVALID, "must not be NULL"),
             Error::TimeoutNotANumber => (LT_INVALID, "seconds is not a number"),
             Error::TimeoutTooLong => (LT_OVERFLOW, "seconds is above LT_TIMEOUT_MAX"),
-            Error::NegativeSleep => (LT_INVALID, "seconds is negative"),
+            Error::NegativeSeconds => (LT_INVALID, "seconds is negative"),
             Error::SignalOutOfRange => (LT_INVALID, "signum is outside 1..64"),
             Error::ZeroCount => (LT_INVALID, "n is 0"),
             Error::InitialAboveMax => (LT_INVALID, "initial is above max"),
@@ -150,6 +172,15 @@ impl Error {
             Error::StackTooLarge => (LT_INVALID, "size is more than half the address space"),
             Error::NotHeld => (LT_NOT_HELD, "the lock is not held"),
             Error::AboveBound => (LT_OVERFLOW, "the value would rise above the bound of the semaphore"),
+            Error::BadSize => (LT_INVALID, "size is not that of a struct this library knows"),
+            Error::NoSuchThread => (LT_INVALID, "no thread with this ident is alive"),
+            Error::EmptyBuffer => (LT_INVALID, "len is 0"),
+            Error::BadName => (LT_INVALID, "name is not UTF-8"),
+            Error::NotASignal => (LT_INVALID, "signum is not a signal that can be caught"),
+            Error::NotPositiveSeconds => (LT_INVALID, "seconds is not above 0"),
+            Error::JoinSelf => (LT_DEADLOCK, "the thread would wait for itself"),
+            Error::ShutdownFromWithin => (LT_DEADLOCK, "the calling thread is one of those waited for"),
+            Error::Failed => (LT_FAILED, ""),
             Error::NoMemory => (LT_NO_MEMORY, "out of memory"),
             Error::NoThread(_) => (LT_NO_THREAD, "the system refused a new thread"),
         }
@@ -172,7 +203,7 @@ impl Error {
                 write!(out, "{function}: {} {what}", kind.name())
             }
             Error::WrongHandle(wanted, given) => {
-                write!(out, "{function}: {} {what}: a handle of a {}", wanted.name(), given.name())
+                write!(out, "{function}: {} {what}: lt_{}", wanted.name(), given.name())
             }
             Error::NullArgument(argument) => write!(out, "{function}: {} {what}", argument.name()),
             Error::NoThread(errno) => write!(out, "{function}: {what} (errno {errno})"),
@@ -205,6 +236,6 @@ mod tests {
     fn the_sentence_names_function_and_argument() {
         let mut text = String::new();
         Error::WrongHandle(Kind::Lock, Kind::Event).write("lt_lock_release", &mut text).unwrap();
-        assert_eq!(text, "lt_lock_release: lock is of another type: a handle of a event");
+        assert_eq!(text, "lt_lock_release: lock is of another type: lt_event");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, value_or_default};
+use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::event::Event;
 
 /// An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
@@ -16,7 +16,7 @@ pub struct lt_event {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_event_new() -> *mut lt_event {
-    new_handle("lt_event_new", Handle::new_event())
+    new_handle(&"lt_event_new", Handle::new_event())
 }
 
 /// Frees an event. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
@@ -24,7 +24,7 @@ pub extern "C" fn lt_event_new() -> *mut lt_event {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_free(event: *mut lt_event) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free("lt_event_free", event, Handle::<Event>::free_event) }
+    unsafe { free(&"lt_event_free", event, Handle::<Event>::free_event) }
 }
 
 /// Sets the event and wakes all who wait for it. Never blocks; async-signal-safe.
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn lt_event_free(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_set(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report("lt_event_set", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::set))
+    report_in_handler(&"lt_event_set", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::set))
 }
 
 /// Clears the event: later waits block until the next set.
@@ -40,14 +40,14 @@ pub unsafe extern "C" fn lt_event_set(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_clear(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report("lt_event_clear", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::clear))
+    report(&"lt_event_clear", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::clear))
 }
 
 /// Whether the event is set at this moment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
     // SAFETY: see above.
-    value_or_default("lt_event_is_set", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::is_set))
+    value_or_default(&"lt_event_is_set", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::is_set))
 }
 
 /// Blocks until the event is set. LT_INTERRUPTED: it was not.
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report("lt_event_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::wait))
+    report(&"lt_event_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::wait))
 }
 
 /// LT_OK if the event is set, else LT_BUSY. Never blocks.
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_try_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report("lt_event_try_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::try_wait))
+    report(&"lt_event_try_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::try_wait))
 }
 
 /// Blocks until the event is set, for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED:
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn lt_event_try_wait(event: *mut lt_event) -> lt_status {
 pub unsafe extern "C" fn lt_event_wait_timeout(event: *mut lt_event, seconds: f64) -> lt_status {
     // SAFETY: see above.
     report(
-        "lt_event_wait_timeout",
+        &"lt_event_wait_timeout",
         unsafe { at::<Event>(event) }.and_then(|event| event.wait_timeout(seconds)),
     )
 }

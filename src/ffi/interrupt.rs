@@ -1,18 +1,18 @@
 //! Section 4 of the header: interrupts.
 
 use crate::base::status::lt_status;
-use crate::ffi::report;
+use crate::ffi::{report, report_in_handler};
 use crate::thread::interrupt;
 use core::ffi::c_int;
 
 /// Simulates the arrival of a signal on the main thread: its wait, or its next one that would
 /// block, returns LT_INTERRUPTED; a handler that the program has installed for the signal runs
 /// there. Nothing happens if the signal is ignored; the default action is never taken.
-/// LT_INVALID outside 1..64. Callable from any thread; async-signal-safe.
+/// LT_INVALID outside 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_interrupt_main(signum: c_int) -> lt_status {
-    report("lt_interrupt_main", interrupt::interrupt_main(signum))
+    report_in_handler(&"lt_interrupt_main", interrupt::interrupt_main(signum))
 }
 
 /// For loops that compute: LT_INTERRUPTED, and it is taken, if an interrupt is pending for the
@@ -20,7 +20,7 @@ pub extern "C" fn lt_interrupt_main(signum: c_int) -> lt_status {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_check_interrupt() -> lt_status {
-    report("lt_check_interrupt", interrupt::check())
+    report(&"lt_check_interrupt", interrupt::check())
 }
 
 /// The signal behind the calling thread's last LT_INTERRUPTED; 0 if there was none.

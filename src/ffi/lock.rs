@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, value_or_default};
+use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::lock::Lock;
 
 /// A lock is a binary semaphore: acquired or not. Nobody owns it, so any thread may release it,
@@ -19,7 +19,7 @@ pub struct lt_lock {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_allocate_lock() -> *mut lt_lock {
-    new_handle("lt_allocate_lock", Handle::new_lock())
+    new_handle(&"lt_allocate_lock", Handle::new_lock())
 }
 
 /// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
@@ -28,7 +28,7 @@ pub extern "C" fn lt_allocate_lock() -> *mut lt_lock {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_free(lock: *mut lt_lock) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free("lt_lock_free", lock, Handle::<Lock>::free_lock) }
+    unsafe { free(&"lt_lock_free", lock, Handle::<Lock>::free_lock) }
 }
 
 /// Acquires the lock; blocks until that is possible. LT_INTERRUPTED: not acquired.
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn lt_lock_free(lock: *mut lt_lock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_acquire(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report("lt_lock_acquire", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::acquire))
+    report(&"lt_lock_acquire", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::acquire))
 }
 
 /// Acquires the lock if it is free, else returns LT_BUSY. Never blocks; async-signal-safe.
@@ -44,7 +44,10 @@ pub unsafe extern "C" fn lt_lock_acquire(lock: *mut lt_lock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report("lt_lock_try_acquire", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::try_acquire))
+    report_in_handler(
+        &"lt_lock_try_acquire",
+        unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::try_acquire),
+    )
 }
 
 /// Acquires the lock; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not
@@ -54,7 +57,7 @@ pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
 pub unsafe extern "C" fn lt_lock_acquire_timeout(lock: *mut lt_lock, seconds: f64) -> lt_status {
     // SAFETY: see above.
     report(
-        "lt_lock_acquire_timeout",
+        &"lt_lock_acquire_timeout",
         unsafe { at::<Lock>(lock) }.and_then(|lock| lock.acquire_timeout(seconds)),
     )
 }
@@ -65,7 +68,7 @@ pub unsafe extern "C" fn lt_lock_acquire_timeout(lock: *mut lt_lock, seconds: f6
 pub unsafe extern "C" fn lt_lock_acquire_uninterruptible(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::acquire_uninterruptible);
-    report("lt_lock_acquire_uninterruptible", result)
+    report(&"lt_lock_acquire_uninterruptible", result)
 }
 
 /// Releases the lock, whichever thread acquired it. LT_NOT_HELD if it is not acquired: of two
@@ -74,14 +77,14 @@ pub unsafe extern "C" fn lt_lock_acquire_uninterruptible(lock: *mut lt_lock) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_release(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report("lt_lock_release", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::release))
+    report_in_handler(&"lt_lock_release", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::release))
 }
 
 /// Whether the lock is acquired at this moment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_locked(lock: *const lt_lock) -> bool {
     // SAFETY: see above.
-    value_or_default("lt_lock_locked", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::locked))
+    value_or_default(&"lt_lock_locked", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::locked))
 }
 
 /// Makes the lock free, in a forked child: its holder may be a thread that the child does not have.
@@ -89,5 +92,5 @@ pub unsafe extern "C" fn lt_lock_locked(lock: *const lt_lock) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_at_fork_reinit(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report("lt_lock_at_fork_reinit", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::at_fork_reinit))
+    report(&"lt_lock_at_fork_reinit", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::at_fork_reinit))
 }

@@ -9,13 +9,19 @@ pub mod time;
 pub mod lock;
 pub mod thread;
 pub mod interrupt;
+pub mod signal;
+pub mod error;
+pub mod joinable;
+pub mod local;
 pub mod semaphore;
 pub mod event;
 pub mod queue;
+pub mod timer;
 
 use crate::base::handle::{Handle, Object};
+use crate::base::last_error::{record_error, record_error_in_handler};
 use crate::base::status::{Error, LT_OK, lt_status};
-use crate::base::this_thread::record_error;
+use crate::base::this_thread;
 
 /// The object behind a handle.
 ///
@@ -29,10 +35,19 @@ unsafe fn at<T: Object>(raw: *const impl Sized) -> Result<Handle<T>, Error> {
 
 /// The status of a call.
 #[inline]
-fn report(function: &'static str, result: Result<(), Error>) -> lt_status {
+fn report(function: &'static &'static str, result: Result<(), Error>) -> lt_status {
     match result {
         Ok(()) => LT_OK,
         Err(error) => record_error(function, error),
+    }
+}
+
+/// The status of a call that signal handlers may make.
+#[inline]
+fn report_in_handler(function: &'static &'static str, result: Result<(), Error>) -> lt_status {
+    match result {
+        Ok(()) => LT_OK,
+        Err(error) => record_error_in_handler(function, error),
     }
 }
 
@@ -40,11 +55,15 @@ fn report(function: &'static str, result: Result<(), Error>) -> lt_status {
 ///
 /// # Safety
 /// `out` is NULL or valid to write to.
-unsafe fn report_value<V>(function: &'static str, result: Result<V, Error>, out: *mut V) -> lt_status {
+unsafe fn report_value<V>(
+    function: &'static &'static str,
+    result: Result<V, Error>,
+    out: *mut V,
+) -> lt_status {
     let written = result.map(|value| {
-        // SAFETY: as the caller vouches.
-        if let Some(out) = unsafe { out.as_mut() } {
-            *out = value;
+        if !out.is_null() {
+            // SAFETY: as the caller vouches.
+            unsafe { out.write(value) };
         }
     });
     report(function, written)
@@ -52,7 +71,7 @@ unsafe fn report_value<V>(function: &'static str, result: Result<V, Error>, out:
 
 /// What a getter returns: the value, or its default for a bad handle.
 #[inline]
-fn value_or_default<V: Default>(function: &'static str, result: Result<V, Error>) -> V {
+fn value_or_default<V: Default>(function: &'static &'static str, result: Result<V, Error>) -> V {
     result.unwrap_or_else(|error| {
         record_error(function, error);
         V::default()
@@ -60,7 +79,9 @@ fn value_or_default<V: Default>(function: &'static str, result: Result<V, Error>
 }
 
 /// What a constructor returns: the handle, or NULL.
-fn new_handle<T: Object, H>(function: &'static str, result: Result<Handle<T>, Error>) -> *mut H {
+fn new_handle<T: Object, H>(function: &'static &'static str, result: Result<Handle<T>, Error>) -> *mut H {
+    // Whoever makes objects has a record, so that the calls which make none find it.
+    this_thread::current();
     match result {
         Ok(handle) => handle.into_raw().cast(),
         Err(error) => {
@@ -75,7 +96,7 @@ fn new_handle<T: Object, H>(function: &'static str, result: Result<Handle<T>, Er
 /// # Safety
 /// As for [`Handle::from_raw`].
 unsafe fn free<T: Object>(
-    function: &'static str,
+    function: &'static &'static str,
     raw: *mut impl Sized,
     free: impl FnOnce(Handle<T>) -> Result<(), Error>,
 ) -> lt_status {

@@ -8,7 +8,7 @@ use core::ffi::c_void;
 
 /// A queue passes pointers between threads, first in first out. It never looks behind them; NULL
 /// is an item like any other. Any number of threads may put and get. A put happens before the get
-/// of its item. Freeing a queue or closing it during another call's entry is the caller's error.
+/// of its item.
 pub struct lt_queue {
     _opaque: [u8; 0],
 }
@@ -17,7 +17,7 @@ pub struct lt_queue {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_queue_new(capacity: usize) -> *mut lt_queue {
-    new_handle("lt_queue_new", Handle::new_queue(capacity))
+    new_handle(&"lt_queue_new", Handle::new_queue(capacity))
 }
 
 /// Frees a queue and forgets the items in it. LT_BUSY, and nothing is freed, while a thread waits
@@ -26,7 +26,7 @@ pub extern "C" fn lt_queue_new(capacity: usize) -> *mut lt_queue {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_free(queue: *mut lt_queue) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free("lt_queue_free", queue, Handle::<Queue>::free_queue) }
+    unsafe { free(&"lt_queue_free", queue, Handle::<Queue>::free_queue) }
 }
 
 /// Puts an item in; blocks while the queue is full. Not put if it returns LT_CLOSED,
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn lt_queue_free(queue: *mut lt_queue) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_put(queue: *mut lt_queue, item: *mut c_void) -> lt_status {
     // SAFETY: see above.
-    report("lt_queue_put", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.put(item)))
+    report(&"lt_queue_put", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.put(item)))
 }
 
 /// Puts an item in if there is room, else returns LT_FULL. Never blocks.
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn lt_queue_put(queue: *mut lt_queue, item: *mut c_void) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_put(queue: *mut lt_queue, item: *mut c_void) -> lt_status {
     // SAFETY: see above.
-    report("lt_queue_try_put", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.try_put(item)))
+    report(&"lt_queue_try_put", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.try_put(item)))
 }
 
 /// Puts an item in; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not put.
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn lt_queue_put_timeout(
 ) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.put_timeout(item, seconds));
-    report("lt_queue_put_timeout", result)
+    report(&"lt_queue_put_timeout", result)
 }
 
 /// Takes the oldest item out; blocks while the queue is empty. LT_CLOSED once it is closed and
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn lt_queue_put_timeout(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_get(queue: *mut lt_queue, item: *mut *mut c_void) -> lt_status {
     // SAFETY: see above; `item` is NULL or valid to write to, as the header asks.
-    unsafe { report_value("lt_queue_get", for_item(queue, item).and_then(Handle::<Queue>::get), item) }
+    unsafe { report_value(&"lt_queue_get", for_item(queue, item).and_then(Handle::<Queue>::get), item) }
 }
 
 /// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. Never blocks.
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn lt_queue_get(queue: *mut lt_queue, item: *mut *mut c_vo
 pub unsafe extern "C" fn lt_queue_try_get(queue: *mut lt_queue, item: *mut *mut c_void) -> lt_status {
     // SAFETY: see lt_queue_get.
     unsafe {
-        report_value("lt_queue_try_get", for_item(queue, item).and_then(Handle::<Queue>::try_get), item)
+        report_value(&"lt_queue_try_get", for_item(queue, item).and_then(Handle::<Queue>::try_get), item)
     }
 }
 
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn lt_queue_get_timeout(
     // SAFETY: see lt_queue_get.
     unsafe {
         let got = for_item(queue, item).and_then(|queue| queue.get_timeout(seconds));
-        report_value("lt_queue_get_timeout", got, item)
+        report_value(&"lt_queue_get_timeout", got, item)
     }
 }
 
@@ -100,21 +100,21 @@ pub unsafe extern "C" fn lt_queue_get_timeout(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_close(queue: *mut lt_queue, immediate: bool) -> lt_status {
     // SAFETY: see above.
-    report("lt_queue_close", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.close(immediate)))
+    report(&"lt_queue_close", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.close(immediate)))
 }
 
 /// How many items are in the queue at this moment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_size(queue: *const lt_queue) -> usize {
     // SAFETY: see above.
-    value_or_default("lt_queue_size", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::size))
+    value_or_default(&"lt_queue_size", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::size))
 }
 
 /// How many items the queue can hold; 0 for any number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_capacity(queue: *const lt_queue) -> usize {
     // SAFETY: see above.
-    value_or_default("lt_queue_capacity", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::capacity))
+    value_or_default(&"lt_queue_capacity", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::capacity))
 }
 
 /// Whether the queue is empty at this moment.
@@ -122,14 +122,14 @@ pub unsafe extern "C" fn lt_queue_capacity(queue: *const lt_queue) -> usize {
 pub unsafe extern "C" fn lt_queue_is_empty(queue: *const lt_queue) -> bool {
     // SAFETY: see above.
     let size = unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::size);
-    value_or_default("lt_queue_is_empty", size.map(|size| size == 0))
+    value_or_default(&"lt_queue_is_empty", size.map(|size| size == 0))
 }
 
 /// Whether the queue is full at this moment; one without a bound never is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_is_full(queue: *const lt_queue) -> bool {
     // SAFETY: see above.
-    value_or_default("lt_queue_is_full", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::is_full))
+    value_or_default(&"lt_queue_is_full", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::is_full))
 }
 
 /// The queue, if it is one and there is a place for the item.

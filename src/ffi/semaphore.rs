@@ -2,12 +2,12 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, value_or_default};
+use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::semaphore::Semaphore;
 
 /// A semaphore counts permits: an acquire takes one, or waits for one; a release gives some back.
-/// A release happens before the acquires that take its permits. Permits go to the threads that
-/// wait, in turn, before those that come later.
+/// A release happens before the acquires that take its permits. Released permits go to threads
+/// that wait, if there are any, before those that come later.
 pub struct lt_semaphore {
     _opaque: [u8; 0],
 }
@@ -16,14 +16,14 @@ pub struct lt_semaphore {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_semaphore_new(initial: u32) -> *mut lt_semaphore {
-    new_handle("lt_semaphore_new", Handle::new_semaphore(initial, u32::MAX))
+    new_handle(&"lt_semaphore_new", Handle::new_semaphore(initial, u32::MAX))
 }
 
 /// The same, but the value may never rise above `max`. NULL also if `initial` is above it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_semaphore_new_bounded(initial: u32, max: u32) -> *mut lt_semaphore {
-    new_handle("lt_semaphore_new_bounded", Handle::new_semaphore(initial, max))
+    new_handle(&"lt_semaphore_new_bounded", Handle::new_semaphore(initial, max))
 }
 
 /// Frees a semaphore. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
@@ -31,7 +31,7 @@ pub extern "C" fn lt_semaphore_new_bounded(initial: u32, max: u32) -> *mut lt_se
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_free(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free("lt_semaphore_free", semaphore, Handle::<Semaphore>::free_semaphore) }
+    unsafe { free(&"lt_semaphore_free", semaphore, Handle::<Semaphore>::free_semaphore) }
 }
 
 /// Takes a permit; blocks until there is one. LT_INTERRUPTED: not taken.
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn lt_semaphore_free(semaphore: *mut lt_semaphore) -> lt_s
 pub unsafe extern "C" fn lt_semaphore_acquire(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: see above.
     report(
-        "lt_semaphore_acquire",
+        &"lt_semaphore_acquire",
         unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::acquire),
     )
 }
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn lt_semaphore_acquire(semaphore: *mut lt_semaphore) -> l
 pub unsafe extern "C" fn lt_semaphore_try_acquire(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::try_acquire);
-    report("lt_semaphore_try_acquire", result)
+    report(&"lt_semaphore_try_acquire", result)
 }
 
 /// Takes a permit; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not taken.
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn lt_semaphore_acquire_timeout(
     // SAFETY: see above.
     let result =
         unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.acquire_timeout(seconds));
-    report("lt_semaphore_acquire_timeout", result)
+    report(&"lt_semaphore_acquire_timeout", result)
 }
 
 /// Gives `n` permits back. LT_OVERFLOW, and none is given, if the value would rise above the bound
@@ -73,8 +73,8 @@ pub unsafe extern "C" fn lt_semaphore_acquire_timeout(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_release(semaphore: *mut lt_semaphore, n: u32) -> lt_status {
     // SAFETY: see above.
-    report(
-        "lt_semaphore_release",
+    report_in_handler(
+        &"lt_semaphore_release",
         unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.release(n)),
     )
 }
@@ -84,5 +84,5 @@ pub unsafe extern "C" fn lt_semaphore_release(semaphore: *mut lt_semaphore, n: u
 pub unsafe extern "C" fn lt_semaphore_value(semaphore: *const lt_semaphore) -> u32 {
     // SAFETY: see above.
     let value = unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::value);
-    value_or_default("lt_semaphore_value", value)
+    value_or_default(&"lt_semaphore_value", value)
 }

@@ -1,7 +1,7 @@
 //! Section 0 of the header: statuses and the last error. The statuses themselves are in `base::status`.
 
+use crate::base::last_error;
 use crate::base::status::{LT_OK, describe, lt_status};
-use crate::base::this_thread;
 use core::ffi::{c_char, c_int};
 
 /// The name of a status, such as "LT_TIMED_OUT"; "LT_UNKNOWN" for a value that is none.
@@ -22,18 +22,18 @@ pub extern "C" fn lt_status_message(status: lt_status) -> *const c_char {
 /// failed yet. Valid until this thread's next call of lt_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_last_error() -> *const c_char {
-    this_thread::last_error().as_ptr()
+    last_error::sentence().as_ptr()
 }
 
 /// The status of the call that lt_last_error() is about; LT_OK if there is none. For constructors,
 /// which return NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_last_status() -> lt_status {
-    this_thread::last_error_code().map_or(LT_OK, |error| error.status())
+    last_error::last().map_or(LT_OK, |error| error.status())
 }
 
 /// The errno behind the call that lt_last_error() is about; 0 if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_last_errno() -> c_int {
-    this_thread::last_error_code().map_or(0, |error| error.errno())
+    last_error::last().map_or(0, |error| error.errno())
 }

@@ -1,9 +1,10 @@
 //! Section 3 of the header: threads, as `_thread` has them.
 
 use crate::base::status::{Argument, Error, lt_status};
-use crate::base::this_thread;
+use crate::base::{registry, this_thread};
 use crate::ffi::{report, report_value};
-use crate::thread::{exit, stack, start};
+use crate::thread::start::{self, Plan};
+use crate::thread::{exit, stack};
 use core::ffi::c_void;
 
 /// What a thread runs. When it returns, the thread ends.
@@ -24,7 +25,9 @@ pub unsafe extern "C" fn lt_start_new_thread(
 ) -> lt_status {
     let function = function.ok_or(Error::NullArgument(Argument::Function));
     // SAFETY: `ident` is NULL or valid to write to, as the header asks.
-    unsafe { report_value("lt_start_new_thread", function.and_then(|f| start::start(f, arg)), ident) }
+    unsafe {
+        report_value(&"lt_start_new_thread", function.and_then(|f| start::start(Plan::new(f, arg))), ident)
+    }
 }
 
 /// The same, with arguments by value: the thread gets a pointer to its own copy of the `size` bytes
@@ -45,7 +48,7 @@ pub unsafe extern "C" fn lt_start_new_thread_copy(
     // SAFETY: `args` has `size` bytes, and `ident` is NULL or valid to write to, as the header asks.
     unsafe {
         let started = function.and_then(|f| start::start_copy(f, args, size));
-        report_value("lt_start_new_thread_copy", started, ident)
+        report_value(&"lt_start_new_thread_copy", started, ident)
     }
 }
 
@@ -79,7 +82,7 @@ pub extern "C" fn lt_main_ident() -> lt_ident {
 /// How many threads that the library started are running.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_thread_count() -> usize {
-    this_thread::running()
+    registry::running()
 }
 
 /// The stack size of threads to be started, in bytes; 0 for the platform's default.
@@ -94,5 +97,5 @@ pub extern "C" fn lt_stack_size() -> usize {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_set_stack_size(size: usize) -> lt_status {
-    report("lt_set_stack_size", stack::set_size(size))
+    report(&"lt_set_stack_size", stack::set_size(size))
 }

@@ -35,5 +35,5 @@ pub extern "C" fn lt_monotonic() -> f64 {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_sleep(seconds: f64) -> lt_status {
-    report("lt_sleep", sleep::sleep(seconds))
+    report(&"lt_sleep", sleep::sleep(seconds))
 }

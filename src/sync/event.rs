@@ -10,13 +10,13 @@
 //! | any | clear | not `SET`, count unchanged |
 
 use crate::base::arena::Arena;
+use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
-use crate::sync::block::Block;
 use core::sync::atomic::Ordering;
 
 const SET: u64 = 1;
@@ -39,7 +39,7 @@ static EVENTS: Arena<Event> = Arena::new(
     Participant::new(
         || EVENTS.before_fork(|_| ()),
         || EVENTS.after_fork_in_parent(|_| ()),
-        || EVENTS.after_fork_in_child(|_, _| ()),
+        || EVENTS.after_fork_in_child(|_| (), |_, _| ()),
     ),
 );
 
@@ -116,12 +116,18 @@ impl Handle<Event> {
             return Ok(());
         }
         let mut spin = Spin::new();
+        while spin.pause() {
+            if happened(self.state(Ordering::Acquire)?) {
+                return Ok(());
+            }
+        }
+        // From here on, `free` sees that a thread waits.
+        let _resident = self.reside()?;
         while spin.again() {
             if happened(self.state(Ordering::Acquire)?) {
                 return Ok(());
             }
         }
-        let _resident = self.reside()?;
         loop {
             // SeqCst: see `set`. The event may have been freed before this thread was a resident.
             if happened(self.state(Ordering::SeqCst)?) {

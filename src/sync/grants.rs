@@ -4,12 +4,13 @@
 //! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, its
 //! grant is on the way and it takes that, however late.
 
+use crate::base::block::Block;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
-use crate::sync::block::Block;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// A count of grants. All waiters of one object are alike: any grant will do for any of them.
+/// A count of grants. All waiters of one object are alike: any grant will do for any of them, and one
+/// that is awake may take what was posted for one that sleeps.
 pub struct Grants(AtomicU32);
 
 impl Grants {

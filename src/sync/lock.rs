@@ -25,13 +25,13 @@
 //! unbounded. `WAKING` is a hint with one rule: while it is set, somebody is awake who will clear it.
 
 use crate::base::arena::Arena;
-use crate::base::deadline::{Timeout, now};
+use crate::base::block::Block;
+use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object, STATE_MASK};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
-use crate::sync::block::Block;
 use crate::sync::grants::Grants;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,7 +61,7 @@ static LOCKS: Arena<Lock> = Arena::new(
     Participant::new(
         || LOCKS.before_fork(|_| ()),
         || LOCKS.after_fork_in_parent(|_| ()),
-        || LOCKS.after_fork_in_child(Lock::forget_waiters),
+        || LOCKS.after_fork_in_child(|_| (), Lock::forget_waiters),
     ),
 );
 
@@ -81,7 +81,7 @@ impl Handle<Lock> {
 
     /// Ends the lock, held or not, unless a thread waits for it.
     pub fn free_lock(self) -> Result<(), Error> {
-        self.free(|state, _, _| if state < WAITER { Ok(()) } else { Err(Error::Busy) })
+        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
     /// Acquires without bound.
@@ -156,31 +156,40 @@ impl Handle<Lock> {
         }
         self.check()?;
         let block = begin()?;
+        let mut spin = Spin::new();
+        while spin.pause() {
+            match self.try_acquire() {
+                Err(Error::Busy) => (),
+                result => return result,
+            }
+        }
+        // From here on, `free` sees that a thread waits.
+        let lock = self.reside()?;
         loop {
-            let mut spin = Spin::new();
             while spin.again() {
                 match self.try_acquire() {
                     Err(Error::Busy) => (),
                     result => return result,
                 }
             }
-            if let Some(result) = self.acquire_asleep(&block) {
+            if let Some(result) = self.acquire_asleep(&lock, &block) {
                 return result;
             }
+            spin = Spin::new();
         }
     }
 
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
-    fn acquire_asleep(self, block: &Block) -> Option<Result<(), Error>> {
-        let lock = match self.reside() {
-            Ok(lock) => lock,
-            Err(stale) => return Some(Err(stale)),
-        };
-        let began = now();
-        let mut turn = self.take_or(|s| s | LOCKED, |s| s + WAITER);
+    fn acquire_asleep(self, lock: &Lock, block: &Block) -> Option<Result<(), Error>> {
+        // On a busy machine the spin alone can have lasted that long.
+        let promise = if block.waited() < PATIENCE { 0 } else { STARVING };
+        let mut turn = self.take_or(|s| s | LOCKED, |s| (s + WAITER) | promise);
         loop {
             let asleep = match turn {
                 Ok(Turn::Taken) => return Some(Ok(())),
+                Ok(Turn::Changed { from, to }) if to & STARVING > from & STARVING => {
+                    return self.await_handover(lock, block);
+                }
                 Ok(Turn::Changed { to, .. }) => to,
                 Err(error) => return Some(Err(error)),
             };
@@ -190,15 +199,10 @@ impl Handle<Lock> {
                     Ok(Turn::Changed { .. }) => return block.reason(wake).map(Err),
                     turn => turn,
                 }
-            } else if now().saturating_sub(began) < PATIENCE {
+            } else if block.waited() < PATIENCE {
                 self.spin_as_waiter()
             } else {
-                match self.take_or(take_as_waiter, |s| s & !WAKING | STARVING) {
-                    Ok(Turn::Changed { from, .. }) if from & STARVING == 0 => {
-                        return self.await_handover(&lock, block);
-                    }
-                    turn => turn,
-                }
+                self.take_or(take_as_waiter, |s| s & !WAKING | STARVING)
             };
         }
     }
@@ -227,10 +231,8 @@ impl Handle<Lock> {
                 Err(wake) => wake,
             };
             // Relaxed: the exchange decides.
-            let state = match self.state(Ordering::Relaxed) {
-                Ok(state) => state,
-                Err(error) => return Some(Err(error)),
-            };
+            // Freed counts as not starving: nobody frees the lock before it is handed over.
+            let state = self.state(Ordering::Relaxed).unwrap_or_default();
             if state & STARVING == 0 {
                 lock.handovers.take_the_coming();
                 return Some(Ok(()));

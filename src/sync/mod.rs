@@ -5,5 +5,5 @@ pub mod semaphore;
 pub mod event;
 pub mod queue;
 pub mod sleep;
-mod block;
+
 mod grants;

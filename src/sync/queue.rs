@@ -10,6 +10,7 @@
 //! | `Closed` | LT_CLOSED | what is left, then LT_CLOSED |
 
 use crate::base::arena::Arena;
+use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
@@ -17,9 +18,8 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait::{self, Wake};
-use crate::sync::block::Block;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::VecDeque;
 
 /// What a queue has beside its word, which is only its handle check.
@@ -28,8 +28,6 @@ pub struct Queue {
     /// Where threads sleep that wait for an item, and for room.
     items: Side,
     room: Side,
-    /// Whether the thread that is forking holds the ring's lock.
-    forking: AtomicBool,
 }
 
 struct Ring {
@@ -48,7 +46,8 @@ enum State {
 // SAFETY: the library never looks behind the pointers that it passes on.
 unsafe impl Send for Ring {}
 
-/// One side's place to sleep. Both numbers change under the ring's lock: Relaxed will do.
+/// One side's place to sleep. The numbers are read under the ring's lock, whose holder before has seen
+/// or made each change that matters: Relaxed will do.
 struct Side {
     /// Changes with each thing done for the side; the futex.
     count: AtomicU32,
@@ -88,36 +87,22 @@ static QUEUES: Arena<Queue> = Arena::new(
         ring: Mutex::new(Ring { items: VecDeque::new(), capacity: 0, state: State::Open }),
         items: Side::new(),
         room: Side::new(),
-        forking: AtomicBool::new(false),
     },
     Participant::new(
-        || QUEUES.before_fork(Queue::before_fork),
-        || QUEUES.after_fork_in_parent(Queue::after_fork),
+        || QUEUES.before_fork(|queue| queue.ring.raw_lock()),
+        || QUEUES.after_fork_in_parent(|queue| queue.ring.raw_unlock()),
         || {
-            QUEUES.after_fork_in_child(|_, queue| {
-                // Relaxed: there is one thread.
-                queue.items.waiting.store(0, Ordering::Relaxed);
-                queue.room.waiting.store(0, Ordering::Relaxed);
-                queue.after_fork();
-            })
+            QUEUES.after_fork_in_child(
+                |queue| queue.ring.raw_unlock(),
+                |_, queue| {
+                    // Relaxed: there is one thread.
+                    queue.items.waiting.store(0, Ordering::Relaxed);
+                    queue.room.waiting.store(0, Ordering::Relaxed);
+                },
+            )
         },
     ),
 );
-
-impl Queue {
-    fn before_fork(&self) {
-        self.ring.raw_lock();
-        // Relaxed: only the forking thread looks at it.
-        self.forking.store(true, Ordering::Relaxed);
-    }
-
-    /// A queue that came to life during the fork was not locked before it.
-    fn after_fork(&self) {
-        if self.forking.swap(false, Ordering::Relaxed) {
-            self.ring.raw_unlock();
-        }
-    }
-}
 
 impl Handle<Queue> {
     pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
@@ -128,6 +113,8 @@ impl Handle<Queue> {
 
     /// Ends the queue, unless a thread waits for it. What is in it is forgotten.
     pub fn free_queue(self) -> Result<(), Error> {
+        // Outlives the guard: the slot goes back, under the arena's lock, only after the ring's.
+        let _resident = self.reside()?;
         let (queue, mut ring) = self.enter()?;
         self.free(|_, _, _| {
             let waiting =
@@ -229,14 +216,16 @@ impl Handle<Queue> {
         }
         let block = Block::begin(timeout)?;
         let side = side(queue);
+        // Registered until the end: `free` must not come between two sleeps.
+        let waiting = side.register();
         loop {
             let (queue, ring) = self.enter()?;
-            let waiting = side.register();
+            let count = side.count.load(Ordering::Relaxed);
             match attempt(queue, ring) {
                 Err(error) if error == not_yet => (),
                 result => return result,
             }
-            let wake = waiting.sleep(&block);
+            let wake = waiting.sleep(&block, count);
             if wake.ends_wait() {
                 let (queue, ring) = self.enter()?;
                 match attempt(queue, ring) {
@@ -284,26 +273,26 @@ impl Ring {
     }
 }
 
-/// A thread that waits on one side, from before its last look at the ring.
+/// A thread that waits on one side.
 struct Waiting<'a> {
     side: &'a Side,
-    count: u32,
 }
 
 impl Side {
-    /// Registers the calling thread, which holds the ring's lock.
+    /// Registers the calling thread, which then looks at the ring under its lock.
     fn register(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting { side: self, count: self.count.load(Ordering::Relaxed) }
+        Waiting { side: self }
     }
 }
 
 impl Waiting<'_> {
-    fn sleep(&self, block: &Block) -> Wake {
+    /// Sleeps until something is done for the side after `count` was read.
+    fn sleep(&self, block: &Block, count: u32) -> Wake {
         let mut spin = Spin::new();
-        while self.side.count.load(Ordering::Relaxed) == self.count {
+        while self.side.count.load(Ordering::Relaxed) == count {
             if !spin.again() {
-                return block.sleep(&self.side.count, self.count);
+                return block.sleep(&self.side.count, count);
             }
         }
         Wake::Changed

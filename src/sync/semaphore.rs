@@ -1,7 +1,8 @@
 //! The semaphore: a count of permits, handed to sleeping waiters in turn.
 //!
 //! The state is one signed number: positive, the permits that are left; negative, the waiters that
-//! have none. A release that finds waiters gives its permits to them, and nobody overtakes.
+//! have none. A release that finds waiters gives its permits to them: who comes later does not overtake
+//! those who wait.
 //!
 //! | from | by | to |
 //! |---|---|---|
@@ -12,12 +13,12 @@
 //! | n >= 0 | a waiter that gives up | unchanged: its grant is on the way, and it takes that |
 
 use crate::base::arena::Arena;
+use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object, STATE_BITS, STATE_MASK};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
-use crate::sync::block::Block;
 use crate::sync::grants::Grants;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -40,7 +41,7 @@ static SEMAPHORES: Arena<Semaphore> = Arena::new(
     Participant::new(
         || SEMAPHORES.before_fork(|_| ()),
         || SEMAPHORES.after_fork_in_parent(|_| ()),
-        || SEMAPHORES.after_fork_in_child(Semaphore::forget_waiters),
+        || SEMAPHORES.after_fork_in_child(|_| (), Semaphore::forget_waiters),
     ),
 );
 
@@ -74,7 +75,7 @@ impl Handle<Semaphore> {
 
     /// Ends the semaphore, unless a thread waits for it.
     pub fn free_semaphore(self) -> Result<(), Error> {
-        self.free(|state, _, _| if value(state) >= 0 { Ok(()) } else { Err(Error::Busy) })
+        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
     pub fn acquire(self) -> Result<(), Error> {
@@ -124,7 +125,7 @@ impl Handle<Semaphore> {
             let after = before + i64::from(n);
             // SAFETY: the word was just seen alive. Relaxed: published by the word, and if the slot
             // was reused since, the exchange fails.
-            if after > i64::from(unsafe { self.body() }.max.load(Ordering::Relaxed)) {
+            if before.max(0) + i64::from(n) > i64::from(unsafe { self.body() }.max.load(Ordering::Relaxed)) {
                 return Err(Error::AboveBound);
             }
             // Release: what this thread did happens before the acquire of the permit.
@@ -150,26 +151,31 @@ impl Handle<Semaphore> {
     #[cold]
     fn acquire_slowly(self, timeout: Timeout) -> Result<(), Error> {
         let block = Block::begin(timeout)?;
+        let mut spin = Spin::new();
+        while spin.pause() {
+            match self.try_acquire() {
+                Err(Error::Busy) => (),
+                result => return result,
+            }
+        }
+        // From here on, `free` sees that a thread waits.
+        let semaphore = self.reside()?;
         loop {
-            let mut spin = Spin::new();
             while spin.again() {
                 match self.try_acquire() {
                     Err(Error::Busy) => (),
                     result => return result,
                 }
             }
-            if let Some(result) = self.acquire_asleep(&block) {
+            if let Some(result) = self.acquire_asleep(&semaphore, &block) {
                 return result;
             }
+            spin = Spin::new();
         }
     }
 
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
-    fn acquire_asleep(self, block: &Block) -> Option<Result<(), Error>> {
-        let semaphore = match self.reside() {
-            Ok(semaphore) => semaphore,
-            Err(stale) => return Some(Err(stale)),
-        };
+    fn acquire_asleep(self, semaphore: &Semaphore, block: &Block) -> Option<Result<(), Error>> {
         match self.add(-1, |_| true) {
             Ok(before) if before > 0 => return Some(Ok(())),
             Ok(_) => (),

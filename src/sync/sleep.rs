@@ -1,13 +1,13 @@
 //! Sleeping: a wait for nothing but the time, or an interrupt.
 
+use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::status::Error;
-use crate::sync::block::Block;
 use core::sync::atomic::AtomicU32;
 
 pub fn sleep(seconds: f64) -> Result<(), Error> {
     let block = match Timeout::from_seconds(seconds)? {
-        Timeout::Forever => return Err(Error::NegativeSleep),
+        Timeout::Forever => return Err(Error::NegativeSeconds),
         Timeout::Poll => {
             std::thread::yield_now();
             return Ok(());

@@ -9,11 +9,20 @@ unsafe extern "C-unwind" {
     fn pthread_exit(value: *mut c_void) -> !;
 }
 
+/// Ends the calling thread with an error that was told already; on the main thread, the process.
+pub fn after_error() -> ! {
+    end(1)
+}
+
 /// Ends the calling thread, whoever started it; on the main thread, the process.
 pub fn exit() -> ! {
+    end(0)
+}
+
+fn end(status: i32) -> ! {
     if this_thread::current().is_some_and(|record| record.is_main()) {
         // SAFETY: a normal end of the process.
-        unsafe { libc::exit(0) }
+        unsafe { libc::exit(status) }
     }
     // SAFETY: no frame of this library between here and the thread's first one has a destructor.
     unsafe { pthread_exit(ptr::null_mut()) }

@@ -3,6 +3,7 @@
 use crate::base::errno::Errno;
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::thread::signal;
 use core::mem::MaybeUninit;
 
 /// The signals that can be simulated.
@@ -10,9 +11,7 @@ const SIGNALS: core::ops::RangeInclusive<i32> = 1..=64;
 
 /// Simulates the arrival of a signal on the main thread. Async-signal-safe on Linux.
 pub fn interrupt_main(signum: i32) -> Result<(), Error> {
-    if !SIGNALS.contains(&signum) {
-        return Err(Error::SignalOutOfRange);
-    }
+    check_number(signum)?;
     let _errno = Errno::keep();
     let disposition = disposition(signum);
     if disposition == Disposition::Ignored {
@@ -23,6 +22,11 @@ pub fn interrupt_main(signum: i32) -> Result<(), Error> {
         send_to_main(signum);
     }
     Ok(())
+}
+
+/// Whether a signal can be simulated.
+pub fn check_number(signum: i32) -> Result<(), Error> {
+    if SIGNALS.contains(&signum) { Ok(()) } else { Err(Error::SignalOutOfRange) }
 }
 
 /// Whether an interrupt was pending for the calling thread; takes it.
@@ -56,11 +60,18 @@ fn disposition(signum: i32) -> Disposition {
             // The C library keeps some signals to itself.
             return Disposition::Default;
         }
-        action.assume_init().sa_sigaction
+        let action = action.assume_init();
+        if action.sa_flags & libc::SA_RESETHAND != 0 {
+            // The handler is for one signal, and the default action for the next: none is sent.
+            return Disposition::Default;
+        }
+        action.sa_sigaction
     };
     match handler {
         libc::SIG_IGN => Disposition::Ignored,
         libc::SIG_DFL => Disposition::Default,
+        // A simulated signal does not fire a route.
+        handler if signal::is_ours(handler) => Disposition::Default,
         _ => Disposition::Handled,
     }
 }

@@ -1,5 +1,17 @@
 //! Threads as `_thread` has them: started, ended, sized, interrupted.
 
+pub mod unwind;
+pub mod exception;
+pub mod raise;
+pub mod trace;
+pub mod report;
+pub mod excepthook;
+pub mod errors;
+pub mod names;
+pub mod joinable;
+pub mod service;
+pub mod signal;
+pub mod local;
 pub mod start;
 pub mod exit;
 pub mod stack;

@@ -1,25 +1,76 @@
 //! Starting threads.
 
+use crate::base::heap::Text;
+use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::base::this_thread::Record;
-use crate::thread::stack;
-use core::ffi::c_void;
+use crate::thread::{excepthook, joinable, names, stack, unwind};
+use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-/// What a thread runs. It may be left by an unwinding that is not ours to stop.
-pub type Function = unsafe extern "C-unwind" fn(*mut c_void);
+pub use crate::base::record::Function;
 
-/// What a new thread needs to know. Lives in the heap until the thread has read it.
-struct Start {
-    record: &'static Record,
-    function: Function,
-    argument: *mut c_void,
+/// All that is decided of a thread before it is started.
+pub struct Plan<'a> {
+    pub function: Function,
+    pub argument: *mut c_void,
+    /// Allocated with malloc, to be freed after the thread; or NULL. The plan's until it has a record.
+    pub copied: *mut c_void,
+    /// Effective; 0 for the platform's default.
+    pub stack_size: usize,
+    pub name: Option<&'a CStr>,
+    pub daemon: bool,
+    /// The handle of the lt_errors for its errors, or NULL.
+    pub errors: *mut c_void,
+}
+
+impl Plan<'_> {
+    /// As `_thread` would start it.
+    pub fn new(function: Function, argument: *mut c_void) -> Self {
+        Plan {
+            function,
+            argument,
+            copied: ptr::null_mut(),
+            stack_size: stack::size(),
+            name: None,
+            daemon: false,
+            errors: ptr::null_mut(),
+        }
+    }
+
+    /// A record for the thread. `end` it if the thread is not created.
+    pub fn record(&self, role: Role) -> Result<&'static Record, Error> {
+        let record = Record::for_new_thread(role, self.copied).inspect_err(|_| {
+            // SAFETY: NULL, or allocated with malloc and given to this plan.
+            unsafe { libc::free(self.copied) };
+        })?;
+        record.entry.set(Some((self.function, self.argument)));
+        record.errors.set(self.errors);
+        record.daemon.set(self.daemon);
+        if let Some(name) = self.name {
+            names::set(record, name).inspect_err(|_| record.end())?;
+        }
+        Ok(record)
+    }
+
+    /// Creates the OS thread for a record.
+    pub fn create(&self, record: &'static Record, detach: libc::c_int) -> Result<libc::pthread_t, Error> {
+        let mut created = create_with(self.stack_size, detach, record);
+        // The minimum can be larger than the library could know: once more, with more.
+        if created == Err(libc::EINVAL) && self.stack_size != 0 {
+            created = create_with(stack::more_than(self.stack_size), detach, record);
+        }
+        created.map_err(Error::NoThread)
+    }
 }
 
 /// Starts a detached thread; its ident.
-pub fn start(function: Function, argument: *mut c_void) -> Result<u64, Error> {
-    start_with(function, argument, ptr::null_mut())
+pub fn start(plan: Plan) -> Result<u64, Error> {
+    let record = plan.record(Role::Started)?;
+    // Read before the thread runs: it may be over, and its record another's, a moment later.
+    let ident = record.ident();
+    plan.create(record, libc::PTHREAD_CREATE_DETACHED).inspect_err(|_| record.end())?;
+    Ok(ident)
 }
 
 /// Starts a detached thread with a copy of `size` bytes at `arguments`, which may be NULL if that is 0.
@@ -28,78 +79,45 @@ pub fn start(function: Function, argument: *mut c_void) -> Result<u64, Error> {
 /// `arguments` is valid for reading `size` bytes.
 pub unsafe fn start_copy(function: Function, arguments: *const c_void, size: usize) -> Result<u64, Error> {
     // SAFETY: any size can be asked for; at least a byte, so that NULL means only one thing.
-    let copy = unsafe { libc::malloc(size.max(1)) };
-    if copy.is_null() {
+    let copied = unsafe { libc::malloc(size.max(1)) };
+    if copied.is_null() {
         return Err(Error::NoMemory);
     }
     if size > 0 {
         // SAFETY: the caller vouches for the source; the copy was just allocated with this size.
-        unsafe { ptr::copy_nonoverlapping(arguments.cast::<u8>(), copy.cast::<u8>(), size) };
+        unsafe { ptr::copy_nonoverlapping(arguments.cast::<u8>(), copied.cast::<u8>(), size) };
     }
-    start_with(function, copy, copy)
+    start(Plan { copied, ..Plan::new(function, copied) })
 }
 
-/// `copied` is freed when the thread ends, or now if it cannot be started.
-fn start_with(function: Function, argument: *mut c_void, copied: *mut c_void) -> Result<u64, Error> {
-    let record = match Record::for_new_thread(copied) {
-        Ok(record) => record,
-        Err(error) => {
-            // SAFETY: NULL, or allocated with malloc by the caller, who gave it away.
-            unsafe { libc::free(copied) };
-            return Err(error);
-        }
-    };
-    // Read before the thread runs: it may be over, and its record another's, a moment later.
-    let ident = record.ident();
-    create(record, function, argument).map(|()| ident).inspect_err(|_| record.end())
-}
-
-fn create(record: &'static Record, function: Function, argument: *mut c_void) -> Result<(), Error> {
-    // SAFETY: the size is not 0.
-    let start = unsafe { libc::malloc(size_of::<Start>()) }.cast::<Start>();
-    if start.is_null() {
-        return Err(Error::NoMemory);
-    }
-    // SAFETY: just allocated for a Start.
-    unsafe { start.write(Start { record, function, argument }) };
-    let mut errno = create_with(stack::size(), start);
-    // The minimum can be larger than the library could know: once more, with more.
-    if errno == libc::EINVAL
-        && stack::size() != 0
-        && let Some(larger) = stack::more_than(stack::size())
-    {
-        errno = create_with(larger, start);
-    }
-    if errno == 0 {
-        return Ok(());
-    }
-    // SAFETY: no thread was created, so nobody else has it.
-    unsafe { libc::free(start.cast()) };
-    Err(Error::NoThread(errno))
-}
-
-/// Creates the OS thread; 0 or an errno.
-fn create_with(stack_size: usize, start: *mut Start) -> i32 {
+/// Creates the OS thread, or says which errno it failed with.
+fn create_with(
+    stack_size: usize,
+    detach: libc::c_int,
+    record: &'static Record,
+) -> Result<libc::pthread_t, i32> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let attributes = attributes.as_mut_ptr();
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
     // SAFETY: the attributes are initialised first, and destroyed last, here. `main` has the type of a
-    // start routine, and gets a Start of its own.
-    unsafe {
+    // start routine, and gets the record that is for it alone.
+    let errno = unsafe {
         let mut errno = libc::pthread_attr_init(attributes);
         if errno != 0 {
-            return errno;
+            return Err(errno);
         }
-        errno = libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
+        errno = libc::pthread_attr_setdetachstate(attributes, detach);
         if errno == 0 && stack_size != 0 {
             errno = libc::pthread_attr_setstacksize(attributes, stack_size);
         }
         if errno == 0 {
-            let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
-            errno = pthread_create(thread.as_mut_ptr(), attributes, main, start.cast());
+            errno = pthread_create(thread.as_mut_ptr(), attributes, main, ptr::from_ref(record).cast());
         }
         libc::pthread_attr_destroy(attributes);
         errno
-    }
+    };
+    // SAFETY: written by pthread_create, which succeeded.
+    if errno == 0 { Ok(unsafe { thread.assume_init() }) } else { Err(errno) }
 }
 
 unsafe extern "C" {
@@ -108,21 +126,40 @@ unsafe extern "C" {
         thread: *mut libc::pthread_t,
         attributes: *const libc::pthread_attr_t,
         main: unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-        argument: *mut c_void,
+        argument: *const c_void,
     ) -> i32;
 }
 
 /// The first frame of a thread. Nothing in it has a destructor: `lt_exit` unwinds through it.
-unsafe extern "C-unwind" fn main(start: *mut c_void) -> *mut c_void {
-    // SAFETY: `create` made it for this thread alone.
-    let Start { record, function, argument } = unsafe { start.cast::<Start>().read() };
-    // SAFETY: allocated with malloc in `create`.
-    unsafe { libc::free(start) };
-    let adopted = record.adopt();
-    // SAFETY: the function and its argument are what the user asked to be called.
-    unsafe { function(argument) };
+unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
+    // SAFETY: a record, made for this thread; records are never unmapped.
+    let record = unsafe { &*record.cast::<Record>() };
+    let adopted = begin(record);
+    if let Some((function, argument)) = record.entry.get() {
+        // SAFETY: the function and its argument are what the user asked to be called.
+        if let Some(caught) = unsafe { unwind::call(function, argument) } {
+            // SAFETY: caught here.
+            unsafe { excepthook::deliver_caught(record, caught) };
+        }
+    }
     if !adopted {
         record.end();
     }
     ptr::null_mut()
+}
+
+/// What a thread does first. Whether the record will end by itself.
+fn begin(record: &'static Record) -> bool {
+    let adopted = record.adopt();
+    joinable::begun(record);
+    if let Some(name) = given_name(record) {
+        names::tell_system(name.as_c_str());
+    }
+    adopted
+}
+
+fn given_name(record: &'static Record) -> Option<Text> {
+    let _list = crate::base::registry::lock();
+    // SAFETY: names are read and written under the registry's lock.
+    unsafe { &*record.name.get() }.clone()
 }

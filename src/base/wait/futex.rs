@@ -103,11 +103,8 @@ fn wait_two(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Int
                 NO_WAITV.store(true, Ordering::Relaxed);
                 return wait_sliced(word, expected, deadline, interrupt);
             }
-            // Out of kernel memory: one slice later there may be some.
-            _ => {
-                let slice = Deadline::At(now().saturating_add(SLICE));
-                return wait_sliced(word, expected, earlier(deadline, slice), interrupt);
-            }
+            // Out of kernel memory, or another filter's idea of a refusal: this time without it.
+            _ => return wait_sliced(word, expected, deadline, interrupt),
         }
     }
 }

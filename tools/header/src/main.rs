@@ -62,9 +62,17 @@ fn polish(text: &str) -> String {
     for (i, paragraph) in paragraphs.iter().enumerate() {
         let both_constants = i > 0 && paragraph.starts_with("#define") && paragraphs[i - 1].starts_with("#define");
         out.push_str(if i == 0 { "" } else if both_constants { "\n" } else { "\n\n" });
-        out.push_str(paragraph);
+        out.push_str(&tagged(paragraph));
     }
     out
+}
+
+/// Gives a struct the name of its type as a tag, so that C can declare it forward.
+fn tagged(paragraph: &str) -> String {
+    match paragraph.rsplit_once("\n} ").and_then(|(_, name)| name.strip_suffix(';')) {
+        Some(name) => paragraph.replace("typedef struct {", &format!("typedef struct {name} {{")),
+        None => paragraph.to_string(),
+    }
 }
 
 /// A constant or a function in this header's form; None for anything else.

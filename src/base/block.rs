@@ -1,15 +1,18 @@
 //! How an operation waits: until when, and whether the thread can be interrupted meanwhile.
 
-use crate::base::deadline::{Deadline, Timeout};
+use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::interrupt::Interrupt;
+use crate::base::record::Record;
 use crate::base::status::Error;
-use crate::base::this_thread::{self, Record};
+use crate::base::this_thread;
 use crate::base::wait::{self, Wake};
 use core::sync::atomic::AtomicU32;
 
 /// One operation's wait, however often it sleeps.
 pub struct Block {
     deadline: Deadline,
+    /// When the operation began to wait.
+    began: u64,
     /// None for a thread, or an operation, that cannot be interrupted.
     record: Option<&'static Record>,
 }
@@ -19,13 +22,18 @@ impl Block {
     pub fn begin(timeout: Timeout) -> Result<Block, Error> {
         match timeout {
             Timeout::Poll => Err(Error::TimedOut),
-            _ => Ok(Block { deadline: timeout.start(), record: this_thread::current() }),
+            _ => Ok(Block { deadline: timeout.start(), began: now(), record: this_thread::current() }),
         }
     }
 
     /// For an operation that may not be interrupted.
     pub fn uninterruptible() -> Block {
-        Block { deadline: Deadline::Never, record: None }
+        Block { deadline: Deadline::Never, began: now(), record: None }
+    }
+
+    /// For how many nanoseconds the operation has waited.
+    pub fn waited(&self) -> u64 {
+        now().saturating_sub(self.began)
     }
 
     /// Sleeps while `word` is `expected`.

@@ -1,0 +1,92 @@
+//! Memory that may be refused: where std would abort, these say no.
+
+use crate::base::status::Error;
+use core::alloc::Layout;
+use core::ffi::{CStr, c_char};
+use core::ptr::NonNull;
+
+/// A box, if there is memory for it.
+pub fn boxed<T>(value: T) -> Result<Box<T>, Error> {
+    let layout = Layout::new::<T>();
+    if layout.size() == 0 {
+        return Ok(Box::new(value));
+    }
+    // SAFETY: the layout has a size that is not 0.
+    let memory = unsafe { std::alloc::alloc(layout) }.cast::<T>();
+    if memory.is_null() {
+        return Err(Error::NoMemory);
+    }
+    // SAFETY: just allocated for a T, as a box would.
+    unsafe {
+        memory.write(value);
+        Ok(Box::from_raw(memory))
+    }
+}
+
+/// A C string: static, or a copy of its own.
+pub enum Text {
+    Static(&'static CStr),
+    /// Allocated with malloc, NUL-terminated.
+    Owned(NonNull<c_char>),
+}
+
+// SAFETY: the bytes never change.
+unsafe impl Send for Text {}
+// SAFETY: as above.
+unsafe impl Sync for Text {}
+
+impl Text {
+    /// A copy of these bytes up to the first NUL; `instead` if there is no memory.
+    pub fn copy_or(bytes: &[u8], instead: &'static CStr) -> Text {
+        Text::copy(bytes).unwrap_or(Text::Static(instead))
+    }
+
+    /// A copy of these bytes up to the first NUL.
+    pub fn copy(bytes: &[u8]) -> Result<Text, Error> {
+        let length = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+        // SAFETY: any size can be asked for.
+        let memory = unsafe { libc::malloc(length + 1) }.cast::<c_char>();
+        let memory = NonNull::new(memory).ok_or(Error::NoMemory)?;
+        // SAFETY: just allocated with room for the bytes and a NUL.
+        unsafe {
+            core::ptr::copy_nonoverlapping(bytes.as_ptr().cast(), memory.as_ptr(), length);
+            memory.add(length).write(0);
+        }
+        Ok(Text::Owned(memory))
+    }
+
+    pub fn as_c_str(&self) -> &CStr {
+        match self {
+            Text::Static(text) => text,
+            // SAFETY: NUL-terminated, and as old as the text itself.
+            Text::Owned(text) => unsafe { CStr::from_ptr(text.as_ptr()) },
+        }
+    }
+
+    pub fn as_ptr(&self) -> *const c_char {
+        self.as_c_str().as_ptr()
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.as_c_str().to_bytes()
+    }
+}
+
+impl Clone for Text {
+    /// A copy; without memory for it, an empty one.
+    fn clone(&self) -> Text {
+        match self {
+            Text::Static(text) => Text::Static(text),
+            Text::Owned(_) => Text::copy_or(self.bytes(), c""),
+        }
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        if let Text::Owned(text) = self {
+            // SAFETY: allocated with malloc, and owned.
+            unsafe { libc::free(text.as_ptr().cast()) };
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The last error of each thread: noted when a call fails, put into words when somebody asks.
+
+use crate::base::record::Record;
+use crate::base::status::{Error, LT_OK, lt_status};
+use crate::base::this_thread;
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::CStr;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+
+/// The last call of a thread that failed. Part of its record, and touched by no other thread, but by
+/// signal handlers on the same one.
+pub struct LastError {
+    function: Cell<&'static &'static str>,
+    error: Cell<Option<Error>>,
+    text: UnsafeCell<[u8; 192]>,
+    /// Set while the fields are read or written: a signal handler then leaves them alone.
+    busy: AtomicBool,
+}
+
+impl LastError {
+    pub const fn none() -> LastError {
+        LastError {
+            function: Cell::new(&""),
+            error: Cell::new(None),
+            text: UnsafeCell::new([0; 192]),
+            busy: AtomicBool::new(false),
+        }
+    }
+
+    pub fn forget(&self) {
+        self.error.set(None);
+    }
+
+    /// Calls `f` unless this thread is in the middle of such a call already.
+    fn alone<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        // Relaxed, with fences for the compiler: the other side is a signal handler on this thread.
+        if self.busy.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        compiler_fence(Ordering::SeqCst);
+        let result = f();
+        compiler_fence(Ordering::SeqCst);
+        self.busy.store(false, Ordering::Relaxed);
+        Some(result)
+    }
+}
+
+/// Remembers why `function` failed. Answers are not remembered. Gives the status, for convenience.
+#[cold]
+pub fn record_error(function: &'static &'static str, error: Error) -> lt_status {
+    let status = error.status();
+    if status < LT_OK {
+        note(this_thread::current(), function, error);
+    }
+    status
+}
+
+/// The same, async-signal-safe: a thread that has no record yet does not get one for this.
+#[cold]
+pub fn record_error_in_handler(function: &'static &'static str, error: Error) -> lt_status {
+    let status = error.status();
+    if status < LT_OK {
+        note(this_thread::existing(), function, error);
+    }
+    status
+}
+
+fn note(record: Option<&'static Record>, function: &'static &'static str, error: Error) {
+    if let Some(record) = record {
+        let last = &record.last_error;
+        last.alone(|| {
+            last.function.set(function);
+            last.error.set(Some(error));
+        });
+    }
+}
+
+/// The sentence for the last error of this thread, "" if there was none. Valid until the next call.
+pub fn sentence() -> &'static CStr {
+    let Some(record) = this_thread::current() else { return c"lowthread: no memory to remember the error" };
+    let last = &record.last_error;
+    let write = || {
+        let Some(error) = last.error.get() else { return c"" };
+        // SAFETY: the text belongs to this thread, and nobody holds a reference into it but the caller
+        // of an earlier call, which this one is documented to end.
+        let text = unsafe { &mut *last.text.get() };
+        let mut out = Text { buffer: text, length: 0 };
+        // A sentence that is too long is cut.
+        let _ = error.write(last.function.get(), &mut out);
+        out.finish()
+    };
+    last.alone(write).unwrap_or(c"")
+}
+
+/// The last error itself.
+pub fn last() -> Option<Error> {
+    this_thread::current()?.last_error.error.get()
+}
+
+/// Formats into a buffer that always ends in NUL.
+struct Text<'a> {
+    buffer: &'a mut [u8],
+    length: usize,
+}
+
+impl<'a> Text<'a> {
+    fn finish(self) -> &'a CStr {
+        if let Some(end) = self.buffer.get_mut(self.length) {
+            *end = 0;
+        }
+        CStr::from_bytes_until_nul(self.buffer).unwrap_or(c"")
+    }
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, s: &str) -> core::fmt::Result {
+        let room = self.buffer.len().saturating_sub(self.length + 1);
+        let n = s.len().min(room);
+        let target = self.buffer.get_mut(self.length..self.length + n).ok_or(core::fmt::Error)?;
+        target.copy_from_slice(s.as_bytes().get(..n).ok_or(core::fmt::Error)?);
+        self.length += n;
+        if n < s.len() { Err(core::fmt::Error) } else { Ok(()) }
+    }
+}

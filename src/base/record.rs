@@ -1,0 +1,250 @@
+//! What the library knows of one OS thread.
+
+use crate::base::arena::{Arena, Slot};
+use crate::base::fork::Participant;
+use crate::base::handle::{Kind, Object};
+use crate::base::heap::Text;
+use crate::base::interrupt::Interrupt;
+use crate::base::last_error::LastError;
+use crate::base::status::Error;
+use crate::base::{registry, this_thread};
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// User code. It may be left by an unwinding.
+pub type Function = unsafe extern "C-unwind" fn(*mut c_void);
+
+/// One thread's record. Records are never unmapped, and serve one thread after the other.
+///
+/// The cells belong to the record's thread, and before that starts, to its starter.
+pub struct Record {
+    /// What is pending for it.
+    pub interrupt: Interrupt,
+    /// Whether its waits can be interrupted though it is not the main thread.
+    pub interruptible: Cell<bool>,
+    /// The signal behind the last LT_INTERRUPTED.
+    interrupt_signal: Cell<i32>,
+    pub last_error: LastError,
+    pub(super) ident: AtomicU64,
+    pub(super) native_id: AtomicI64,
+    pub(super) role: Cell<Role>,
+    /// How often the end of the thread was put off.
+    pub(super) rounds: Cell<u32>,
+    /// What it runs.
+    pub entry: Cell<Option<(Function, *mut c_void)>>,
+    /// The arguments that were copied for it, allocated with malloc, to be freed after it; or NULL.
+    copied: Cell<*mut c_void>,
+    /// The handle of the lt_errors that its errors go to, or NULL.
+    pub errors: Cell<*mut c_void>,
+    /// The thread's values of thread-local storage, or NULL; ended by `on_round`.
+    pub locals: Cell<*mut c_void>,
+    /// Run in each round of the thread's end.
+    pub on_round: Cell<Option<OnRound>>,
+    /// Told of the end of the thread.
+    pub on_end: Cell<Option<OnEnd>>,
+    /// The object of a joinable thread, given away by its resident; or NULL.
+    pub joinable: Cell<*const ()>,
+    held: [Cell<Option<(*mut c_void, End)>>; 2],
+    /// The number in the default name.
+    pub number: AtomicU64,
+    /// The name, if it was given one; under the registry's lock.
+    pub name: UnsafeCell<Option<Text>>,
+    /// Whether it is a daemon, for lt_enumerate.
+    pub daemon: Cell<bool>,
+    /// The neighbours in the registry, under its lock.
+    pub(super) previous: Cell<*const Record>,
+    pub(super) next: Cell<*const Record>,
+    slot: Cell<Option<&'static Slot<Record>>>,
+}
+
+// SAFETY: each cell is touched by one thread at a time, as said where it stands.
+unsafe impl Sync for Record {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The library did not start it.
+    Foreign,
+    /// The library started it, and counts it.
+    Started,
+    /// A service thread of the library, which does not count.
+    Service,
+}
+
+/// Run in each round of the destructors at the end of a thread; told whether it is the last.
+pub type OnRound = fn(&'static Record, bool);
+
+/// Told of the end of a thread, while its record is still whole.
+pub type OnEnd = fn(&'static Record);
+
+/// What a record can hold for its thread, to be ended with it if the thread does not come back.
+#[derive(Clone, Copy)]
+pub enum Held {
+    /// A caught exception, while the hook runs.
+    Exception = 0,
+    /// A report, while the hook reads it.
+    Report = 1,
+}
+
+/// Ends what was held.
+pub type End = unsafe extern "C" fn(*mut c_void);
+
+impl Record {
+    pub(super) const fn new(ident: u64) -> Record {
+        Record {
+            interrupt: Interrupt::new(),
+            interruptible: Cell::new(false),
+            interrupt_signal: Cell::new(0),
+            last_error: LastError::none(),
+            ident: AtomicU64::new(ident),
+            native_id: AtomicI64::new(0),
+            role: Cell::new(Role::Foreign),
+            rounds: Cell::new(0),
+            entry: Cell::new(None),
+            copied: Cell::new(ptr::null_mut()),
+            errors: Cell::new(ptr::null_mut()),
+            locals: Cell::new(ptr::null_mut()),
+            on_round: Cell::new(None),
+            on_end: Cell::new(None),
+            joinable: Cell::new(ptr::null()),
+            held: [const { Cell::new(None) }; 2],
+            number: AtomicU64::new(0),
+            name: UnsafeCell::new(None),
+            daemon: Cell::new(false),
+            previous: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            slot: Cell::new(None),
+        }
+    }
+
+    /// A record in the registry, for a thread of the library's or for one that came from elsewhere.
+    pub(super) fn take(role: Role) -> Result<&'static Record, Error> {
+        let slot = RECORDS.take()?;
+        let record = &slot.body;
+        record.slot.set(Some(slot));
+        record.renew(role);
+        registry::add(record);
+        Ok(record)
+    }
+
+    /// A record for a thread that is about to be started. `end` it if that fails.
+    pub fn for_new_thread(role: Role, copied: *mut c_void) -> Result<&'static Record, Error> {
+        this_thread::key()?;
+        let record = Record::take(role)?;
+        record.copied.set(copied);
+        Ok(record)
+    }
+
+    /// Makes a used record fit for another thread.
+    pub(super) fn renew(&self, role: Role) {
+        self.interrupt.clear();
+        self.interruptible.set(false);
+        self.interrupt_signal.set(0);
+        self.last_error.forget();
+        self.ident.store(registry::next_ident(), Ordering::Relaxed);
+        self.native_id.store(0, Ordering::Relaxed);
+        self.role.set(role);
+        self.rounds.set(0);
+        self.entry.set(None);
+        self.copied.set(ptr::null_mut());
+        self.errors.set(ptr::null_mut());
+        self.on_end.set(None);
+        self.joinable.set(ptr::null());
+        self.on_round.set(None);
+        self.daemon.set(false);
+    }
+
+    /// Ends the record: its thread is over, or was never started.
+    pub fn end(&'static self) {
+        for held in &self.held {
+            if let Some((what, end)) = held.take() {
+                // SAFETY: held by this thread, which has left without letting go.
+                unsafe { end(what) };
+            }
+        }
+        if let Some(on_end) = self.on_end.take() {
+            on_end(self);
+        }
+        // SAFETY: NULL, or allocated with malloc for this thread, which no longer uses it.
+        unsafe { libc::free(self.copied.replace(ptr::null_mut())) };
+        registry::remove(self);
+        // The main thread's record stays what `interrupt_main` reaches, even after that thread.
+        if let Some(slot) = self.slot.get().filter(|_| !self.is_main()) {
+            slot.release();
+        }
+    }
+
+    /// Holds something for as long as code of the user's runs that may end the thread.
+    pub fn hold(&self, which: Held, what: *mut c_void, end: End) {
+        if let Some(held) = self.held.get(which as usize) {
+            held.set(Some((what, end)));
+        }
+    }
+
+    pub fn let_go(&self, which: Held) {
+        if let Some(held) = self.held.get(which as usize) {
+            held.set(None);
+        }
+    }
+
+    pub fn holds(&self, which: Held) -> bool {
+        self.held.get(which as usize).is_some_and(|held| held.get().is_some())
+    }
+
+    /// Relaxed here and for `native_id`: set before the thread runs, or by the thread itself.
+    pub fn ident(&self) -> u64 {
+        self.ident.load(Ordering::Relaxed)
+    }
+
+    pub fn native_id(&self) -> i64 {
+        self.native_id.load(Ordering::Relaxed)
+    }
+
+    pub fn role(&self) -> Role {
+        self.role.get()
+    }
+
+    pub fn is_main(&self) -> bool {
+        ptr::eq(self, this_thread::main_record())
+    }
+
+    /// What to pass to the wait engine: the main thread and joinable ones can be interrupted.
+    pub fn interruptible(&self) -> Option<&Interrupt> {
+        (self.interruptible.get() || self.is_main()).then_some(&self.interrupt)
+    }
+
+    /// Takes a pending interrupt, and remembers its signal for `lt_interrupt_signal`.
+    pub fn take_interrupt(&self) -> bool {
+        let signum = self.interrupt.take();
+        if let Some(signum) = signum {
+            self.interrupt_signal.set(signum);
+        }
+        signum.is_some()
+    }
+
+    pub fn interrupt_signal(&self) -> i32 {
+        self.interrupt_signal.get()
+    }
+}
+
+impl Object for Record {
+    const KIND: Kind = Kind::Record;
+    fn arena() -> &'static Arena<Record> {
+        &RECORDS
+    }
+}
+
+static RECORDS: Arena<Record> = Arena::new(
+    || Record::new(0),
+    Participant::new(
+        || RECORDS.before_fork(|_| ()),
+        || RECORDS.after_fork_in_parent(|_| ()),
+        || RECORDS.after_fork_in_child(|_| (), |_, _| ()),
+    ),
+);
+
+/// Takes part in forks, as `take` makes sure of: for the main thread's record, which is not taken.
+pub(super) fn join_forks() -> Result<(), Error> {
+    RECORDS.join_forks()
+}

@@ -1,0 +1,110 @@
+//! The registry: every thread that has a record, in a list.
+
+use crate::base::fork::Participant;
+use crate::base::mutex::{Guard, Mutex};
+use crate::base::record::{Record, Role};
+use crate::base::status::Error;
+use crate::base::this_thread;
+use core::ptr;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The first record of the list.
+pub struct List(*const Record);
+
+// SAFETY: leads to records, which are Sync; their links change only under the mutex.
+unsafe impl Send for List {}
+
+static LIST: Mutex<List> = Mutex::new(List(ptr::null()));
+
+/// How many threads the library started that still run.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// The first thread's ident is 1.
+pub(super) const FIRST_IDENT: u64 = 1;
+static NEXT_IDENT: AtomicU64 = AtomicU64::new(FIRST_IDENT + 1);
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+static PARTICIPANT: Participant = Participant::new(|| LIST.raw_lock(), || LIST.raw_unlock(), in_child);
+
+pub(super) fn next_ident() -> u64 {
+    // Relaxed, here and below: only that each value is given once matters.
+    NEXT_IDENT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// How many threads started by the library still run.
+pub fn running() -> usize {
+    // Relaxed: a count; who waits for it to fall synchronises with the thread by other means.
+    RUNNING.load(Ordering::Relaxed)
+}
+
+/// The list, locked: names are read and written, and other threads' records looked at, under it.
+pub fn lock() -> Guard<'static, List> {
+    LIST.lock()
+}
+
+impl List {
+    /// The records of all threads, the newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &'static Record> {
+        // SAFETY: records are never unmapped, and the list is locked as long as `self` is borrowed.
+        let follow = |record: *const Record| unsafe { record.as_ref() };
+        core::iter::successors(follow(self.0), move |record| follow(record.next.get()))
+    }
+}
+
+pub(super) fn join_forks() -> Result<(), Error> {
+    PARTICIPANT.join()
+}
+
+pub(super) fn add(record: &'static Record) {
+    if record.role() == Role::Started {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        record.number.store(NEXT_NUMBER.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+    }
+    let mut list = LIST.lock();
+    record.previous.set(ptr::null());
+    record.next.set(list.0);
+    // SAFETY: records are never unmapped.
+    if let Some(next) = unsafe { list.0.as_ref() } {
+        next.previous.set(record);
+    }
+    list.0 = record;
+}
+
+pub(super) fn remove(record: &'static Record) {
+    let mut list = LIST.lock();
+    // SAFETY: records are never unmapped; the list is locked.
+    unsafe {
+        match record.previous.get().as_ref() {
+            Some(previous) => previous.next.set(record.next.get()),
+            None if ptr::eq(list.0, record) => list.0 = record.next.get(),
+            None => return,
+        }
+        if let Some(next) = record.next.get().as_ref() {
+            next.previous.set(record.previous.get());
+        }
+        *record.name.get() = None;
+    }
+    record.previous.set(ptr::null());
+    record.next.set(ptr::null());
+    if record.role() == Role::Started {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// In a forked child: the forking thread is main and alone.
+fn in_child() {
+    this_thread::become_main();
+    RUNNING.store(0, Ordering::Relaxed);
+    // SAFETY: locked before the fork, by this thread, and there is no other.
+    let list = unsafe { LIST.peek_mut() };
+    // A thread without a record comes into the list when it gets one.
+    list.0 = this_thread::existing().map_or(ptr::null(), ptr::from_ref);
+    let main = this_thread::main_record();
+    main.previous.set(ptr::null());
+    main.next.set(ptr::null());
+    if list.0.is_null() {
+        // SAFETY: as above.
+        unsafe { *main.name.get() = None };
+    }
+    LIST.raw_unlock();
+}

@@ -1,0 +1,118 @@
+//! Timers: an alarm that calls the user's function.
+
+use crate::base::arena::Arena;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::status::Error;
+use crate::base::this_thread;
+use crate::exec::alarm::{self, Alarm};
+use crate::thread::start::Function;
+use crate::thread::{excepthook, unwind};
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr;
+
+/// What a timer has beside its word, which is only its handle check.
+pub struct Timer {
+    alarm: Alarm,
+    /// Set before the alarm is, and read by its action.
+    call: Cell<Option<(Function, *mut c_void)>>,
+    /// The handle, where the timer frees itself.
+    own: Cell<Option<Handle<Timer>>>,
+}
+
+// SAFETY: the cells change only before the alarm is set, and while nobody else knows the handle.
+unsafe impl Sync for Timer {}
+
+impl Object for Timer {
+    const KIND: Kind = Kind::Timer;
+    fn arena() -> &'static Arena<Timer> {
+        &TIMERS
+    }
+}
+
+static TIMERS: Arena<Timer> = Arena::new(
+    || Timer { alarm: Alarm::idle(), call: Cell::new(None), own: Cell::new(None) },
+    Participant::new(
+        || TIMERS.before_fork(|_| ()),
+        || TIMERS.after_fork_in_parent(|_| ()),
+        || TIMERS.after_fork_in_child(|_| (), |_, _| ()),
+    ),
+);
+
+/// Calls `callback(argument)` after so many seconds, and then every `repeat` seconds if that is not 0.
+/// A timer that is not `kept` frees itself when it is over.
+pub fn start(
+    seconds: f64,
+    repeat: f64,
+    callback: Function,
+    argument: *mut c_void,
+    kept: bool,
+) -> Result<Handle<Timer>, Error> {
+    let after = from_now(seconds)?;
+    let period = match from_now(repeat)? {
+        Timeout::Nanoseconds(n) => n,
+        _ => 0,
+    };
+    let timer = Handle::new(0, |timer: &Timer| {
+        timer.call.set(Some((callback, argument)));
+        timer.own.set(None);
+    })?;
+    // SAFETY: made above.
+    let body = unsafe { timer.body() };
+    if !kept && period == 0 {
+        body.own.set(Some(timer));
+    }
+    let set = alarm::set(&body.alarm, after, period, (fire, ptr::from_ref(body).cast()));
+    if set.is_err() {
+        timer.free(|_, _, _| Ok(()))?;
+    }
+    set.map(|()| timer)
+}
+
+/// A time from now on: as a timeout, but never negative.
+pub fn from_now(seconds: f64) -> Result<Timeout, Error> {
+    match Timeout::from_seconds(seconds)? {
+        Timeout::Forever => Err(Error::NegativeSeconds),
+        timeout => Ok(timeout),
+    }
+}
+
+/// The action of a timer's alarm.
+///
+/// # Safety
+/// The argument is a timer, which is not freed by others while this runs.
+unsafe fn fire(timer: *const c_void) {
+    // SAFETY: as the caller vouches.
+    let timer = unsafe { &*timer.cast::<Timer>() };
+    if let Some(own) = timer.own.take() {
+        let call = timer.call.get();
+        let _ = own.free(|_, _, _| Ok(()));
+        return run(call);
+    }
+    run(timer.call.get());
+}
+
+fn run(call: Option<(Function, *mut c_void)>) {
+    let (Some((callback, argument)), Some(record)) = (call, this_thread::current()) else { return };
+    // SAFETY: the user gave both, the one for the other.
+    if let Some(caught) = unsafe { unwind::call(callback, argument) } {
+        // SAFETY: caught here.
+        unsafe { excepthook::deliver_caught(record, caught) };
+    }
+}
+
+impl Handle<Timer> {
+    pub fn cancel(self) -> Result<(), Error> {
+        self.check()?;
+        // SAFETY: the word was just seen alive.
+        alarm::cancel(&unsafe { self.body() }.alarm)
+    }
+
+    /// Cancels the timer, and frees it. Interrupted: cancelled, but not freed.
+    pub fn free_timer(self) -> Result<(), Error> {
+        self.cancel()?;
+        self.free(|_, _, _| Ok(()))
+    }
+}

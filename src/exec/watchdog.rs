@@ -1,0 +1,93 @@
+//! The watchdog: an alarm that interrupts the main thread, unless it is put off in time.
+
+use crate::base::arena::Arena;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::status::Error;
+use crate::exec::alarm::{self, Alarm};
+use crate::thread::interrupt;
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr;
+
+/// What a watchdog has beside its word, which is only its handle check.
+pub struct Watchdog {
+    alarm: Alarm,
+    /// How long it waits to be fed. Set before the handle is known, like the signal.
+    patience: Cell<Timeout>,
+    signum: Cell<i32>,
+}
+
+// SAFETY: the cells change only while nobody else knows the handle.
+unsafe impl Sync for Watchdog {}
+
+impl Object for Watchdog {
+    const KIND: Kind = Kind::Watchdog;
+    fn arena() -> &'static Arena<Watchdog> {
+        &WATCHDOGS
+    }
+}
+
+static WATCHDOGS: Arena<Watchdog> = Arena::new(
+    || Watchdog { alarm: Alarm::idle(), patience: Cell::new(Timeout::Forever), signum: Cell::new(0) },
+    Participant::new(
+        || WATCHDOGS.before_fork(|_| ()),
+        || WATCHDOGS.after_fork_in_parent(|_| ()),
+        || WATCHDOGS.after_fork_in_child(|_| (), |_, _| ()),
+    ),
+);
+
+/// Starts a watchdog that interrupts the main thread with `signum` once it is not fed for so long.
+pub fn start(seconds: f64, signum: i32) -> Result<Handle<Watchdog>, Error> {
+    let patience = match Timeout::from_seconds(seconds)? {
+        patience @ Timeout::Nanoseconds(_) => patience,
+        _ => return Err(Error::NotPositiveSeconds),
+    };
+    interrupt::check_number(signum)?;
+    let watchdog = Handle::new(0, |watchdog: &Watchdog| {
+        watchdog.patience.set(patience);
+        watchdog.signum.set(signum);
+    })?;
+    let fed = watchdog.feed();
+    if fed.is_err() {
+        watchdog.free(|_, _, _| Ok(()))?;
+    }
+    fed.map(|()| watchdog)
+}
+
+/// The action of a watchdog's alarm.
+///
+/// # Safety
+/// The argument is a watchdog, which is not freed while this runs.
+unsafe fn bark(watchdog: *const c_void) {
+    // SAFETY: as the caller vouches.
+    let signum = unsafe { &*watchdog.cast::<Watchdog>() }.signum.get();
+    // The number was checked at the start.
+    let _ = interrupt::interrupt_main(signum);
+}
+
+impl Handle<Watchdog> {
+    /// Puts the interrupt off, or arms the watchdog again.
+    pub fn feed(self) -> Result<(), Error> {
+        let watchdog = self.alive()?;
+        alarm::set(&watchdog.alarm, watchdog.patience.get(), 0, (bark, ptr::from_ref(watchdog).cast()))
+    }
+
+    pub fn cancel(self) -> Result<(), Error> {
+        alarm::cancel(&self.alive()?.alarm)
+    }
+
+    /// Cancels the watchdog, and frees it. Interrupted: cancelled, but not freed.
+    pub fn free_watchdog(self) -> Result<(), Error> {
+        self.cancel()?;
+        self.free(|_, _, _| Ok(()))
+    }
+
+    fn alive(self) -> Result<&'static Watchdog, Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
+        self.state(core::sync::atomic::Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        Ok(unsafe { self.body() })
+    }
+}

@@ -1,0 +1,100 @@
+//! Section 5 of the header: errors in threads.
+
+use crate::base::handle::Handle;
+use crate::base::status::{Argument, Error, lt_status};
+use crate::ffi::thread::{lt_ident, lt_thread_fn};
+use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
+use crate::thread::errors::Errors;
+use crate::thread::report::lt_error_info;
+use crate::thread::start::{self, Plan};
+use crate::thread::{excepthook, raise};
+use core::ffi::{CStr, c_char, c_int, c_void};
+
+/// A hook for errors that end a thread: called on that thread, with the argument given for it. The
+/// info is valid until it returns.
+pub type lt_excepthook = Option<unsafe extern "C-unwind" fn(info: *const lt_error_info, arg: *mut c_void)>;
+
+/// Ends the calling thread function, or pool task, with an unhandled error. C++ frames on the way
+/// see a foreign exception: destructors run, `catch (...)` can stop it. A NULL message is "". On
+/// the main thread, which has no thread function, the hook is told and the process exits with 1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn lt_raise(code: c_int, message: *const c_char) -> ! {
+    // SAFETY: `message` is NULL or a C string, as the header asks.
+    let message = if message.is_null() { c"" } else { unsafe { CStr::from_ptr(message) } };
+    raise::raise(code, message)
+}
+
+/// Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
+/// default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_set_excepthook(hook: lt_excepthook, arg: *mut c_void) -> lt_status {
+    excepthook::set(hook, arg);
+    report(&"lt_set_excepthook", Ok(()))
+}
+
+/// A container for the first error of many threads: start them with it, and look into it when they
+/// are done. Errors that it takes are not told to the hook. An error's arrival happens before its
+/// get. A thread whose container was freed tells the hook.
+pub struct lt_errors {
+    _opaque: [u8; 0],
+}
+
+/// A new container, empty; NULL when out of memory.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_errors_new() -> *mut lt_errors {
+    new_handle(&"lt_errors_new", Handle::new_errors())
+}
+
+/// Frees a container and the error in it. NULL is LT_OK.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_errors_free(errors: *mut lt_errors) -> lt_status {
+    // SAFETY: a handle, as the header asks; so everywhere in this file.
+    unsafe { free(&"lt_errors_free", errors, Handle::<Errors>::free_errors) }
+}
+
+/// Gives the first error that arrived, valid until it is cleared or the container freed. LT_EMPTY
+/// if none did. The first get renders the trace, which can take some milliseconds.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_errors_get(errors: *mut lt_errors, info: *mut *const lt_error_info) -> lt_status {
+    // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
+    unsafe { report_value(&"lt_errors_get", at::<Errors>(errors).and_then(Handle::<Errors>::first), info) }
+}
+
+/// How many errors have arrived, the first included.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_errors_count(errors: *const lt_errors) -> usize {
+    // SAFETY: see above.
+    value_or_default(&"lt_errors_count", unsafe { at::<Errors>(errors) }.and_then(Handle::<Errors>::arrived))
+}
+
+/// Empties the container and sets its count to 0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_errors_clear(errors: *mut lt_errors) -> lt_status {
+    // SAFETY: see above.
+    report(&"lt_errors_clear", unsafe { at::<Errors>(errors) }.and_then(Handle::<Errors>::clear_errors))
+}
+
+/// Starts a detached thread as lt_start_new_thread() does, whose error goes to `errors`; NULL: to
+/// the hook.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_spawn(
+    function: lt_thread_fn,
+    arg: *mut c_void,
+    errors: *mut lt_errors,
+    ident: *mut lt_ident,
+) -> lt_status {
+    // SAFETY: see above; `ident` is NULL or valid to write to, as the header asks.
+    unsafe {
+        let alive = if errors.is_null() { Ok(()) } else { at::<Errors>(errors).and_then(Handle::check) };
+        let function = alive.and(function.ok_or(Error::NullArgument(Argument::Function)));
+        let started =
+            function.and_then(|f| start::start(Plan { errors: errors.cast(), ..Plan::new(f, arg) }));
+        report_value(&"lt_spawn", started, ident)
+    }
+}

@@ -1,0 +1,62 @@
+//! Section 4 of the header, second part: signal routing.
+
+use crate::base::status::{Argument, Error, lt_status};
+use crate::ffi::event::lt_event;
+use crate::ffi::queue::lt_queue;
+use crate::ffi::{at, report};
+use crate::sync::event::Event;
+use crate::sync::queue::Queue;
+use crate::thread::signal::{self, Target};
+use core::ffi::{c_int, c_void};
+
+/// A callback for signals: runs on a thread of the library's, in ordinary context.
+pub type lt_signal_fn = Option<unsafe extern "C-unwind" fn(signum: c_int, arg: *mut c_void)>;
+
+/// Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
+/// Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
+/// it. LT_INVALID for SIGKILL, SIGSTOP and what is no signal. A forked child has no routes.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {
+    report(&"lt_signal_to_main", signal::route(signum, Target::Main))
+}
+
+/// Routes a signal to an event, which it sets.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event) -> lt_status {
+    // SAFETY: a handle, as the header asks.
+    let event = unsafe { at::<Event>(event) }.and_then(|event| event.check().map(|()| event));
+    report(&"lt_signal_to_event", event.and_then(|event| signal::route(signum, Target::Event(event))))
+}
+
+/// Routes a signal to a queue: each arrival puts (void *)(intptr_t)signum. While the queue is full,
+/// that signal waits, and no other; the kernel keeps real-time signals apart and merges the others.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_signal_to_queue(signum: c_int, queue: *mut lt_queue) -> lt_status {
+    // SAFETY: a handle, as the header asks.
+    let queue = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.check().map(|()| queue));
+    report(&"lt_signal_to_queue", queue.and_then(|queue| signal::route(signum, Target::Queue(queue))))
+}
+
+/// Routes a signal to a callback, which may block and call anything.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_signal_to_callback(
+    signum: c_int,
+    callback: lt_signal_fn,
+    arg: *mut c_void,
+) -> lt_status {
+    let callback = callback.ok_or(Error::NullArgument(Argument::Callback));
+    let routed = callback.and_then(|callback| signal::route(signum, Target::Callback(callback, arg)));
+    report(&"lt_signal_to_callback", routed)
+}
+
+/// Puts back what the signal did before its first route; LT_OK if it has none. A callback that is
+/// running runs on.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_signal_restore(signum: c_int) -> lt_status {
+    report(&"lt_signal_restore", signal::restore(signum))
+}

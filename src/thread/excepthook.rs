@@ -1,0 +1,163 @@
+//! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
+
+use crate::base::heap::{Text, boxed};
+use crate::base::mutex::Mutex;
+use crate::base::record::{Held, Record};
+use crate::thread::exception::{self, Description};
+use crate::thread::report::{Report, lt_error_info};
+use crate::thread::unwind::{self, Caught, Frames};
+use crate::thread::{errors, joinable, names};
+use core::ffi::c_void;
+
+/// A hook of the user's.
+pub type Hook = unsafe extern "C-unwind" fn(*const lt_error_info, *mut c_void);
+
+/// The hook and its argument; None for the default.
+struct Chosen(Option<(Hook, *mut c_void)>);
+
+// SAFETY: the argument is the user's, who asked for it to be passed on any thread.
+unsafe impl Send for Chosen {}
+
+static HOOK: Mutex<Chosen> = Mutex::new(Chosen(None));
+
+pub fn set(hook: Option<Hook>, argument: *mut c_void) {
+    *HOOK.lock() = Chosen(hook.map(|hook| (hook, argument)));
+}
+
+/// For the fork handlers.
+pub fn lock_for_fork() {
+    HOOK.raw_lock();
+}
+
+pub fn unlock_after_fork() {
+    HOOK.raw_unlock();
+}
+
+/// Tells of what a thread function threw, and ends it.
+///
+/// # Safety
+/// It was caught on this thread, and nobody else uses it.
+pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
+    // SAFETY: as the caller vouches. Should the hook leave with lt_exit, the record ends it.
+    unsafe {
+        exception::begin(caught.exception);
+        record.hold(Held::Exception, caught.exception.cast(), end_held);
+        let description = exception::describe(caught.exception);
+        deliver(Some(record), description, caught.frames);
+        record.let_go(Held::Exception);
+        exception::end(caught.exception);
+    }
+}
+
+unsafe extern "C" fn end_held(exception: *mut c_void) {
+    // SAFETY: `deliver_caught` held a caught exception, and was left before it ended it.
+    unsafe { exception::end(exception.cast()) };
+}
+
+/// Tells of an error of the calling thread.
+pub fn deliver(record: Option<&'static Record>, description: Description, frames: Frames) {
+    let ident = record.map_or(0, |record| record.ident());
+    let name = record.map_or(Text::Static(c"?"), names::of);
+    let report = Report::new(ident, name, description, frames);
+    if let Some(record) = record {
+        joinable::failed(record, &report);
+        if errors::deliver(record, &report) {
+            return;
+        }
+    }
+    call_hook(record, report);
+}
+
+/// Calls the hook, which may raise (that is told by the default hook) or exit.
+fn call_hook(record: Option<&'static Record>, report: Report) {
+    let Chosen(chosen) = *HOOK.lock();
+    // An error of the hook itself does not go to the hook.
+    let record = record.filter(|record| !record.holds(Held::Report));
+    let (Some((hook, argument)), Some(record)) = (chosen, record) else { return print("thread", &report) };
+    let Ok(report) = boxed(report) else {
+        return write_all(b"Unhandled error in a thread, and no memory to tell of it\n");
+    };
+    // Should the hook leave with lt_exit, the record frees the report: this frame has nothing to clean up.
+    let report = Box::into_raw(report);
+    record.hold(Held::Report, report.cast(), free_report);
+    // SAFETY: the report is alive until the record lets go of it.
+    let mut call = Call { hook, info: unsafe { &*report }.info(), argument };
+    // SAFETY: the argument is what `Call::run` asks for.
+    let outcome = unsafe { unwind::call(Call::run, (&raw mut call).cast()) };
+    // SAFETY: made from a box above, and not freed, since the hook has come back.
+    let report = unsafe { Box::from_raw(report) };
+    record.let_go(Held::Report);
+    if let Some(caught) = outcome {
+        // SAFETY: caught here, and ended behind its description.
+        let description = unsafe {
+            exception::begin(caught.exception);
+            let description = exception::describe(caught.exception);
+            exception::end(caught.exception);
+            description
+        };
+        print("thread", &report);
+        print(
+            "the excepthook of thread",
+            &Report::new(report.ident(), report.thread_name().clone(), description, caught.frames),
+        );
+    }
+}
+
+unsafe extern "C" fn free_report(report: *mut c_void) {
+    // SAFETY: `call_hook` held a boxed report, and was left before it freed it.
+    drop(unsafe { Box::from_raw(report.cast::<Report>()) });
+}
+
+struct Call {
+    hook: Hook,
+    info: *const lt_error_info,
+    argument: *mut c_void,
+}
+
+impl Call {
+    unsafe extern "C-unwind" fn run(call: *mut c_void) {
+        // SAFETY: `call_hook` passes its call, and the hook is the user's.
+        unsafe {
+            let call = &*call.cast::<Call>();
+            (call.hook)(call.info, call.argument);
+        }
+    }
+}
+
+/// The default hook: the whole report to stderr, in one write.
+fn print(whose: &str, report: &Report) {
+    let info = report.info();
+    let description = report.description();
+    let mut text = Vec::new();
+    // SAFETY: the backtrace is a C string as long as the report is.
+    let trace = unsafe { core::ffi::CStr::from_ptr(info.backtrace) };
+    for part in [
+        b"Unhandled error in ".as_slice(),
+        whose.as_bytes(),
+        b" ",
+        report.thread_name().bytes(),
+        b" (ident ",
+        report.ident().to_string().as_bytes(),
+        b"): ",
+        description.type_name.bytes(),
+        b": ",
+        description.message.bytes(),
+        b"\n",
+        trace.to_bytes(),
+    ] {
+        text.extend_from_slice(part);
+    }
+    write_all(&text);
+}
+
+fn write_all(mut text: &[u8]) {
+    while !text.is_empty() {
+        // SAFETY: the bytes are there to be read.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+        match usize::try_from(written) {
+            Ok(n) => text = text.get(n..).unwrap_or_default(),
+            Err(_) if crate::base::errno::Errno::now() == libc::EINTR => (),
+            Err(_) => return,
+        }
+    }
+}

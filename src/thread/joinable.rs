@@ -1,0 +1,400 @@
+//! Joinable threads: the object behind an lt_thread.
+//!
+//! | state | meaning | goes on by |
+//! |---|---|---|
+//! | `RUNNING` | | the end of the thread |
+//! | `FINISHED` | its function and its destructors are through | the first joiner |
+//! | `JOINING` | a joiner sees it out of the operating system | that joiner |
+//! | `GONE` | every join returns at once | |
+//!
+//! The thread itself is a resident of its object: a handle can be freed while it runs.
+
+use crate::base::arena::{Arena, Resident};
+use crate::base::block::Block;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::heap::boxed;
+use crate::base::mutex::Mutex;
+use crate::base::record::{Record, Role};
+use crate::base::status::Error;
+use crate::base::{this_thread, wait};
+use crate::thread::errors::Errors;
+use crate::thread::report::{Report, lt_error_info};
+use crate::thread::stack;
+use crate::thread::start::{self, Function, Plan};
+use core::ffi::{CStr, c_void};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+/// What a joinable thread has beside its word, which is only the handle check.
+pub struct Thread {
+    /// The futex.
+    state: AtomicU32,
+    /// 1 once the thread runs, and its native id is known. A futex too.
+    begun: AtomicU32,
+    joiners: AtomicU32,
+    ident: AtomicU64,
+    native_id: AtomicI64,
+    daemon: AtomicBool,
+    life: Mutex<Life>,
+}
+
+const RUNNING: u32 = 0;
+const FINISHED: u32 = 1;
+const JOINING: u32 = 2;
+const GONE: u32 = 3;
+
+/// What the end of the thread and the users of its handle must agree on.
+struct Life {
+    /// While it runs: for its interrupt.
+    record: Option<&'static Record>,
+    /// To be joined or detached once.
+    os_thread: Option<libc::pthread_t>,
+    /// Whether the handle was freed.
+    freed: bool,
+    report: Option<Box<Report>>,
+}
+
+impl Life {
+    const NONE: Life = Life { record: None, os_thread: None, freed: false, report: None };
+}
+
+// SAFETY: an OS thread may be joined and detached by any thread.
+unsafe impl Send for Life {}
+
+/// How many joinable threads run that are no daemons: what `shutdown` waits for. A futex.
+static ACTIVE: AtomicU32 = AtomicU32::new(0);
+
+impl Object for Thread {
+    const KIND: Kind = Kind::Thread;
+    fn arena() -> &'static Arena<Thread> {
+        &THREADS
+    }
+}
+
+static THREADS: Arena<Thread> = Arena::new(
+    || Thread {
+        state: AtomicU32::new(RUNNING),
+        begun: AtomicU32::new(0),
+        joiners: AtomicU32::new(0),
+        ident: AtomicU64::new(0),
+        native_id: AtomicI64::new(0),
+        daemon: AtomicBool::new(false),
+        life: Mutex::new(Life::NONE),
+    },
+    Participant::new(
+        || THREADS.before_fork(|thread| thread.life.raw_lock()),
+        || THREADS.after_fork_in_parent(|thread| thread.life.raw_unlock()),
+        || {
+            ACTIVE.store(0, Ordering::Relaxed);
+            THREADS.after_fork_in_child(|thread| thread.life.raw_unlock(), |_, thread| thread.vanish());
+        },
+    ),
+);
+
+impl Thread {
+    /// In a forked child: this thread did not come along.
+    fn vanish(&self) {
+        let mut life = self.life.lock();
+        life.record = None;
+        life.os_thread = None;
+        // Relaxed: there is one thread.
+        self.begun.store(1, Ordering::Relaxed);
+        self.joiners.store(0, Ordering::Relaxed);
+        self.state.store(GONE, Ordering::Relaxed);
+    }
+
+    /// Prepares a used or new body for another thread.
+    fn renew(&self, record: &'static Record, daemon: bool) {
+        *self.life.lock() = Life { record: Some(record), ..Life::NONE };
+        // Relaxed: published by the word.
+        self.begun.store(0, Ordering::Relaxed);
+        self.joiners.store(0, Ordering::Relaxed);
+        self.ident.store(record.ident(), Ordering::Relaxed);
+        self.native_id.store(0, Ordering::Relaxed);
+        self.daemon.store(daemon, Ordering::Relaxed);
+        self.state.store(RUNNING, Ordering::Relaxed);
+    }
+}
+
+/// What to start, in Rust's terms.
+pub struct Options<'a> {
+    pub name: Option<&'a CStr>,
+    /// What was asked for; 0 for the setting.
+    pub stack_size: usize,
+    pub daemon: bool,
+    /// A handle, or NULL.
+    pub errors: *mut c_void,
+}
+
+impl Options<'_> {
+    fn plan(&self, function: Function, argument: *mut c_void) -> Result<Plan<'_>, Error> {
+        let stack_size =
+            if self.stack_size == 0 { stack::size() } else { stack::effective(self.stack_size)? };
+        if let Some(name) = self.name {
+            name.to_str().map_err(|_| Error::BadName)?;
+        }
+        if !self.errors.is_null() {
+            // SAFETY: a handle, as the header asks.
+            unsafe { Handle::<Errors>::from_raw(self.errors) }?.check()?;
+        }
+        let plan = Plan::new(function, argument);
+        Ok(Plan { stack_size, name: self.name, daemon: self.daemon, errors: self.errors, ..plan })
+    }
+}
+
+/// Starts a thread that nobody can join; its ident.
+pub fn start_detached(function: Function, argument: *mut c_void, options: &Options) -> Result<u64, Error> {
+    start::start(options.plan(function, argument)?)
+}
+
+/// Starts a thread that can be joined.
+pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Result<Handle<Thread>, Error> {
+    let plan = options.plan(function, argument)?;
+    let record = plan.record(Role::Started)?;
+    let made = Handle::new(0, |thread: &Thread| thread.renew(record, options.daemon));
+    let made = made.and_then(|handle| Ok((handle, handle.reside()?)));
+    let (handle, resident) = made.inspect_err(|_| record.end())?;
+    record.interruptible.set(true);
+    record.joinable.set(resident.into_raw());
+    record.on_end.set(Some(ended));
+    count(options.daemon, 1);
+    match plan.create(record, libc::PTHREAD_CREATE_JOINABLE) {
+        Ok(os_thread) => {
+            // SAFETY: made above.
+            unsafe { handle.body() }.life.lock().os_thread = Some(os_thread);
+            Ok(handle)
+        }
+        Err(error) => {
+            record.end();
+            let _ = handle.free(|_, _, _| Ok(()));
+            Err(error)
+        }
+    }
+}
+
+/// Counts a thread that begins or ends, unless it is a daemon.
+fn count(daemon: bool, change: i32) {
+    if daemon {
+        return;
+    }
+    // AcqRel: the ends of all threads happen before the end of the shutdown that waited for them.
+    let before = ACTIVE.fetch_add(change as u32, Ordering::AcqRel);
+    if before.wrapping_add_signed(change) == 0 {
+        wait::wake_all(&ACTIVE);
+    }
+}
+
+/// The object of a joinable thread, for that thread itself.
+fn object(record: &Record) -> Option<&Thread> {
+    let raw = record.joinable.get();
+    // SAFETY: from a resident that stays until `ended`, which comes last on this thread.
+    (!raw.is_null()).then(|| unsafe { Resident::peek(raw) })
+}
+
+/// The thread is running: on itself.
+pub fn begun(record: &'static Record) {
+    if let Some(thread) = object(record) {
+        thread.native_id.store(record.native_id(), Ordering::Relaxed);
+        // Release: with it, the native id.
+        thread.begun.store(1, Ordering::Release);
+        wait::wake_all(&thread.begun);
+    }
+}
+
+/// The thread has failed: on itself.
+pub fn failed(record: &'static Record, report: &Report) {
+    if let Some(thread) = object(record) {
+        let copy = boxed(report.duplicate());
+        let mut life = thread.life.lock();
+        if !life.freed && life.report.is_none() {
+            life.report = copy.ok();
+        }
+    }
+}
+
+/// The last thing that a thread does; also for one that could not be started.
+fn ended(record: &'static Record) {
+    // SAFETY: from the resident that `start` gave away, and taken back once.
+    let thread = unsafe { Resident::<Thread>::from_raw(record.joinable.replace(core::ptr::null())) };
+    let daemon = thread.daemon.load(Ordering::Relaxed);
+    thread.life.lock().record = None;
+    // A native id will not come any more.
+    thread.begun.store(1, Ordering::Release);
+    wait::wake_all(&thread.begun);
+    // Release: all that the thread did happens before the return of a join.
+    thread.state.store(FINISHED, Ordering::Release);
+    wait::wake_all(&thread.state);
+    drop(thread);
+    count(daemon, -1);
+}
+
+impl Handle<Thread> {
+    pub fn join(self) -> Result<(), Error> {
+        self.join_within(|| Ok(Timeout::Forever))
+    }
+
+    pub fn try_join(self) -> Result<(), Error> {
+        self.join_within(|| Ok(Timeout::Poll)).map_err(|error| match error {
+            Error::TimedOut => Error::Busy,
+            error => error,
+        })
+    }
+
+    pub fn join_timeout(self, seconds: f64) -> Result<(), Error> {
+        self.join_within(|| Timeout::from_seconds(seconds))
+    }
+
+    fn join_within(self, timeout: impl FnOnce() -> Result<Timeout, Error>) -> Result<(), Error> {
+        let thread = self.reside()?;
+        let timeout = timeout()?;
+        if this_thread::current().is_some_and(|record| record.ident() == thread.ident.load(Ordering::Relaxed))
+        {
+            return Err(Error::JoinSelf);
+        }
+        let _joiner = Joiner::new(&thread.joiners);
+        thread.await_end(timeout)?;
+        if thread.life.lock().report.is_some() { Err(Error::Failed) } else { Ok(()) }
+    }
+
+    pub fn is_alive(self) -> Result<bool, Error> {
+        // Acquire: who sees it over sees what it did.
+        Ok(self.reside()?.state.load(Ordering::Acquire) == RUNNING)
+    }
+
+    pub fn ident(self) -> Result<u64, Error> {
+        Ok(self.reside()?.ident.load(Ordering::Relaxed))
+    }
+
+    /// Waits until the thread has begun, which it does as soon as the system lets it.
+    pub fn native_id(self) -> Result<i64, Error> {
+        let thread = self.reside()?;
+        let block = Block::uninterruptible();
+        // Acquire: pairs with `begun`.
+        while thread.begun.load(Ordering::Acquire) == 0 {
+            block.sleep(&thread.begun, 0);
+        }
+        Ok(thread.native_id.load(Ordering::Relaxed))
+    }
+
+    pub fn daemon(self) -> Result<bool, Error> {
+        Ok(self.reside()?.daemon.load(Ordering::Relaxed))
+    }
+
+    /// Interrupts the wait that the thread is in, or its next one; nothing for one that has ended.
+    pub fn interrupt(self) -> Result<(), Error> {
+        // Under the lock: the record does not become another thread's meanwhile.
+        if let Some(record) = self.reside()?.life.lock().record {
+            record.interrupt.raise_plain();
+        }
+        Ok(())
+    }
+
+    /// The error that ended the thread, valid as long as the handle.
+    pub fn error(self) -> Result<*const lt_error_info, Error> {
+        let thread = self.reside()?;
+        let report = thread.life.lock().report.as_deref().map(core::ptr::from_ref).ok_or(Error::Empty)?;
+        // SAFETY: boxed, and alive until the handle is freed, which by contract is not now.
+        Ok(unsafe { (*report).info() })
+    }
+
+    /// Gives the handle back; the thread goes on. Not while somebody joins.
+    pub fn free_thread(self) -> Result<(), Error> {
+        let thread = self.reside()?;
+        self.free(
+            |_, thread, _| {
+                if thread.joiners.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
+            },
+        )?;
+        let mut life = thread.life.lock();
+        life.freed = true;
+        let report = life.report.take();
+        if let Some(os_thread) = life.os_thread.take() {
+            // SAFETY: joinable, and neither joined nor detached before: it was still in its place.
+            unsafe { libc::pthread_detach(os_thread) };
+        }
+        drop(life);
+        drop(report);
+        Ok(())
+    }
+}
+
+impl Thread {
+    fn await_end(&self, timeout: Timeout) -> Result<(), Error> {
+        let mut block = None;
+        loop {
+            // Acquire: pairs with `ended`.
+            match self.state.load(Ordering::Acquire) {
+                GONE => return Ok(()),
+                FINISHED => self.see_out(),
+                state => {
+                    let block = match &block {
+                        Some(block) => block,
+                        None => block.insert(Block::begin(timeout)?),
+                    };
+                    let wake = block.sleep(&self.state, state);
+                    if wake.ends_wait() && self.state.load(Ordering::Acquire) == state {
+                        block.reason(wake).map_or(Ok(()), Err)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sees the thread out of the operating system, unless another joiner does.
+    fn see_out(&self) {
+        // Acquire: as in `await_end`. Relaxed on failure: the caller looks again.
+        if self.state.compare_exchange(FINISHED, JOINING, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            let os_thread = self.life.lock().os_thread.take();
+            if let Some(os_thread) = os_thread {
+                // SAFETY: joinable, and neither joined nor detached before: it was still in its place.
+                unsafe { libc::pthread_join(os_thread, core::ptr::null_mut()) };
+            }
+            // Release: what the thread did happens before the other joins' returns too.
+            self.state.store(GONE, Ordering::Release);
+            wait::wake_all(&self.state);
+        }
+    }
+}
+
+/// A thread that joins: while there is one, the handle is not freed.
+struct Joiner<'a>(&'a AtomicU32);
+
+impl Joiner<'_> {
+    fn new(joiners: &AtomicU32) -> Joiner<'_> {
+        // SeqCst, here and in `free_thread`: of a join and a free that race, one sees the other.
+        joiners.fetch_add(1, Ordering::SeqCst);
+        Joiner(joiners)
+    }
+}
+
+impl Drop for Joiner<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Waits until no joinable thread runs that is not a daemon.
+pub fn shutdown(seconds: f64) -> Result<(), Error> {
+    let timeout = Timeout::from_seconds(seconds)?;
+    let own = this_thread::current().and_then(object);
+    if own.is_some_and(|thread| !thread.daemon.load(Ordering::Relaxed)) {
+        return Err(Error::ShutdownFromWithin);
+    }
+    let mut block = None;
+    loop {
+        // Acquire: pairs with `count`.
+        let active = ACTIVE.load(Ordering::Acquire);
+        if active == 0 {
+            return Ok(());
+        }
+        let block = match &block {
+            Some(block) => block,
+            None => block.insert(Block::begin(timeout)?),
+        };
+        let wake = block.sleep(&ACTIVE, active);
+        if wake.ends_wait() && ACTIVE.load(Ordering::Acquire) != 0 {
+            block.reason(wake).map_or(Ok(()), Err)?;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Thread-local storage: a key is an object, and each thread has a table of its values.
+//!
+//! A key's index is that of its slot, for good; an entry says which handle it was set through, so what
+//! an earlier key of the slot left behind is no value of the present one.
+
+use crate::base::arena::Arena;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::heap::boxed;
+use crate::base::record::Record;
+use crate::base::status::Error;
+use crate::base::this_thread;
+use crate::thread::unwind::Function;
+use crate::thread::{excepthook, unwind};
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// What a key has beside its word, which is only its handle check.
+pub struct Local {
+    /// Where its values are in each thread's table, plus 1; 0 before the slot's first use.
+    place: AtomicUsize,
+    /// The destructor, or NULL.
+    destructor: AtomicPtr<()>,
+}
+
+static NEXT_PLACE: AtomicUsize = AtomicUsize::new(1);
+
+impl Object for Local {
+    const KIND: Kind = Kind::Local;
+    fn arena() -> &'static Arena<Local> {
+        &LOCALS
+    }
+}
+
+static LOCALS: Arena<Local> = Arena::new(
+    || Local { place: AtomicUsize::new(0), destructor: AtomicPtr::new(ptr::null_mut()) },
+    Participant::new(
+        || LOCALS.before_fork(|_| ()),
+        || LOCALS.after_fork_in_parent(|_| ()),
+        || LOCALS.after_fork_in_child(|_| (), |_, _| ()),
+    ),
+);
+
+/// How many values a page of a table has.
+const PAGE: usize = 128;
+
+/// The values of one thread, in pages that are made when they are needed.
+struct Table {
+    pages: Vec<Option<Box<Page>>>,
+}
+
+type Page = [Entry; PAGE];
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// The handle that the value was set through.
+    key: *mut c_void,
+    value: *mut c_void,
+}
+
+const UNSET: Entry = Entry { key: ptr::null_mut(), value: ptr::null_mut() };
+
+impl Table {
+    fn entry(&self, index: usize) -> Option<&Entry> {
+        self.pages.get(index / PAGE)?.as_deref()?.get(index % PAGE)
+    }
+
+    fn entry_mut(&mut self, index: usize) -> Option<&mut Entry> {
+        self.pages.get_mut(index / PAGE)?.as_deref_mut()?.get_mut(index % PAGE)
+    }
+
+    /// Makes sure that there is an entry.
+    fn make(&mut self, index: usize) -> Result<&mut Entry, Error> {
+        let page = index / PAGE;
+        if self.pages.len() <= page {
+            self.pages.try_reserve(page + 1 - self.pages.len()).map_err(|_| Error::NoMemory)?;
+            self.pages.resize_with(page + 1, || None);
+        }
+        if let Some(missing @ None) = self.pages.get_mut(page) {
+            *missing = Some(boxed([UNSET; PAGE])?);
+        }
+        self.entry_mut(index).ok_or(Error::NoMemory)
+    }
+}
+
+impl Handle<Local> {
+    pub fn new_local(destructor: Option<Function>) -> Result<Handle<Local>, Error> {
+        Handle::new(0, |local: &Local| {
+            // Relaxed, here and below: published by the word.
+            if local.place.load(Ordering::Relaxed) == 0 {
+                local.place.store(NEXT_PLACE.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            }
+            let destructor = destructor.map_or(ptr::null_mut(), |f| f as *mut ());
+            local.destructor.store(destructor, Ordering::Relaxed);
+        })
+    }
+
+    /// Ends the key. Runs no destructor.
+    pub fn free_local(self) -> Result<(), Error> {
+        self.free(|_, _, _| Ok(()))
+    }
+
+    /// The calling thread's value, NULL when unset.
+    pub fn get(self) -> Result<*mut c_void, Error> {
+        let index = self.index()?;
+        let Some(record) = this_thread::existing() else { return Ok(ptr::null_mut()) };
+        // SAFETY: NULL, or this thread's own table; the reference ends in this function.
+        let table = unsafe { record.locals.get().cast::<Table>().as_ref() };
+        let entry = table.and_then(|table| table.entry(index)).copied().unwrap_or(UNSET);
+        Ok(if entry.key == self.into_raw() { entry.value } else { ptr::null_mut() })
+    }
+
+    pub fn set(self, value: *mut c_void) -> Result<(), Error> {
+        let index = self.index()?;
+        let record = this_thread::current().ok_or(Error::NoMemory)?;
+        if record.locals.get().is_null() {
+            let table = Box::into_raw(boxed(Table { pages: Vec::new() })?);
+            record.locals.set(table.cast());
+            record.on_round.set(Some(end_round));
+        }
+        // SAFETY: this thread's own table, made at the latest above; the reference ends here.
+        let table = unsafe { &mut *record.locals.get().cast::<Table>() };
+        *table.make(index)? = Entry { key: self.into_raw(), value };
+        Ok(())
+    }
+
+    fn index(self) -> Result<usize, Error> {
+        // Acquire: the body is that of the key that the word was seen alive for.
+        self.state(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        Ok(unsafe { self.body() }.place.load(Ordering::Relaxed).saturating_sub(1))
+    }
+
+    /// The destructor, if the key is alive.
+    fn destructor(self) -> Option<Function> {
+        self.state(Ordering::Acquire).ok()?;
+        // SAFETY: the word was just seen alive.
+        let destructor = unsafe { self.body() }.destructor.load(Ordering::Acquire);
+        // The key may have been freed, and the slot reused, before it was read.
+        self.check().ok()?;
+        // SAFETY: NULL, or the function that the key was made with.
+        unsafe { core::mem::transmute::<*mut (), Option<Function>>(destructor) }
+    }
+}
+
+/// One round of the end of a thread: destroys the values that there are. The last ends the table.
+fn end_round(record: &'static Record, last: bool) {
+    let mut index = 0;
+    // A destructor may set values: the table is looked at anew each time.
+    while let Some((destructor, value)) = take_next(record, &mut index) {
+        // SAFETY: the user gave both, the one for the other.
+        if let Some(caught) = unsafe { unwind::call(destructor, value) } {
+            // SAFETY: caught here.
+            unsafe { excepthook::deliver_caught(record, caught) };
+        }
+    }
+    if last {
+        let table = record.locals.replace(ptr::null_mut()).cast::<Table>();
+        // SAFETY: made with a box, and no longer reachable.
+        drop(unsafe { Box::from_raw(table) });
+    }
+}
+
+/// Clears the next value that has a destructor, from `index` on.
+fn take_next(record: &'static Record, index: &mut usize) -> Option<(Function, *mut c_void)> {
+    // SAFETY: this thread's own table; the reference ends in this function.
+    let table = unsafe { record.locals.get().cast::<Table>().as_mut() }?;
+    let end = table.pages.len() * PAGE;
+    while *index < end {
+        let at = *index;
+        *index += 1;
+        let Some(entry) = table.entry_mut(at) else {
+            // No such page.
+            *index = (at / PAGE + 1) * PAGE;
+            continue;
+        };
+        let Entry { key, value } = core::mem::replace(entry, UNSET);
+        if value.is_null() {
+            continue;
+        }
+        // SAFETY: the entry was set through this handle.
+        let destructor = unsafe { Handle::<Local>::from_raw(key) }.ok().and_then(Handle::destructor);
+        if let Some(destructor) = destructor {
+            return Some((destructor, value));
+        }
+    }
+    None
+}

@@ -1,0 +1,124 @@
+//! The names of threads: what the library keeps whole, and what the operating system gets of it.
+
+use crate::base::heap::Text;
+use crate::base::record::{Record, Role};
+use crate::base::status::Error;
+use crate::base::{registry, this_thread};
+use core::ffi::CStr;
+use core::sync::atomic::Ordering;
+
+/// How many bytes the operating system keeps of a name.
+const OS_LIMIT: usize = 15;
+
+/// The name of a thread, as a copy.
+pub fn of(record: &'static Record) -> Text {
+    let _list = registry::lock();
+    // SAFETY: names are read and written under the registry's lock.
+    match unsafe { &*record.name.get() } {
+        Some(name) => name.clone(),
+        None => default_name(record),
+    }
+}
+
+/// The name that a thread has before it gets one.
+fn default_name(record: &Record) -> Text {
+    use std::io::Write;
+    if record.is_main() {
+        return Text::Static(c"MainThread");
+    }
+    let mut buffer = [0; 40];
+    let kind = if record.role() == Role::Started { "Thread" } else { "Dummy" };
+    // Relaxed: set before the thread ran.
+    let number = record.number.load(Ordering::Relaxed);
+    // The buffer is longer than any number.
+    let _ = write!(buffer.as_mut_slice(), "{kind}-{number}");
+    Text::copy_or(&buffer, c"Thread")
+}
+
+/// Names a thread; the caller is that thread, or is about to start it.
+pub fn set(record: &'static Record, name: &CStr) -> Result<(), Error> {
+    name.to_str().map_err(|_| Error::BadName)?;
+    let copy = Text::copy(name.to_bytes())?;
+    let list = registry::lock();
+    // SAFETY: as in `of`.
+    let old = unsafe { (*record.name.get()).replace(copy) };
+    drop(list);
+    drop(old);
+    Ok(())
+}
+
+/// Names the calling thread, for the operating system too.
+pub fn set_own(name: &CStr) -> Result<(), Error> {
+    let record = this_thread::current().ok_or(Error::NoMemory)?;
+    set(record, name)?;
+    tell_system(name);
+    Ok(())
+}
+
+/// Gives the operating system its part of the calling thread's name.
+pub fn tell_system(name: &CStr) {
+    let mut short = [0_u8; OS_LIMIT + 1];
+    copy_cut(name, &mut short);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: NUL-terminated, and short enough, for the calling thread itself.
+    unsafe {
+        libc::pthread_setname_np(libc::pthread_self(), short.as_ptr().cast());
+    }
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: NUL-terminated.
+    unsafe {
+        libc::pthread_setname_np(short.as_ptr().cast());
+    }
+}
+
+/// Copies as many whole characters of the name as fit before a NUL.
+pub fn copy_cut(name: &CStr, buffer: &mut [u8]) {
+    let bytes = name.to_bytes();
+    let mut length = bytes.len().min(buffer.len().saturating_sub(1));
+    // The bytes behind the first of a character begin with 10.
+    while length < bytes.len() && bytes.get(length).is_some_and(|b| b & 0xc0 == 0x80) {
+        length -= 1;
+    }
+    if let (Some(target), Some(source)) = (buffer.get_mut(..length), bytes.get(..length)) {
+        target.copy_from_slice(source);
+    }
+    if let Some(end) = buffer.get_mut(length) {
+        *end = 0;
+    }
+}
+
+/// The name of the living thread with this ident, cut to the buffer.
+pub fn of_ident(ident: u64, buffer: &mut [u8]) -> Result<(), Error> {
+    // The main thread need not be in the registry: it may never have called the library.
+    let main = this_thread::main_record();
+    let list = registry::lock();
+    let record = list.iter().find(|record| record.ident() == ident);
+    let record = record.or_else(|| (main.ident() == ident).then_some(main)).ok_or(Error::NoSuchThread)?;
+    copy_locked(record, buffer);
+    Ok(())
+}
+
+/// Copies the name of a thread, cut to the buffer, for a caller who has locked the registry.
+pub fn copy_locked(record: &Record, buffer: &mut [u8]) {
+    // SAFETY: names are read and written under the registry's lock.
+    match unsafe { &*record.name.get() } {
+        Some(name) => copy_cut(name.as_c_str(), buffer),
+        None => copy_cut(default_name(record).as_c_str(), buffer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_between_characters() {
+        let mut buffer = [b'x'; 5];
+        copy_cut(c"a\u{e9}\u{e9}\u{e9}", &mut buffer);
+        assert_eq!(&buffer[..4], "a\u{e9}\0".as_bytes());
+        copy_cut(c"four", &mut buffer);
+        assert_eq!(&buffer, b"four\0");
+        copy_cut(c"\u{1f980}", &mut buffer[..4]);
+        assert_eq!(buffer[0], 0);
+    }
+}

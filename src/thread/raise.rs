@@ -1,0 +1,57 @@
+//! lt_raise: an exception of this library's own.
+
+use crate::base::heap::{Text, boxed};
+use crate::base::this_thread;
+use crate::thread::exception::{self, Description};
+use crate::thread::unwind::{self, Exception, Frames};
+use crate::thread::{excepthook, exit};
+use core::ffi::{CStr, c_int};
+
+/// The class of this library's exceptions.
+pub const CLASS: u64 = u64::from_be_bytes(*b"LOWTHRD\0");
+
+/// An exception raised by lt_raise.
+#[repr(C)]
+pub struct Raised {
+    head: Exception,
+    pub code: i32,
+    pub message: Text,
+}
+
+/// Ends the calling thread function, or task, with an error.
+pub fn raise(code: i32, message: &CStr) -> ! {
+    throw(code, message);
+    // Nobody on this stack catches: not a thread of ours, or a frame that cannot be unwound.
+    report_here(code, message);
+    exit::after_error()
+}
+
+/// Throws, with nothing left in this frame to be cleaned up.
+fn throw(code: i32, message: &CStr) {
+    let message = Text::copy_or(message.to_bytes(), c"out of memory");
+    let raised = Raised { head: Exception::new(CLASS, cleanup), code, message };
+    if let Ok(raised) = boxed(raised) {
+        let raised = Box::into_raw(raised);
+        // SAFETY: the box is freed by the cleanup, or here if nobody caught it.
+        unsafe {
+            unwind::throw(raised.cast());
+            drop(Box::from_raw(raised));
+        }
+    }
+}
+
+fn report_here(code: i32, message: &CStr) {
+    let description = Description {
+        kind: exception::LT_ERROR_RAISED,
+        code,
+        type_name: Text::Static(c"error"),
+        message: Text::copy_or(message.to_bytes(), c"out of memory"),
+    };
+    excepthook::deliver(this_thread::current(), description, Frames::here());
+}
+
+/// Called by whoever ends the exception: this library, or a `catch (...)`.
+unsafe extern "C-unwind" fn cleanup(_reason: c_int, exception: *mut Exception) {
+    // SAFETY: this is the cleanup of a `Raised` that `throw` gave away.
+    drop(unsafe { Box::from_raw(exception.cast::<Raised>()) });
+}

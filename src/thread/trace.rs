@@ -1,0 +1,80 @@
+//! Rendering the frames of a throw: names, and file and line where the program has debug information.
+
+use crate::base::heap::Text;
+use core::ffi::{CStr, c_void};
+use core::fmt::Write;
+use std::sync::Mutex;
+
+/// Functions that belong to the throwing, not to what was thrown: the trace begins behind the last.
+const MACHINERY: &[&str] = &[
+    "_Unwind_RaiseException",
+    "_Unwind_Resume_or_Rethrow",
+    "__cxa_throw",
+    "__cxa_rethrow",
+    "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE",
+    "lt_raise",
+    "rust_begin_unwind",
+    "_rust_begin_unwind",
+    "_Unwind_Backtrace",
+];
+
+/// The functions between the thread's function and the operating system: the trace ends before the first.
+const FOUNDATION: &str = "lt_guarded_call";
+
+/// Only one at a time: the symboliser's cache is not small.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+struct Line {
+    text: String,
+    machinery: bool,
+    foundation: bool,
+}
+
+/// A line for each frame, innermost first: `  0x... in function at file:line`.
+pub fn render(addresses: &[usize]) -> Text {
+    let _one = ONE_AT_A_TIME.lock();
+    let lines: Vec<Line> = addresses.iter().map(|address| line(*address)).collect();
+    backtrace::clear_symbol_cache();
+    let first = lines.iter().rposition(|line| line.machinery).map_or(0, |last| last + 1);
+    let shown = lines.iter().skip(first).take_while(|line| !line.foundation);
+    let mut out = String::new();
+    shown.for_each(|line| out.push_str(&line.text));
+    Text::copy_or(out.as_bytes(), c"")
+}
+
+fn line(address: usize) -> Line {
+    // A return address lies behind the call, which may be the last thing in its function.
+    let call = address.saturating_sub(1) as *mut c_void;
+    let mut line = Line { text: String::new(), machinery: false, foundation: false };
+    backtrace::resolve(call, |symbol| {
+        let raw = symbol.name().and_then(|name| name.as_str()).unwrap_or_default();
+        line.machinery |= MACHINERY.contains(&raw);
+        line.foundation |= raw == FOUNDATION;
+        let _ = write!(line.text, "  {address:#018x} in ");
+        let _ = match symbol.name() {
+            Some(name) => write!(line.text, "{name:#}"),
+            None => write!(line.text, "?"),
+        };
+        if let (Some(file), Some(number)) = (symbol.filename(), symbol.lineno()) {
+            let _ = write!(line.text, " at {}:{number}", file.display());
+        }
+        line.text.push('\n');
+    });
+    if line.text.is_empty() {
+        line.text = format!("  {address:#018x} in {}\n", module(call));
+    }
+    line
+}
+
+/// For an address without a symbol: the file that it was loaded from, and where in it.
+fn module(address: *const c_void) -> String {
+    // SAFETY: all zeros is a valid Dl_info, which dladdr fills in.
+    unsafe {
+        let mut info = core::mem::zeroed::<libc::Dl_info>();
+        if libc::dladdr(address, &mut info) == 0 || info.dli_fname.is_null() {
+            return "?".into();
+        }
+        let file = CStr::from_ptr(info.dli_fname).to_string_lossy();
+        format!("{file}+{:#x}", address.addr() - info.dli_fbase.addr())
+    }
+}

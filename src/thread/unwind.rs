@@ -1,0 +1,319 @@
+//! Calling the user's code, and catching what it throws.
+//!
+//! [`call`] is written in assembly for the sake of one thing that Rust cannot say: a frame with a
+//! personality of its own. The personality lets forced unwinding (lt_exit, pthread_cancel) pass, and
+//! stops every exception, of whatever language, at this frame. In the search phase, while the stack of
+//! the throw is still whole, it writes down the frames; then the unwinder runs the cleanups of the
+//! frames above and lands behind the call. Between user code and the thread's first frame there is
+//! nothing of ours that has a destructor.
+//!
+//! Where there is no such assembly, an exception ends the process as it does from a plain thread.
+
+use core::ffi::{c_int, c_void};
+
+pub use crate::base::record::Function;
+
+/// How many frames of a throw are kept.
+pub const FRAMES: usize = 64;
+
+/// The return addresses of a stack, innermost first.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Frames {
+    count: usize,
+    addresses: [usize; FRAMES],
+}
+
+impl Frames {
+    const fn none() -> Frames {
+        Frames { count: 0, addresses: [0; FRAMES] }
+    }
+
+    /// The frames of the caller's stack.
+    pub fn here() -> Frames {
+        let mut frames = Frames::none();
+        // SAFETY: the callback has the type asked for, and gets the frames that live on this stack.
+        unsafe { _Unwind_Backtrace(push_frame, (&raw mut frames).cast()) };
+        frames
+    }
+
+    pub fn addresses(&self) -> &[usize] {
+        self.addresses.get(..self.count).unwrap_or_default()
+    }
+}
+
+extern "C" fn push_frame(context: *mut Context, frames: *mut c_void) -> c_int {
+    // SAFETY: `here` passes its own frames, and waits for the end of the walk.
+    let frames = unsafe { &mut *frames.cast::<Frames>() };
+    let Some(slot) = frames.addresses.get_mut(frames.count) else { return END_OF_STACK };
+    // SAFETY: the context is the unwinder's, for the time of this callback.
+    *slot = unsafe { _Unwind_GetIP(context) };
+    frames.count += 1;
+    NO_REASON
+}
+
+/// One call of user code: what is called, and what it threw. The assembly knows the first two fields.
+#[repr(C)]
+struct Guarded {
+    function: Function,
+    argument: *mut c_void,
+    exception: *mut Exception,
+    frames: Frames,
+}
+
+/// An exception that was stopped: whoever gets it ends it.
+pub struct Caught {
+    pub exception: *mut Exception,
+    pub frames: Frames,
+}
+
+/// Calls `function(argument)`; what it threw, if it did. That is caught; forced unwinding passes through.
+///
+/// # Safety
+/// The function may be called with the argument.
+pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> {
+    let mut guarded =
+        Guarded { function, argument, exception: core::ptr::null_mut(), frames: Frames::none() };
+    // SAFETY: as the caller vouches. Nothing in this frame has a destructor.
+    if unsafe { lt_guarded_call(&mut guarded) } == 0 {
+        None
+    } else {
+        Some(Caught { exception: guarded.exception, frames: guarded.frames })
+    }
+}
+
+/// The head of every exception, by the ABI that all languages here share.
+#[repr(C, align(16))]
+pub struct Exception {
+    /// Says which language made it.
+    pub class: u64,
+    pub cleanup: Option<unsafe extern "C-unwind" fn(c_int, *mut Exception)>,
+    private: [usize; 2],
+}
+
+impl Exception {
+    pub const fn new(class: u64, cleanup: unsafe extern "C-unwind" fn(c_int, *mut Exception)) -> Exception {
+        Exception { class, cleanup: Some(cleanup), private: [0; 2] }
+    }
+}
+
+/// Throws. Returns only where nothing on the stack would catch.
+///
+/// # Safety
+/// The exception stays valid until its cleanup is called.
+pub unsafe fn throw(exception: *mut Exception) {
+    // SAFETY: as the caller vouches.
+    unsafe { _Unwind_RaiseException(exception) };
+}
+
+/// Ends an exception, by its own language's means.
+///
+/// # Safety
+/// The exception was caught, and nobody uses it any more.
+pub unsafe fn delete(exception: *mut Exception) {
+    // SAFETY: as the caller vouches.
+    unsafe { _Unwind_DeleteException(exception) };
+}
+
+/// The unwinder's view of one frame.
+#[repr(C)]
+struct Context {
+    _opaque: [u8; 0],
+}
+
+unsafe extern "C-unwind" {
+    fn _Unwind_RaiseException(exception: *mut Exception) -> c_int;
+    fn _Unwind_DeleteException(exception: *mut Exception);
+}
+
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        callback: extern "C" fn(*mut Context, *mut c_void) -> c_int,
+        argument: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_GetIP(context: *mut Context) -> usize;
+}
+
+const NO_REASON: c_int = 0;
+const END_OF_STACK: c_int = 5;
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+use catching::lt_guarded_call;
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod catching {
+    use super::{Context, Exception, Frames, Guarded};
+    use core::ffi::c_int;
+
+    unsafe extern "C-unwind" {
+        /// 0 if the function returned, 1 if something was caught.
+        pub(super) fn lt_guarded_call(guarded: *mut Guarded) -> c_int;
+    }
+
+    unsafe extern "C" {
+        /// Where the unwinder lands, in the frame of `lt_guarded_call`.
+        fn lt_guarded_landing();
+        fn _Unwind_GetGR(context: *mut Context, register: c_int) -> usize;
+        fn _Unwind_SetIP(context: *mut Context, address: usize);
+    }
+
+    const SEARCH_PHASE: c_int = 1;
+    const FORCE_UNWIND: c_int = 8;
+    const HANDLER_FOUND: c_int = 6;
+    const INSTALL_CONTEXT: c_int = 7;
+    const CONTINUE_UNWIND: c_int = 8;
+
+    /// The personality of `lt_guarded_call`.
+    extern "C" fn personality(
+        _version: c_int,
+        actions: c_int,
+        _class: u64,
+        exception: *mut Exception,
+        context: *mut Context,
+    ) -> c_int {
+        if actions & FORCE_UNWIND != 0 {
+            return CONTINUE_UNWIND;
+        }
+        if actions & SEARCH_PHASE != 0 {
+            // SAFETY: the register holds the call's record, as the assembly says, and that lives in
+            // the frame below, which waits.
+            let guarded = unsafe { &mut *(_Unwind_GetGR(context, RECORD_REGISTER) as *mut Guarded) };
+            guarded.exception = exception;
+            guarded.frames = Frames::here();
+            return HANDLER_FOUND;
+        }
+        // Only the address is set: setting a register fails in programs linked with -static-libgcc.
+        // SAFETY: the landing is in the frame of the context and finds its record in the register.
+        unsafe { _Unwind_SetIP(context, lt_guarded_landing as *const () as usize) };
+        INSTALL_CONTEXT
+    }
+
+    /// rbx, in the numbering of DWARF.
+    #[cfg(target_arch = "x86_64")]
+    const RECORD_REGISTER: c_int = 3;
+
+    #[cfg(target_arch = "x86_64")]
+    core::arch::global_asm!(r#"
+    .pushsection .text.lt_guarded_call,"ax",@progbits
+    .hidden lt_guarded_call
+    .globl lt_guarded_call
+    .type lt_guarded_call,@function
+lt_guarded_call:
+    .cfi_startproc
+    .cfi_personality 0x1b, {personality}
+    endbr64
+    push rbx
+    .cfi_def_cfa_offset 16
+    .cfi_offset rbx, -16
+    mov rbx, rdi
+    mov rax, [rbx]
+    mov rdi, [rbx + 8]
+    call rax
+    xor eax, eax
+    pop rbx
+    .cfi_remember_state
+    .cfi_def_cfa_offset 8
+    .cfi_restore rbx
+    ret
+    .hidden lt_guarded_landing
+    .globl lt_guarded_landing
+lt_guarded_landing:
+    .cfi_restore_state
+    endbr64
+    mov eax, 1
+    pop rbx
+    .cfi_def_cfa_offset 8
+    .cfi_restore rbx
+    ret
+    .cfi_endproc
+    .size lt_guarded_call, . - lt_guarded_call
+    .popsection
+    "#, personality = sym personality);
+
+    /// x19, in the numbering of DWARF.
+    #[cfg(target_arch = "aarch64")]
+    const RECORD_REGISTER: c_int = 19;
+
+    #[cfg(target_arch = "aarch64")]
+    core::arch::global_asm!(r#"
+    .pushsection .text.lt_guarded_call,"ax",@progbits
+    .hidden lt_guarded_call
+    .globl lt_guarded_call
+    .type lt_guarded_call,@function
+lt_guarded_call:
+    .cfi_startproc
+    .cfi_personality 0x1b, {personality}
+    stp x29, x30, [sp, #-32]!
+    .cfi_def_cfa_offset 32
+    .cfi_offset x29, -32
+    .cfi_offset x30, -24
+    str x19, [sp, #16]
+    .cfi_offset x19, -16
+    mov x29, sp
+    mov x19, x0
+    ldp x9, x0, [x19]
+    blr x9
+    mov w0, #0
+    ldr x19, [sp, #16]
+    ldp x29, x30, [sp], #32
+    .cfi_remember_state
+    .cfi_def_cfa_offset 0
+    .cfi_restore x19
+    .cfi_restore x29
+    .cfi_restore x30
+    ret
+    .hidden lt_guarded_landing
+    .globl lt_guarded_landing
+lt_guarded_landing:
+    .cfi_restore_state
+    mov w0, #1
+    ldr x19, [sp, #16]
+    ldp x29, x30, [sp], #32
+    .cfi_def_cfa_offset 0
+    .cfi_restore x19
+    .cfi_restore x29
+    .cfi_restore x30
+    ret
+    .cfi_endproc
+    .size lt_guarded_call, . - lt_guarded_call
+    .popsection
+    "#, personality = sym personality);
+}
+
+/// Without the assembly: a plain call.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+unsafe fn lt_guarded_call(guarded: *mut Guarded) -> c_int {
+    // SAFETY: as the caller of `call` vouches.
+    unsafe { ((*guarded).function)((*guarded).argument) };
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C-unwind" fn return_quietly(argument: *mut c_void) {
+        // SAFETY: the test passes a flag.
+        unsafe { *argument.cast::<bool>() = true };
+    }
+
+    unsafe extern "C-unwind" fn panic_loudly(_: *mut c_void) {
+        panic!("caught by the test");
+    }
+
+    #[test]
+    fn a_return_is_a_return() {
+        let mut called = false;
+        // SAFETY: the argument is what the function asks for.
+        assert!(unsafe { call(return_quietly, (&raw mut called).cast()) }.is_none());
+        assert!(called);
+    }
+
+    #[test]
+    fn a_panic_is_caught_with_the_frames_of_its_throw() {
+        // SAFETY: the function takes any argument.
+        let caught = unsafe { call(panic_loudly, core::ptr::null_mut()) }.unwrap();
+        assert!(caught.frames.addresses().len() > 3);
+        assert!(!caught.exception.is_null());
+    }
+}
