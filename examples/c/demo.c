@@ -1,5 +1,6 @@
 /*
- * The _thread pipeline demo, in C: workers, a semaphore, a bounded queue and a watchdog.
+ * The _thread pipeline demo, in C: workers, a semaphore, a bounded queue, a watchdog
+ * and an error.
  *
  * Each step checks what it promises. If a promise is broken, a sentence says which, and the exit
  * status is 1.
@@ -199,6 +200,44 @@ static void be_interrupted(void) {
     check(lt_lock_free(lock));
 }
 
+// ---- A thread fails, and the others go on --------------------------------------------------------
+
+static void fail(void *arg) {
+    (void)arg;
+    lt_raise(42, "worker 2 gives up"); // From any depth; this thread ends here.
+}
+
+static void go_on(void *arg) {
+    (void)arg;
+    check(lt_sleep(0.01));
+}
+
+static void survive_an_error(void) {
+    const lt_thread_fn functions[WORKERS] = {go_on, fail, go_on};
+    lt_thread *threads[WORKERS];
+    lt_errors *errors = made(lt_errors_new());
+    const lt_thread_options options = {.size = sizeof options, .errors = errors};
+    int failed = 0;
+    for (int i = 0; i < WORKERS; i++) {
+        check(lt_thread_start(functions[i], NULL, &options, &threads[i]));
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        lt_status status = lt_thread_join(threads[i]);
+        if (status == LT_FAILED) {
+            failed++;
+        } else {
+            check(status);
+        }
+        check(lt_thread_free(threads[i]));
+    }
+    const lt_error_info *info;
+    check(lt_errors_get(errors, &info));
+    printf("%d of %d failed: %s ended with %s %d: %s\n", failed, WORKERS, info->thread_name,
+           info->type_name, info->code, info->message);
+    promise(failed == 1 && info->code == 42, "only the thread that raised has failed");
+    check(lt_errors_free(errors));
+}
+
 int main(void) {
     printf("main thread, ident %" PRIu64 "\n", lt_get_ident());
     promise(lt_get_ident() == lt_main_ident(), "this is the main thread");
@@ -206,5 +245,6 @@ int main(void) {
     receive_guests();
     consume();
     be_interrupted();
+    survive_an_error();
     return EXIT_SUCCESS;
 }
