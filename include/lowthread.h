@@ -78,7 +78,7 @@ typedef int32_t lt_status;
 #define LT_FAILED        7      // The task or the thread ended with an error.
 #define LT_EMPTY         8      // The queue, or the container, has nothing to give.
 #define LT_FULL          9      // The queue has no room.
-#define LT_INVALID       (-1)   // An argument is out of range, not a number, or NULL where it may not.
+#define LT_INVALID       (-1)   // An argument is out of range, not a number, or NULL.
 #define LT_BAD_HANDLE    (-2)   // The handle is NULL, freed, or of another type.
 #define LT_NOT_HELD      (-3)   // Released, but it was not acquired.
 #define LT_NOT_OWNER     (-4)   // The re-entrant lock is held by another thread.
@@ -540,6 +540,30 @@ bool lt_queue_is_empty(const lt_queue *queue);
 
 // Whether the queue is full at this moment; one without a bound never is.
 bool lt_queue_is_full(const lt_queue *queue);
+
+// ---- Signal routing: here, behind the types that signals go to ---------------------------------
+
+// A callback for signals: runs on a thread of the library's, in ordinary context.
+typedef void (*lt_signal_fn)(int signum, void *arg);
+
+// Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
+// Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
+// it. LT_INVALID for SIGKILL, SIGSTOP and what is no signal. A forked child has no routes.
+LT_NODISCARD lt_status lt_signal_to_main(int signum);
+
+// Routes a signal to an event, which it sets.
+LT_NODISCARD lt_status lt_signal_to_event(int signum, lt_event *event);
+
+// Routes a signal to a queue: each arrival puts (void *)(intptr_t)signum. While the queue is full,
+// that signal waits, and no other; the kernel keeps real-time signals apart and merges the others.
+LT_NODISCARD lt_status lt_signal_to_queue(int signum, lt_queue *queue);
+
+// Routes a signal to a callback, which may block and call anything.
+LT_NODISCARD lt_status lt_signal_to_callback(int signum, lt_signal_fn callback, void *arg);
+
+// Puts back what the signal did before its first route; LT_OK if it has none. A callback that is
+// running runs on.
+LT_NODISCARD lt_status lt_signal_restore(int signum);
 
 // ---- Timers and the watchdog -------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ pub const LT_FAILED: lt_status = 7;
 pub const LT_EMPTY: lt_status = 8;
 /// The queue has no room.
 pub const LT_FULL: lt_status = 9;
-/// An argument is out of range, not a number, or NULL where it may not.
+/// An argument is out of range, not a number, or NULL.
 pub const LT_INVALID: lt_status = -1;
 /// The handle is NULL, freed, or of another type.
 pub const LT_BAD_HANDLE: lt_status = -2;

@@ -1,4 +1,4 @@
-//! Section 4 of the header, second part: signal routing.
+//! Section 4 of the header, second part: signal routing, behind the types that signals go to.
 
 use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::event::lt_event;
