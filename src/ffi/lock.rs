@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::lock::Lock;
 
 /// A lock is a binary semaphore: acquired or not. Nobody owns it, so any thread may release it,
@@ -36,7 +36,11 @@ pub unsafe extern "C" fn lt_lock_free(lock: *mut lt_lock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_acquire(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_lock_acquire", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::acquire))
+    unsafe {
+        at_once(lock, Handle::<Lock>::acquire_at_once, |lock| {
+            report(&"lt_lock_acquire", lock.and_then(Handle::<Lock>::acquire))
+        })
+    }
 }
 
 /// Acquires the lock if it is free, else returns LT_BUSY. Never blocks; async-signal-safe.
@@ -77,7 +81,11 @@ pub unsafe extern "C" fn lt_lock_acquire_uninterruptible(lock: *mut lt_lock) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_release(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report_in_handler(&"lt_lock_release", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::release))
+    unsafe {
+        at_once(lock, Handle::<Lock>::release_at_once, |lock| {
+            report_in_handler(&"lt_lock_release", lock.and_then(Handle::<Lock>::release))
+        })
+    }
 }
 
 /// Whether the lock is acquired at this moment.

@@ -51,6 +51,37 @@ fn report_in_handler(function: &'static &'static str, result: Result<(), Error>)
     }
 }
 
+/// The status of a call that mostly has nothing to do but one exchange: that is tried here, and all the
+/// rest is out of line, so that the short way needs no stack frame.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+#[inline(always)]
+unsafe fn at_once<T: Object, H>(
+    raw: *mut H,
+    short: impl FnOnce(Handle<T>) -> bool,
+    full: impl FnOnce(Result<Handle<T>, Error>) -> lt_status,
+) -> lt_status {
+    // Of the C kind, which does not unwind, so that the call to it can be a jump.
+    #[cold]
+    #[inline(never)]
+    #[allow(improper_ctypes_definitions, reason = "only the kind of the call matters")]
+    unsafe extern "C" fn out_of_line<T: Object, H>(
+        raw: *mut H,
+        full: impl FnOnce(Result<Handle<T>, Error>) -> lt_status,
+    ) -> lt_status {
+        // SAFETY: passed on.
+        full(unsafe { at(raw) })
+    }
+    // SAFETY: passed on.
+    unsafe {
+        match at(raw) {
+            Ok(handle) if short(handle) => LT_OK,
+            _ => out_of_line(raw, full),
+        }
+    }
+}
+
 /// The status of a call that gives a value, which is written on success if `out` is not NULL.
 ///
 /// # Safety

@@ -84,14 +84,16 @@ impl Handle<Lock> {
         self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
-    /// Acquires without bound.
+    /// Acquires if nothing stands in the way: the lock is free, and nobody waits for it.
     #[inline]
-    pub fn acquire(self) -> Result<(), Error> {
+    pub fn acquire_at_once(self) -> bool {
         // Acquire, here and wherever the lock is taken: sees what was done before the release.
-        match self.exchange(0, LOCKED, Ordering::Acquire) {
-            Ok(()) => Ok(()),
-            Err(_) => self.acquire_slowly(|| Block::begin(Timeout::Forever)),
-        }
+        self.exchange(0, LOCKED, Ordering::Acquire).is_ok()
+    }
+
+    /// Acquires without bound.
+    pub fn acquire(self) -> Result<(), Error> {
+        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|| Block::begin(Timeout::Forever)) }
     }
 
     /// Acquires, and leaves an interrupt pending.
@@ -127,13 +129,16 @@ impl Handle<Lock> {
         }
     }
 
+    /// Releases if nothing more is to be done: nobody waits.
     #[inline]
-    pub fn release(self) -> Result<(), Error> {
+    pub fn release_at_once(self) -> bool {
         // Release, here and below: what this thread did happens before the next acquire.
-        match self.exchange(LOCKED, 0, Ordering::Release) {
-            Ok(()) => Ok(()),
-            Err(word) => self.release_slowly(word),
-        }
+        self.exchange(LOCKED, 0, Ordering::Release).is_ok()
+    }
+
+    pub fn release(self) -> Result<(), Error> {
+        // Relaxed: the exchange decides.
+        if self.release_at_once() { Ok(()) } else { self.release_slowly(self.word().load(Ordering::Relaxed)) }
     }
 
     pub fn locked(self) -> Result<bool, Error> {
