@@ -1,0 +1,72 @@
+# What a person types; the work is done by Cargo, CMake and the scripts in tools/.
+
+PREFIX ?= /usr/local
+TIMES ?= 10
+
+# Cargo's folder, where the user has chosen another one.
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+SONAME = liblowthread.so.$(shell sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Cargo.toml)
+JOBS = $(shell getconf _NPROCESSORS_ONLN)
+BENCH_ARGS ?=
+
+.PHONY: all help demo test header install asan stress bench clean
+
+all:
+	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
+	    -DLOWTHREAD_BUILD_TESTS=OFF -DLOWTHREAD_BUILD_EXAMPLES=OFF
+	@cmake --build build-install
+
+help:
+	@echo "make           build the library, to be installed"
+	@echo "make install   install it: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make demo      build the library and examples/c/demo.c without CMake, and run it"
+	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
+	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
+	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
+	@echo "make bench     the benchmarks: BENCH_ARGS are for lowthread-bench"
+	@echo "make clean     remove everything that was built"
+
+# The soname is what the program looks for when it starts.
+demo:
+	@cargo rustc --quiet --lib --locked --release --crate-type cdylib
+	@mkdir -p build-demo
+	@cp $(TARGET)/release/liblowthread.so build-demo/$(SONAME)
+	@ln -sf $(SONAME) build-demo/liblowthread.so
+	@$(CC) -std=c11 -O2 -Wall -Wextra -Iinclude examples/c/demo.c -o build-demo/demo \
+	    -Lbuild-demo -llowthread -Wl,-rpath,'$$ORIGIN'
+	@build-demo/demo
+
+test:
+	@tools/check
+
+header:
+	@cargo run --quiet --locked --manifest-path tools/header/Cargo.toml -- . .
+
+# After `make`, `sudo make install` needs no Rust: root may have none.
+install:
+	@test -e build-install/lib/stripped/liblowthread.a || $(MAKE) all
+	@DESTDIR=$(DESTDIR) cmake --install build-install --prefix $(PREFIX)
+
+# What the preset leaves out: forks of a process with threads, since GCC's allocator for this is not
+# made for them; bounds of time and of memory, which are other ones here; and, in C++, null references,
+# since a forced unwind is caught as one.
+asan:
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --preset asan -j $(JOBS)
+
+stress:
+	@cmake --preset default
+	@cmake --build --preset default -j $(JOBS)
+	@ctest --preset default -LE package --repeat until-fail:$(TIMES) -j $$((2 * $(JOBS)))
+
+bench:
+	@cmake -S bench -B build-bench -DCMAKE_BUILD_TYPE=Release
+	@cmake --build build-bench -j $(JOBS)
+	@build-bench/lowthread-bench $(BENCH_ARGS)
+
+clean:
+	@rm -rf build build-*
+	@cargo clean --quiet
+	@cargo clean --quiet --manifest-path tools/header/Cargo.toml

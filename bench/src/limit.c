@@ -1,0 +1,31 @@
+#include "limit.h"
+
+static int exchange(uint64_t *word, uint64_t from, uint64_t to, int order) {
+    return !__atomic_compare_exchange_n(word, &from, to, 0, order, __ATOMIC_RELAXED);
+}
+
+int limit_lock_acquire(uint64_t *word) { return exchange(word, 0, 1, __ATOMIC_ACQUIRE); }
+
+int limit_lock_try_acquire(uint64_t *word) {
+    /* A look first: a compare-exchange that fails costs as much as one that succeeds. */
+    return __atomic_load_n(word, __ATOMIC_RELAXED) != 0 || exchange(word, 0, 1, __ATOMIC_ACQUIRE);
+}
+
+int limit_lock_release(uint64_t *word) { return exchange(word, 1, 0, __ATOMIC_RELEASE); }
+
+int limit_semaphore_acquire(uint64_t *word) {
+    uint64_t value = __atomic_load_n(word, __ATOMIC_RELAXED);
+    while (value > 0) {
+        if (__atomic_compare_exchange_n(word, &value, value - 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int limit_semaphore_release(uint64_t *word, uint32_t n) {
+    __atomic_fetch_add(word, n, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int limit_event_is_set(const uint64_t *word) { return (int)(__atomic_load_n(word, __ATOMIC_ACQUIRE) & 1); }

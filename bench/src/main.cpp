@@ -1,0 +1,139 @@
+// lowthread-bench: lowthread beside its peers, as ratios that were measured in one run.
+
+#include "bench.hpp"
+#include "lowthread.h"
+#include "rows.hpp"
+
+#ifdef HAVE_ABSEIL
+#include <absl/synchronization/mutex.h>
+#endif
+
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
+#include <sys/utsname.h>
+
+namespace {
+
+struct Entry {
+    const char *name;
+    void (*run)();
+    const char *what;
+};
+
+constexpr Entry entries[] = {
+    {"lock", bench::row_lock, "acquire + release with nobody else there; try_acquire of a held lock"},
+    {"contended", bench::row_contended, "2, 4 and 8 threads, 0, 50 and 500 ns inside"},
+    {"handoff", bench::row_handoff, "two threads and two locks, on the same core and on different ones"},
+    {"semaphore", bench::row_semaphore, "alone, and from producers to consumers"},
+    {"event", bench::row_event, "set to awake; is_set; wait when set"},
+    {"thread", bench::row_thread, "start of detached threads"},
+    {"interrupt", bench::row_interrupt, "interrupt to return of the blocked main thread"},
+    {"fairness", bench::row_fairness, "the longest wait beside a thread that barges"},
+    {"memory", bench::row_memory, "new + free of a lock; bytes for each"},
+    {"timeout", bench::row_timeout, "how late a timed acquire returns"},
+    {"queue", bench::row_queue, "alone, streams, round trips"},
+    {"size", bench::row_size, "the stripped .so"},
+};
+
+[[noreturn]] void usage(int code) {
+    std::FILE *out = code == 0 ? stdout : stderr;
+    std::fputs("usage: lowthread-bench [OPTION...] [ROW...]      all rows if none is named\n\nrows:\n", out);
+    for (const Entry &entry : entries) std::fprintf(out, "  %-12s %s\n", entry.name, entry.what);
+    std::fputs("\noptions:\n"
+               "  --quick      shorter rounds, for a first look\n"
+               "  --rounds N   how many rounds, 5 if not given\n"
+               "  --only NAME  one contestant alone, such as lowthread: for a profiler\n"
+               "  --unpinned   leaves the threads to the scheduler\n"
+               "  --tsv FILE   every figure once more, for a program to read\n",
+               out);
+    std::exit(code);
+}
+
+std::string first_line(const char *path, const char *after) {
+    std::string found = "unknown";
+    if (std::FILE *file = std::fopen(path, "re")) {
+        char line[256];
+        while (std::fgets(line, sizeof line, file)) {
+            if (const char *at = std::strstr(line, after)) {
+                found = at + std::strlen(after);
+                found.erase(found.find_last_not_of(" \n") + 1);
+                break;
+            }
+        }
+        std::fclose(file);
+    }
+    return found;
+}
+
+void print_header() {
+    Dl_info library, self;
+    MUST(dladdr(reinterpret_cast<void *>(&lt_version), &library) != 0);
+    MUST(dladdr(reinterpret_cast<void *>(&usage), &self) != 0);
+    if (library.dli_fbase == self.dli_fbase) bench::die("lowthread is linked in: the shared library is to be measured");
+    utsname system;
+    uname(&system);
+    double load = 0;
+    getloadavg(&load, 1);
+    std::printf("lowthread %s, %s\n", lt_version(), library.dli_fname);
+    std::printf("%s, %d processors, %s %s, glibc %s; load before the run %.2f\n",
+                first_line("/proc/cpuinfo", "model name\t: ").c_str(), bench::processors(), system.sysname,
+                system.release, gnu_get_libc_version(), load);
+    std::printf("peers that are not here: %s\n", MISSING_PEERS);
+    std::printf(
+        "%d interleaved rounds%s, threads %s. Each figure is the median of the rounds, \"max\" and \"longest\" the\n"
+        "largest; +-%% is half the range of the rounds. RATIO: how many times as good lowthread is as that line, the\n"
+        "median of the rounds' ratios [their lowest-their highest]: above 1 it is better; with 1 in the brackets, a draw.\n",
+        bench::options.rounds, bench::options.quick ? ", quick" : "", bench::options.pin ? "pinned" : "not pinned");
+    if (load > 0.3) std::puts("NOTE: something else is running here; trust ratios only, and those with narrow brackets.");
+    std::puts("");
+}
+
+void print_goals() {
+    size_t missed = bench::goals_missed.size(), unclear = bench::goals_in_noise.size();
+    if (bench::goals_met + missed + unclear == 0) return;
+    std::printf("goals: %d met, %zu within the noise, %zu missed\n", bench::goals_met, unclear, missed);
+    for (const std::string &goal : bench::goals_missed) std::printf("  missed  %s\n", goal.c_str());
+    for (const std::string &goal : bench::goals_in_noise) std::printf("  unclear %s\n", goal.c_str());
+}
+
+}  // namespace
+
+int main(int count, char **arguments) {
+    std::vector<const Entry *> wanted;
+    for (int i = 1; i < count; ++i) {
+        std::string argument = arguments[i];
+        auto value = [&]() -> const char * {
+            if (++i == count) usage(2);
+            return arguments[i];
+        };
+        if (argument == "--help" || argument == "-h") usage(0);
+        else if (argument == "--quick") bench::options.quick = true;
+        else if (argument == "--unpinned") bench::options.pin = false;
+        else if (argument == "--only") bench::options.only = value();
+        else if (argument == "--rounds") bench::options.rounds = std::max(1, std::atoi(value()));
+        else if (argument == "--tsv") {
+            const char *path = value();
+            bench::options.tsv = std::fopen(path, "we");
+            if (!bench::options.tsv) bench::die("cannot write %s", path);
+        } else {
+            const Entry *found = nullptr;
+            for (const Entry &entry : entries) {
+                if (argument == entry.name) found = &entry;
+            }
+            if (!found) usage(2);
+            wanted.push_back(found);
+        }
+    }
+    if (wanted.empty()) {
+        for (const Entry &entry : entries) wanted.push_back(&entry);
+    }
+    bench::processors();    // Counted before anything is pinned.
+#ifdef HAVE_ABSEIL
+    // Debian's build looks for deadlocks at each lock, which makes it five times as slow as it is.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
+    print_header();
+    for (const Entry *entry : wanted) entry->run();
+    print_goals();
+    if (bench::options.tsv) std::fclose(bench::options.tsv);
+}

@@ -1,0 +1,239 @@
+// The bounded queue: alone, between producers and consumers, and there and back.
+
+#include "locks.hpp"
+#include "rows.hpp"
+
+#ifdef HAVE_TBB
+#include <oneapi/tbb/concurrent_queue.h>
+#endif
+#ifdef HAVE_MOODYCAMEL
+#include <blockingconcurrentqueue.h>
+#endif
+
+namespace bench {
+
+namespace {
+
+constexpr size_t capacity = 1024;
+
+struct Ours {
+    static constexpr const char *name = "lowthread";
+    lt_queue *queue = lt_queue_new(capacity);
+    Ours() { MUST(queue != nullptr); }
+    ~Ours() { MUST(lt_queue_free(queue) == LT_OK); }
+    void put(void *item) { MUST(lt_queue_put(queue, item) == LT_OK); }
+    void *get() {
+        void *item = nullptr;
+        MUST(lt_queue_get(queue, &item) == LT_OK);
+        return item;
+    }
+};
+
+// One producer, one consumer, and no sleep: nothing that blocks can be faster.
+struct Spsc {
+    static constexpr const char *name = "limit, SPSC ring, spinning";
+    alignas(64) std::atomic<size_t> head{0};
+    size_t seen_tail = 0;
+    alignas(64) std::atomic<size_t> tail{0};
+    size_t seen_head = 0;
+    alignas(64) void *items[capacity];
+    void put(void *item) {
+        size_t at = tail.load(std::memory_order_relaxed);
+        while (at - seen_head == capacity) {
+            pause_core();
+            seen_head = head.load(std::memory_order_acquire);
+        }
+        items[at % capacity] = item;
+        tail.store(at + 1, std::memory_order_release);
+    }
+    void *get() {
+        size_t at = head.load(std::memory_order_relaxed);
+        while (at == seen_tail) {
+            pause_core();
+            seen_tail = tail.load(std::memory_order_acquire);
+        }
+        void *item = items[at % capacity];
+        head.store(at + 1, std::memory_order_release);
+        return item;
+    }
+};
+
+// What a careful C programmer writes.
+struct MutexRing {
+    static constexpr const char *name = "pthread mutex + cond ring";
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t not_empty = PTHREAD_COND_INITIALIZER, not_full = PTHREAD_COND_INITIALIZER;
+    size_t first = 0, count = 0;
+    void *items[capacity];
+    void put(void *item) {
+        pthread_mutex_lock(&mutex);
+        while (count == capacity) pthread_cond_wait(&not_full, &mutex);
+        items[(first + count++) % capacity] = item;
+        pthread_mutex_unlock(&mutex);
+        pthread_cond_signal(&not_empty);
+    }
+    void *get() {
+        pthread_mutex_lock(&mutex);
+        while (count == 0) pthread_cond_wait(&not_empty, &mutex);
+        void *item = items[first];
+        first = (first + 1) % capacity;
+        --count;
+        pthread_mutex_unlock(&mutex);
+        pthread_cond_signal(&not_full);
+        return item;
+    }
+};
+
+#ifdef HAVE_TBB
+struct TbbQueue {
+    static constexpr const char *name = "tbb bounded queue";
+    tbb::concurrent_bounded_queue<void *> queue;
+    TbbQueue() { queue.set_capacity(capacity); }
+    void put(void *item) { queue.push(item); }
+    void *get() {
+        void *item = nullptr;
+        queue.pop(item);
+        return item;
+    }
+};
+#endif
+
+#ifdef HAVE_MOODYCAMEL
+// Without a bound, and without one order for all producers: less is promised than by the others.
+struct MoodycamelQueue {
+    static constexpr const char *name = "moodycamel (unbounded)";
+    moodycamel::BlockingConcurrentQueue<void *> queue{capacity};
+    void put(void *item) { MUST(queue.enqueue(item)); }
+    void *get() {
+        void *item = nullptr;
+        queue.wait_dequeue(item);
+        return item;
+    }
+};
+#endif
+
+#ifdef HAVE_GLIB
+struct GlibQueue {
+    static constexpr const char *name = "GAsyncQueue (unbounded)";
+    GAsyncQueue *queue = g_async_queue_new();
+    ~GlibQueue() { g_async_queue_unref(queue); }
+    void put(void *item) { g_async_queue_push(queue, item); }
+    void *get() { return g_async_queue_pop(queue); }
+};
+#endif
+
+template <class F> void each_peer(F f) {
+    f.template operator()<MutexRing>();
+#ifdef HAVE_TBB
+    f.template operator()<TbbQueue>();
+#endif
+#ifdef HAVE_MOODYCAMEL
+    f.template operator()<MoodycamelQueue>();
+#endif
+#ifdef HAVE_GLIB
+    f.template operator()<GlibQueue>();
+#endif
+}
+
+// NULL is no item for GLib, so items count from 1; the last that a consumer gets is this one.
+void *const poison = reinterpret_cast<void *>(UINTPTR_MAX);
+
+template <class Queue> Row::Figures pair_round() {
+    auto queue = std::make_unique<Queue>();
+    uintptr_t next = 0;
+    return {fastest_batch([&] {
+        queue->put(reinterpret_cast<void *>(++next));
+        keep(queue->get());
+    }, 5'000)};
+}
+
+// Items per second through the queue, and that all arrive.
+template <class Queue> Row::Figures stream_round(int pairs) {
+    auto queue = std::make_unique<Queue>();
+    std::atomic<bool> stop{false};
+    std::atomic<int> producing{pairs};
+    std::atomic<uint64_t> put{0}, got{0}, put_sum{0}, got_sum{0};
+    Team team = run_team(2 * pairs, spread_out, [&](int i) {
+        uint64_t n = 0, sum = 0;
+        if (i % 2 == 0) {
+            while (!stop.load(std::memory_order_relaxed)) {
+                sum += ++n;
+                queue->put(reinterpret_cast<void *>(n));
+            }
+            put += n;
+            put_sum += sum;
+            // The last producer ends the consumers: what is in the queue goes before.
+            if (producing.fetch_sub(1) == 1) {
+                for (int c = 0; c < pairs; ++c) queue->put(poison);
+            }
+        } else {
+            for (void *item; (item = queue->get()) != poison; ++n) sum += reinterpret_cast<uintptr_t>(item);
+            got += n;
+            got_sum += sum;
+        }
+    }, [&] {
+        sleep_for(full_or_quick(40'000'000, 20'000'000));
+        stop.store(true);
+    });
+    if (put_sum != got_sum && !std::strstr(Queue::name, "moodycamel")) {
+        die("%s lost items: put %lu, got %lu", Queue::name, put.load(), got.load());
+    }
+    return {double(got) / team.wall * 1e3, team.cpu / double(got)};
+}
+
+template <class Queue> Row::Figures round_trip(int (*place)(int)) {
+    auto there = std::make_unique<Queue>(), back = std::make_unique<Queue>();
+    std::atomic<bool> stop{false};
+    uint64_t turns = 0;
+    Team team = run_team(2, place, [&](int i) {
+        if (i == 1) {
+            for (void *item; (item = there->get()) != poison;) back->put(item);
+            return;
+        }
+        while (!stop.load(std::memory_order_relaxed)) {
+            there->put(reinterpret_cast<void *>(++turns));
+            keep(back->get());
+        }
+        there->put(poison);
+    }, [&] {
+        sleep_for(full_or_quick(40'000'000, 20'000'000));
+        stop.store(true);
+    });
+    return {team.wall / double(turns) / 1e3, team.cpu / double(turns) / 1e3};
+}
+
+void compare_round_trip(const char *title, int (*place)(int), bool spinning) {
+    Row row(title, {{"us"}, {"CPU us/op"}});
+    row.ours([=] { return round_trip<Ours>(place); });
+    if (spinning) row.limit(Spsc::name, [=] { return round_trip<Spsc>(place); });
+    each_peer([&]<class Queue>() { row.peer(Queue::name, [=] { return round_trip<Queue>(place); }); });
+    row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
+}
+
+}  // namespace
+
+void row_queue() {
+    {
+        Pinned pinned(0);
+        Row row("queue: put + get, uncontended", {{"ns"}});
+        row.ours(pair_round<Ours>);
+        row.limit(Spsc::name, pair_round<Spsc>);
+        each_peer([&]<class Queue>() { row.peer(Queue::name, pair_round<Queue>); });
+        row.at_least(1, Row::best_peer).best_of_many().run();
+    }
+    for (int pairs : {1, 2}) {
+        char title[80];
+        std::snprintf(title, sizeof title, "queue: stream, %d producers, %d consumers", pairs, pairs);
+        Row row(title, {{"M/s", Better::higher}, {"CPU ns/op"}});
+        row.ours([=] { return stream_round<Ours>(pairs); });
+        if (pairs == 1 && processors() > 1) row.limit(Spsc::name, [=] { return stream_round<Spsc>(pairs); });
+        each_peer([&]<class Queue>() { row.peer(Queue::name, [=] { return stream_round<Queue>(pairs); }); });
+        row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
+    }
+    compare_round_trip("queue: round trip through two queues, same core", all_on_one, false);
+    if (processors() > 1) {
+        compare_round_trip("queue: round trip through two queues, different cores", spread_out, true);
+    }
+}
+
+}  // namespace bench

@@ -1,0 +1,20 @@
+// The rows that can be asked for by name.
+
+#pragma once
+
+namespace bench {
+
+void row_lock();
+void row_contended();
+void row_handoff();
+void row_semaphore();
+void row_event();
+void row_thread();
+void row_interrupt();
+void row_fairness();
+void row_memory();
+void row_timeout();
+void row_queue();
+void row_size();
+
+}  // namespace bench

@@ -1,0 +1,104 @@
+#include "harness.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static lt_case *first_case;
+static lt_case **last_case = &first_case;
+
+void lt_harness_add(lt_case *added) {
+    *last_case = added;
+    last_case = &added->next;
+}
+
+void lt_harness_must(const char *file, int line, const char *expression) {
+    fprintf(stderr, "%s:%d: error: must(%s) failed; last error: %s\n", file, line, expression,
+        lt_last_error());
+    abort();
+}
+
+void lt_harness_status(const char *file, int line, const char *call, lt_status is,
+    lt_status expected) {
+    if (is != expected) {
+        print_error("%s is %s, not %s; last error: %s\n", call, lt_status_name(is),
+            lt_status_name(expected), lt_last_error());
+        _fail(file, line);
+    }
+}
+
+int run_in_child(void (*body)(void *arg), void *arg) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        body(arg);
+        _exit(0);
+    }
+    int status = -1;
+    if (child > 0 && waitpid(child, &status, 0) != child) {
+        status = -1;
+    }
+    return status;
+}
+
+double seconds_since(double start) {
+    return lt_monotonic() - start;
+}
+
+// What cmocka calls. It catches signals such as SIGSEGV, but a case starts with the signals as every
+// program finds them; ctest reports a crash as well.
+static void run_case(void **state) {
+    const lt_case *c = *state;
+    const int caught[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS};
+    for (size_t i = 0; i < sizeof caught / sizeof caught[0]; i++) {
+        signal(caught[i], SIG_DFL);
+    }
+    c->run();
+}
+
+static bool wanted(const lt_case *candidate, int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], candidate->name) == 0) {
+            return true;
+        }
+    }
+    return argc == 1;
+}
+
+int main(int argc, char **argv) {
+#ifdef __SANITIZE_ADDRESS__
+    // In the child of another thread's fork this stack has no thread, but what it points at, here and
+    // in cmocka, is no leak.
+    char *here = __builtin_frame_address(0);
+    __lsan_register_root_region(here - 4096, 4096);
+#endif
+    // Line by line, so that a forked child has nothing of its parent's to print again.
+    setvbuf(stdout, NULL, _IOLBF, 0);
+
+    size_t cases = 0;
+    for (const lt_case *c = first_case; c != NULL; c = c->next) {
+        cases++;
+    }
+    struct CMUnitTest *tests = calloc(cases + 1, sizeof *tests);
+    if (tests == NULL) {
+        return EXIT_FAILURE;
+    }
+    size_t count = 0;
+    for (lt_case *c = first_case; c != NULL; c = c->next) {
+        if (wanted(c, argc, argv)) {
+            tests[count++] =
+                (struct CMUnitTest){.name = c->name, .test_func = run_case, .initial_state = c};
+        }
+    }
+    if (argc > 1 && count != (size_t)(argc - 1)) {
+        fprintf(stderr, "%s: no such case among the arguments\n", argv[0]);
+        return EXIT_FAILURE;
+    }
+    const char *slash = strrchr(argv[0], '/');
+    int failed = _cmocka_run_group_tests(slash ? slash + 1 : argv[0], tests, count, NULL, NULL);
+    free(tests);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

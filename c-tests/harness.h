@@ -1,0 +1,91 @@
+// The harness of the C tests: cmocka, plus cases that register themselves.
+//
+//     #include "harness.h"
+//
+//     TEST(release_of_a_free_lock_is_reported) {
+//         lt_lock *lock = lt_allocate_lock();
+//         assert_non_null(lock);
+//         assert_status(lt_lock_release(lock), LT_NOT_HELD);
+//         assert_ok(lt_lock_free(lock));
+//     }
+//
+// A file test_lock.c (or .cpp, in C++17) becomes one executable, and each case in it a ctest named
+// lock.release_of_a_free_lock_is_reported. Without arguments the executable runs all of its cases,
+// with names only those. CMake finds the cases by reading the source: TEST( stands at the start of
+// a line. Comments at the start of a line of the source are for CMake too:
+//
+//     // timeout: 60            seconds after which a case of this file is killed (default 30)
+//     // serial: on            no other test runs at the same time
+//     // flags: -fexceptions    more options for the compiler
+//
+// Each c-tests/shim_x.c becomes a library to be preloaded: $LT_SHIM_DIR/shim_x.so.
+//
+// cmocka's assertions leave the case by longjmp, so they are for the thread that runs the case.
+// Other threads and forked children use must(), which ends the process.
+#ifndef LT_HARNESS_H
+#define LT_HARNESS_H
+
+#include <lowthread.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Inside, because cmocka 1.1 does not say extern "C" itself.
+#include <cmocka.h>
+
+typedef struct lt_case {
+    const char *name;
+    void (*run)(void);
+    struct lt_case *next;
+} lt_case;
+
+void lt_harness_add(lt_case *added);
+
+LT_NORETURN void lt_harness_must(const char *file, int line, const char *expression);
+
+void lt_harness_status(const char *file, int line, const char *call, lt_status is,
+    lt_status expected);
+
+// Runs body(arg) in a forked child, which ends with exit code 0 when it returns. The result is what
+// waitpid() says: 0 if all went well.
+int run_in_child(void (*body)(void *arg), void *arg);
+
+// Seconds since `start`, a value of lt_monotonic().
+double seconds_since(double start);
+
+#ifdef __cplusplus
+}
+#endif
+
+#define TEST(name)                                                                                 \
+    static void lt_test_##name(void);                                                              \
+    static lt_case lt_case_##name = {#name, lt_test_##name, NULL};                                 \
+    __attribute__((constructor)) static void lt_add_##name(void) {                                 \
+        lt_harness_add(&lt_case_##name);                                                           \
+    }                                                                                              \
+    static void lt_test_##name(void)
+
+// Fails the case unless the call returned this status, and says both by name.
+#define assert_status(call, expected)                                                              \
+    lt_harness_status(__FILE__, __LINE__, #call, (call), (expected))
+
+#define assert_ok(call) assert_status(call, LT_OK)
+
+// For every thread: unless the condition holds, says so and aborts the process.
+#define must(condition)                                                                            \
+    ((condition) ? (void)0 : lt_harness_must(__FILE__, __LINE__, #condition))
+
+// Leaves the case; ctest counts it as skipped and shows the reason.
+#define skip_because(reason) (printf("skipped: %s\n", (reason)), skip())
+
+#endif

@@ -1,0 +1,149 @@
+// What several C tests need: waiting for what nothing can signal, and threads that wait.
+// C only. Everything here checks with must(), so it may be used on every thread and in children.
+#ifndef LT_SUPPORT_H
+#define LT_SUPPORT_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <float.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// The next number above LT_TIMEOUT_MAX.
+#define ABOVE_TIMEOUT_MAX (LT_TIMEOUT_MAX * (1 + DBL_EPSILON))
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+// How much later than promised something may happen on a loaded machine; how long a poll may last.
+#define SLACK 5.0
+#define POLL_SECONDS 20.0
+
+// As must(), and says which row of a table it was about.
+#define must_for(what, condition)                                                                  \
+    ((condition) ? (void)0                                                                         \
+                 : (fprintf(stderr, "%s: ", (what)),                                               \
+                       lt_harness_must(__FILE__, __LINE__, #condition)))
+
+// Polls, for conditions that nothing can signal.
+#define must_soon(condition)                                                                       \
+    do {                                                                                           \
+        for (double began_ = lt_monotonic(); !(condition);) {                                      \
+            must(seconds_since(began_) < POLL_SECONDS && #condition);                              \
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);                                \
+        }                                                                                          \
+    } while (0)
+
+// Whether the thread sleeps in the kernel. For a thread whose next sleep is known.
+static inline bool asleep(int64_t native_id) {
+    char path[64], line[256] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/stat", native_id);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return false;
+    }
+    bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    const char *end_of_name = strrchr(line, ')');
+    return read && end_of_name != NULL && end_of_name[2] == 'S';
+}
+
+// Whether a sanitizer has replaced the C library's malloc and threads.
+static inline bool under_sanitizer(void) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+// Whether the parking engine is under test, on which nothing is async-signal-safe.
+static inline bool on_parking_engine(void) {
+    return getenv("LT_PARKING") != NULL;
+}
+
+// Whether the sentence of the last error begins with the name of this function.
+static inline bool last_error_names(const char *function) {
+    const char *sentence = lt_last_error();
+    size_t length = strlen(function);
+    return strncmp(sentence, function, length) == 0 && strncmp(sentence + length, ": ", 2) == 0;
+}
+
+// The memory of this process that is resident, in bytes.
+static inline size_t resident_bytes(void) {
+    unsigned long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    must(file != NULL && fscanf(file, "%lu %lu", &total, &resident) == 2);
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static inline void join_all_threads(void) {
+    must_soon(lt_thread_count() == 0);
+}
+
+// A thread that makes one call.
+typedef struct waiter {
+    lt_status (*call)(void *object);
+    void *object;
+    lt_status status;
+    double began, ended;
+    lt_ident ident;
+    _Atomic int64_t native_id;
+    lt_lock *running; // Held until the call has returned.
+} waiter;
+
+static inline void waiter_run(void *arg) {
+    waiter *w = arg;
+    atomic_store(&w->native_id, lt_get_native_id());
+    w->began = lt_monotonic();
+    w->status = w->call(w->object);
+    w->ended = lt_monotonic();
+    must(lt_lock_release(w->running) == LT_OK);
+}
+
+// Starts the thread. Does not wait until it sleeps.
+static inline void waiter_launch(waiter *w, lt_status (*call)(void *), void *object) {
+    *w = (waiter){.call = call, .object = object, .running = lt_allocate_lock()};
+    must(lt_lock_acquire(w->running) == LT_OK);
+    must(lt_start_new_thread(waiter_run, w, &w->ident) == LT_OK);
+}
+
+static inline bool waiter_asleep(waiter *w) {
+    int64_t id = atomic_load(&w->native_id);
+    return id != 0 && asleep(id);
+}
+
+// Starts the thread and returns when it sleeps in its call.
+static inline void waiter_start(waiter *w, lt_status (*call)(void *), void *object) {
+    waiter_launch(w, call, object);
+    must_soon(waiter_asleep(w));
+}
+
+// Whether the call has returned.
+static inline bool waiter_is_done(const waiter *w) {
+    return !lt_lock_locked(w->running);
+}
+
+// Waits for the call to return, whatever is pending for this thread; what it returned.
+static inline lt_status waiter_join(waiter *w) {
+    must(lt_lock_acquire_uninterruptible(w->running) == LT_OK);
+    must(lt_lock_free(w->running) == LT_OK);
+    return w->status;
+}
+
+#endif

@@ -1,0 +1,177 @@
+// The event.
+#include "waits.h"
+
+static lt_event *new_event(void) {
+    lt_event *event = lt_event_new();
+    assert_non_null(event);
+    return event;
+}
+
+TEST(a_new_event_is_not_set) {
+    lt_event *event = new_event();
+    assert_false(lt_event_is_set(event));
+    assert_status(lt_event_try_wait(event), LT_BUSY);
+    assert_status(lt_event_wait_timeout(event, 0.0), LT_TIMED_OUT);
+    assert_ok(lt_event_free(event));
+}
+
+TEST(a_set_event_lets_everybody_through_until_it_is_cleared) {
+    lt_event *event = new_event();
+    for (int i = 0; i < 3; i++) {
+        assert_ok(lt_event_set(event));
+        for (int j = 0; j < 3; j++) {
+            assert_true(lt_event_is_set(event));
+            assert_ok(lt_event_wait(event));
+            assert_ok(lt_event_try_wait(event));
+            assert_ok(lt_event_wait_timeout(event, 0.0));
+        }
+        assert_ok(lt_event_clear(event));
+        assert_false(lt_event_is_set(event));
+        assert_status(lt_event_try_wait(event), LT_BUSY);
+        waits_check_time_out(&EVENT_WAIT, event, 0.001);
+    }
+    assert_ok(lt_event_free(event));
+}
+
+TEST(setting_and_clearing_twice_is_the_same_as_once) {
+    lt_event *event = new_event();
+    assert_ok(lt_event_clear(event));
+    assert_ok(lt_event_clear(event));
+    assert_false(lt_event_is_set(event));
+    assert_ok(lt_event_set(event));
+    assert_ok(lt_event_set(event));
+    assert_true(lt_event_is_set(event));
+    assert_ok(lt_event_clear(event));
+    assert_false(lt_event_is_set(event));
+    assert_ok(lt_event_free(event));
+}
+
+TEST(wait_blocks_until_a_set) {
+    waits_check_blocks_until_satisfied(&EVENT_WAIT);
+}
+
+TEST(timeouts_are_checked_and_kept) {
+    waits_check_timeouts(&EVENT_WAIT);
+}
+
+TEST(timeouts_are_checked_and_kept_on_a_thread) {
+    waits_check_timeouts_on_a_thread(&EVENT_WAIT);
+}
+
+TEST(free_while_a_thread_waits_is_busy) {
+    waits_check_free_while_waiting(&EVENT_WAIT);
+}
+
+TEST(free_of_null_or_of_a_set_event_is_fine) {
+    assert_ok(lt_event_free(NULL));
+    lt_event *event = new_event();
+    assert_ok(lt_event_set(event));
+    assert_ok(lt_event_free(event));
+}
+
+enum { WAITERS = 8 };
+
+static void check_all_wake(lt_event *event, bool clear_at_once) {
+    waiter w[WAITERS];
+    for (int i = 0; i < WAITERS; i++) {
+        waiter_start(&w[i], waits_event_wait, event);
+    }
+    assert_ok(lt_event_set(event));
+    if (clear_at_once) {
+        assert_ok(lt_event_clear(event));
+    }
+    for (int i = 0; i < WAITERS; i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    assert_int_equal(lt_event_is_set(event), !clear_at_once);
+    assert_ok(lt_event_clear(event));
+}
+
+TEST(set_wakes_all_who_wait) {
+    lt_event *event = new_event();
+    for (int i = 0; i < 10; i++) {
+        check_all_wake(event, false);
+    }
+    assert_ok(lt_event_free(event));
+}
+
+TEST(set_then_clear_wakes_all_who_waited) {
+    lt_event *event = new_event();
+    for (int i = 0; i < 50; i++) {
+        check_all_wake(event, true);
+    }
+    assert_ok(lt_event_free(event));
+}
+
+TEST(a_clear_before_the_set_does_not_matter_to_those_who_wait) {
+    lt_event *event = new_event();
+    waiter w;
+    waiter_start(&w, waits_event_wait, event);
+    assert_ok(lt_event_clear(event));
+    assert_status(lt_event_free(event), LT_BUSY);
+    assert_false(waiter_is_done(&w));
+    assert_ok(lt_event_set(event));
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_event_free(event));
+}
+
+typedef struct rally {
+    lt_event *ball[2];
+    long score; // Not atomic: the events order it.
+} rally;
+
+enum { STROKES = 20000 };
+
+static void stroke(rally *r, int side) {
+    must(lt_event_wait(r->ball[side]) == LT_OK);
+    must(lt_event_clear(r->ball[side]) == LT_OK);
+    r->score++;
+    must(lt_event_set(r->ball[!side]) == LT_OK);
+}
+
+static lt_status play(void *rally) {
+    for (int i = 0; i < STROKES; i++) {
+        stroke(rally, 1);
+    }
+    return LT_OK;
+}
+
+TEST(two_threads_take_turns_without_losing_one) {
+    rally r = {.ball = {new_event(), new_event()}};
+    waiter w;
+    waiter_launch(&w, play, &r);
+    assert_ok(lt_event_set(r.ball[0]));
+    for (int i = 0; i < STROKES; i++) {
+        stroke(&r, 0);
+    }
+    assert_ok(waiter_join(&w));
+    assert_int_equal(r.score, 2L * STROKES);
+    assert_ok(lt_event_free(r.ball[0]));
+    assert_ok(lt_event_free(r.ball[1]));
+}
+
+typedef struct flicker {
+    lt_event *event;
+    _Atomic bool stop;
+} flicker;
+
+static lt_status flicker_until_stopped(void *arg) {
+    flicker *f = arg;
+    while (!atomic_load(&f->stop)) {
+        must(lt_event_set(f->event) == LT_OK);
+        must(lt_event_clear(f->event) == LT_OK);
+    }
+    return LT_OK;
+}
+
+TEST(waits_under_a_flicker_of_sets_and_clears_all_end) {
+    flicker f = {.event = new_event()};
+    waiter w;
+    waiter_launch(&w, flicker_until_stopped, &f);
+    for (int i = 0; i < 5000; i++) {
+        assert_ok(lt_event_wait_timeout(f.event, POLL_SECONDS));
+    }
+    atomic_store(&f.stop, true);
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_event_free(f.event));
+}

@@ -1,0 +1,367 @@
+// What a forked child can do.
+// timeout: 120
+#include "waits.h"
+
+// ---- Objects of the parent
+
+enum { KINDS = LENGTH(WAITS) };
+
+typedef struct estate {
+    void *waited[KINDS]; // Each has two threads that wait for it.
+    waiter waiters[2 * KINDS];
+    lt_lock *held, *free;
+    lt_semaphore *permits; // 3 of at most 4.
+    lt_event *set;
+    lt_queue *items; // &items[0], [1], [2] of at most 4.
+} estate;
+
+static void estate_make(estate *e) {
+    for (size_t i = 0; i < KINDS; i++) {
+        timed_wait *timed = malloc(sizeof *timed);
+        *timed = (timed_wait){WAITS[i], e->waited[i] = waits_make(WAITS[i]), 1000.0};
+        waiter_start(&e->waiters[2 * i], WAITS[i]->wait, e->waited[i]);
+        waiter_start(&e->waiters[2 * i + 1], timed_wait_call, timed);
+    }
+    e->held = waits_lock();
+    e->free = lt_allocate_lock();
+    e->permits = lt_semaphore_new_bounded(3, 4);
+    e->set = lt_event_new();
+    must(lt_event_set(e->set) == LT_OK);
+    e->items = lt_queue_new(4);
+    for (int i = 0; i < 3; i++) {
+        must(lt_queue_put(e->items, &e->items + i) == LT_OK);
+    }
+}
+
+// In the parent: all is as if there had been no fork.
+static void estate_check_and_free(estate *e) {
+    must(lt_thread_count() >= 2 * KINDS);
+    for (size_t i = 0; i < KINDS; i++) {
+        must_for(WAITS[i]->name, WAITS[i]->destroy(e->waited[i]) == LT_BUSY);
+        must_for(WAITS[i]->name, WAITS[i]->satisfy(e->waited[i]) == LT_OK);
+        if (WAITS[i] != &EVENT_WAIT) { // That let both through.
+            must_soon(waiter_is_done(&e->waiters[2 * i]) || waiter_is_done(&e->waiters[2 * i + 1]));
+            must_for(WAITS[i]->name, WAITS[i]->satisfy(e->waited[i]) == LT_OK);
+        }
+        for (size_t j = 2 * i; j <= 2 * i + 1; j++) {
+            void *timed = e->waiters[j].object != e->waited[i] ? e->waiters[j].object : NULL;
+            must_for(WAITS[i]->name, waiter_join(&e->waiters[j]) == LT_OK);
+            free(timed);
+        }
+        waits_destroy(WAITS[i], e->waited[i]);
+    }
+    must(lt_lock_locked(e->held) && !lt_lock_locked(e->free));
+    must(lt_semaphore_value(e->permits) == 3 && lt_event_is_set(e->set));
+    must(lt_queue_size(e->items) == 3);
+    must(lt_lock_free(e->held) == LT_OK && lt_lock_free(e->free) == LT_OK);
+    must(lt_semaphore_free(e->permits) == LT_OK && lt_event_free(e->set) == LT_OK);
+    must(lt_queue_free(e->items) == LT_OK);
+}
+
+// ---- What is checked in each child
+
+static lt_status interrupt_main_when_asleep(void *unused) {
+    (void)unused;
+    must_soon(asleep(getpid()));
+    return lt_interrupt_main(SIGTERM);
+}
+
+static void check_this_thread_is_main(void) {
+    must(lt_thread_count() == 0);
+    must(lt_get_ident() != 0 && lt_main_ident() == lt_get_ident());
+    must(lt_get_native_id() == getpid() && syscall(SYS_gettid) == getpid());
+    must(lt_check_interrupt() == LT_OK);
+    must(lt_interrupt_main(SIGUSR1) == LT_OK);
+    must(lt_sleep(1000.0) == LT_INTERRUPTED && lt_interrupt_signal() == SIGUSR1);
+    waiter w;
+    waiter_launch(&w, interrupt_main_when_asleep, NULL);
+    must(lt_sleep(1000.0) == LT_INTERRUPTED && lt_interrupt_signal() == SIGTERM);
+    must(waiter_join(&w) == LT_OK);
+    join_all_threads();
+}
+
+static void count_up(void *counter) {
+    atomic_fetch_add((_Atomic int *)counter, 1);
+}
+
+static void check_new_objects_and_threads(void) {
+    _Atomic int counter = 0;
+    lt_ident ident = 0;
+    for (int i = 0; i < 20; i++) {
+        must(lt_start_new_thread(count_up, &counter, &ident) == LT_OK);
+        must(ident != 0 && ident != lt_get_ident());
+    }
+    join_all_threads();
+    must(atomic_load(&counter) == 20);
+    for_each_wait(kind) {
+        void *object = waits_make(kind);
+        waiter w;
+        waiter_start(&w, kind->wait, object);
+        must_for(kind->name, lt_thread_count() == 1);
+        must_for(kind->name, w.ident != lt_main_ident());
+        must_for(kind->name, kind->destroy(object) == LT_BUSY);
+        must_for(kind->name, kind->satisfy(object) == LT_OK);
+        must_for(kind->name, waiter_join(&w) == LT_OK);
+        waits_destroy(kind, object);
+        join_all_threads();
+    }
+}
+
+// An object that threads of the parent waited for: they are gone, and with them their claims.
+static void check_waited(const wait_kind *kind, void *object) {
+    must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+    must_for(kind->name, kind->wait_timeout(object, 0.0005) == LT_TIMED_OUT);
+    must_for(kind->name, kind->satisfy(object) == LT_OK);
+    must_for(kind->name, kind->try_wait(object) == LT_OK);
+    if (kind != &EVENT_WAIT) {
+        must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+        waiter w;
+        waiter_start(&w, kind->wait, object);
+        must_for(kind->name, kind->satisfy(object) == LT_OK);
+        must_for(kind->name, waiter_join(&w) == LT_OK);
+    }
+    waits_destroy(kind, object);
+}
+
+static void check_child(void *arg) {
+    alarm(20);
+    estate *e = arg;
+    check_this_thread_is_main();
+
+    must(lt_lock_locked(e->held) && lt_lock_try_acquire(e->held) == LT_BUSY);
+    must(lt_lock_at_fork_reinit(e->held) == LT_OK && !lt_lock_locked(e->held));
+    must(lt_lock_acquire(e->held) == LT_OK && lt_lock_release(e->held) == LT_OK);
+    must(!lt_lock_locked(e->free) && lt_lock_acquire(e->free) == LT_OK);
+    must(lt_semaphore_value(e->permits) == 3 && lt_semaphore_release(e->permits, 1) == LT_OK);
+    must(lt_semaphore_release(e->permits, 1) == LT_OVERFLOW);
+    must(lt_event_wait(e->set) == LT_OK);
+    must(lt_queue_size(e->items) == 3 && lt_queue_capacity(e->items) == 4);
+    for (int i = 0; i < 3; i++) {
+        void *item;
+        must(lt_queue_get(e->items, &item) == LT_OK && item == (void *)(&e->items + i));
+    }
+    must(lt_lock_free(e->held) == LT_OK && lt_lock_free(e->free) == LT_OK);
+    must(lt_semaphore_free(e->permits) == LT_OK && lt_event_free(e->set) == LT_OK);
+    must(lt_queue_free(e->items) == LT_OK);
+    for (size_t i = 0; i < KINDS; i++) {
+        check_waited(WAITS[i], e->waited[i]);
+    }
+    check_new_objects_and_threads();
+}
+
+static void check_fork(estate *e) {
+    int status = run_in_child(check_child, e);
+    must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static lt_status check_forks_on_a_thread(void *arg) {
+    lt_ident before = lt_get_ident();
+    for (int i = 0; i < 3; i++) {
+        check_fork(arg);
+    }
+    must(lt_get_ident() == before && lt_main_ident() != before);
+    return LT_OK;
+}
+
+TEST(the_main_thread_forks) {
+    estate e;
+    estate_make(&e);
+    lt_ident before = lt_get_ident();
+    for (int i = 0; i < 3; i++) {
+        check_fork(&e);
+    }
+    assert_int_equal(lt_get_ident(), before);
+    estate_check_and_free(&e);
+}
+
+TEST(a_thread_of_the_library_forks) {
+    estate e;
+    estate_make(&e);
+    waiter w;
+    waiter_launch(&w, check_forks_on_a_thread, &e);
+    assert_ok(waiter_join(&w));
+    estate_check_and_free(&e);
+}
+
+static void *fork_on_a_foreign_thread(void *e) {
+    check_fork(e); // The library sees this thread for the first time in its fork handler.
+    must(lt_get_ident() != lt_main_ident());
+    check_fork(e);
+    return NULL;
+}
+
+TEST(a_foreign_thread_forks) {
+    estate e;
+    estate_make(&e);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, fork_on_a_foreign_thread, &e), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    estate_check_and_free(&e);
+}
+
+static void fork_again(void *e) {
+    alarm(20);
+    waiter w;
+    lt_event *never = lt_event_new();
+    waiter_start(&w, EVENT_WAIT.wait, never); // A thread of its own, that the grandchild loses.
+    check_fork(e);
+    must(lt_thread_count() == 1 && !waiter_is_done(&w));
+}
+
+TEST(a_child_forks) {
+    estate e;
+    estate_make(&e);
+    int status = run_in_child(fork_again, &e);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    estate_check_and_free(&e);
+}
+
+static void return_from_the_function(void *unused) {
+    (void)unused;
+    alarm(20);
+    must(lt_main_ident() == lt_get_ident());
+    must(lt_thread_count() == 0);
+}
+
+// The child's only thread returns into the library, from the function that the parent started.
+static void fork_and_return(void *status) {
+    pid_t child = fork();
+    must(child >= 0);
+    if (child == 0) {
+        return_from_the_function(NULL);
+        return;
+    }
+    must(waitpid(child, status, 0) == child);
+}
+
+TEST(a_forked_thread_may_return_from_its_function_in_the_child) {
+    int status = -1;
+    assert_ok(lt_start_new_thread(fork_and_return, &status, NULL));
+    join_all_threads();
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void nothing_is_pending(void *unused) {
+    (void)unused;
+    must(lt_check_interrupt() == LT_OK);
+    must(lt_sleep(0.001) == LT_OK);
+}
+
+// As in Python. The library may have done nothing before but to be interrupted.
+TEST(what_was_pending_stays_with_the_parent) {
+    assert_ok(lt_interrupt_main(SIGUSR1));
+    assert_int_equal(run_in_child(nothing_is_pending, NULL), 0);
+    assert_status(lt_check_interrupt(), LT_INTERRUPTED);
+    assert_int_equal(lt_interrupt_signal(), SIGUSR1);
+}
+
+// ---- Forks in the middle of everything
+
+typedef struct turmoil {
+    void *shared[KINDS];
+    _Atomic bool stop;
+    _Atomic uint64_t seed, turns;
+} turmoil;
+
+static lt_status make_turmoil(void *arg) {
+    turmoil *t = arg;
+    uint64_t turn = atomic_fetch_add(&t->seed, 1);
+    while (!atomic_load(&t->stop)) {
+        turn++;
+        const wait_kind *kind = WAITS[turn % KINDS];
+        void *shared = t->shared[turn % KINDS], *own = waits_make(kind);
+        lt_status s = kind->wait_timeout(shared, 20e-6);
+        must_for(kind->name, s == LT_OK || s == LT_TIMED_OUT);
+        if (s == LT_OK || kind == &EVENT_WAIT) {
+            must_for(kind->name, kind->satisfy(shared) == LT_OK);
+        }
+        if (kind == &EVENT_WAIT) {
+            must(lt_event_clear(shared) == LT_OK);
+        }
+        waits_destroy(kind, own);
+        if (turn % 16 == 0 && lt_thread_count() < 20) {
+            _Atomic int counter = 0;
+            must(lt_start_new_thread_copy(count_up, &counter, sizeof counter, NULL) == LT_OK);
+        }
+        atomic_fetch_add(&t->turns, 1);
+    }
+    return LT_OK;
+}
+
+// An object that was in use at the fork, in whatever state it was.
+static void check_used(const wait_kind *kind, void *object) {
+    if (kind == &LOCK_WAIT) {
+        must(lt_lock_at_fork_reinit(object) == LT_OK);
+        must(lt_lock_acquire(object) == LT_OK);
+    } else if (kind == &EVENT_WAIT) {
+        must(lt_event_clear(object) == LT_OK);
+    } else {
+        for (lt_status s; (s = kind->try_wait(object)) != kind->not_yet;) {
+            must_for(kind->name, s == LT_OK);
+        }
+    }
+    check_waited(kind, object);
+}
+
+static void check_child_of_turmoil(void *arg) {
+    alarm(20);
+    turmoil *t = arg;
+    must(lt_thread_count() == 0);
+    must(lt_main_ident() == lt_get_ident());
+    for (size_t i = 0; i < KINDS; i++) {
+        check_used(WAITS[i], t->shared[i]);
+    }
+    check_new_objects_and_threads();
+}
+
+static lt_status fork_often(void *arg) {
+    turmoil *t = arg;
+    for (int i = 0; i < 100; i++) {
+        uint64_t turns = atomic_load(&t->turns);
+        int status = run_in_child(check_child_of_turmoil, t);
+        must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        must_soon(atomic_load(&t->turns) > turns); // The parent's threads go on.
+    }
+    return LT_OK;
+}
+
+static void check_turmoil(bool also_on_a_thread) {
+    if (under_sanitizer()) {
+        skip_because("the sanitizer's malloc does not survive a fork among threads");
+    }
+    turmoil t = {.seed = 0};
+    for (size_t i = 0; i < KINDS; i++) {
+        t.shared[i] = waits_make(WAITS[i]);
+        assert_ok(WAITS[i]->satisfy(t.shared[i])); // The one turn that the threads hand on.
+    }
+    waiter w[3], forker;
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        waiter_launch(&w[i], make_turmoil, &t);
+    }
+    if (also_on_a_thread) {
+        waiter_launch(&forker, fork_often, &t);
+    }
+    assert_ok(fork_often(&t));
+    if (also_on_a_thread) {
+        assert_ok(waiter_join(&forker));
+    } else {
+        assert_ok(fork_often(&t));
+    }
+    atomic_store(&t.stop, true);
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    join_all_threads();
+    for (size_t i = 0; i < KINDS; i++) {
+        waits_destroy(WAITS[i], t.shared[i]);
+    }
+}
+
+TEST(two_hundred_forks_in_the_middle_of_everything) {
+    check_turmoil(false);
+}
+
+TEST(two_threads_fork_in_the_middle_of_everything) {
+    check_turmoil(true);
+}

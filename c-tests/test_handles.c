@@ -1,0 +1,531 @@
+// Handles that are NULL, freed, of another type or freed at this moment: every function that takes one.
+// timeout: 60
+#include "waits.h"
+
+#ifndef LT_SOURCE_DIR
+#define LT_SOURCE_DIR NULL
+#endif
+
+// ---- The table. A new export must be added here, or to OTHERS: a test below compares with abi/.
+
+enum { LOCK, SEMAPHORE, EVENT, QUEUE, ERRORS, THREAD, LOCAL, TIMER, WATCHDOG, KINDS };
+
+static void *any_item;
+static const lt_error_info *any_info;
+
+static void nothing(void *arg) {
+    (void)arg;
+}
+
+// name, kind of its handle, what a bad handle gives, arguments (h is the handle)
+#define FUNCTIONS(X)                                                                               \
+    X(lt_lock_free, LOCK, FREED, (h))                                                              \
+    X(lt_lock_acquire, LOCK, STATUS, (h))                                                          \
+    X(lt_lock_try_acquire, LOCK, STATUS, (h))                                                      \
+    X(lt_lock_acquire_timeout, LOCK, STATUS, (h, 1.0))                                             \
+    X(lt_lock_acquire_uninterruptible, LOCK, STATUS, (h))                                          \
+    X(lt_lock_release, LOCK, STATUS, (h))                                                          \
+    X(lt_lock_locked, LOCK, VALUE, (h))                                                            \
+    X(lt_lock_at_fork_reinit, LOCK, STATUS, (h))                                                   \
+    X(lt_semaphore_free, SEMAPHORE, FREED, (h))                                                    \
+    X(lt_semaphore_acquire, SEMAPHORE, STATUS, (h))                                                \
+    X(lt_semaphore_try_acquire, SEMAPHORE, STATUS, (h))                                            \
+    X(lt_semaphore_acquire_timeout, SEMAPHORE, STATUS, (h, 1.0))                                   \
+    X(lt_semaphore_release, SEMAPHORE, STATUS, (h, 1))                                             \
+    X(lt_semaphore_value, SEMAPHORE, VALUE, (h))                                                   \
+    X(lt_event_free, EVENT, FREED, (h))                                                            \
+    X(lt_event_set, EVENT, STATUS, (h))                                                            \
+    X(lt_event_clear, EVENT, STATUS, (h))                                                          \
+    X(lt_event_is_set, EVENT, VALUE, (h))                                                          \
+    X(lt_event_wait, EVENT, STATUS, (h))                                                           \
+    X(lt_event_try_wait, EVENT, STATUS, (h))                                                       \
+    X(lt_event_wait_timeout, EVENT, STATUS, (h, 1.0))                                              \
+    X(lt_queue_free, QUEUE, FREED, (h))                                                            \
+    X(lt_queue_put, QUEUE, STATUS, (h, NULL))                                                      \
+    X(lt_queue_try_put, QUEUE, STATUS, (h, NULL))                                                  \
+    X(lt_queue_put_timeout, QUEUE, STATUS, (h, NULL, 1.0))                                         \
+    X(lt_queue_get, QUEUE, STATUS, (h, &any_item))                                                 \
+    X(lt_queue_try_get, QUEUE, STATUS, (h, &any_item))                                             \
+    X(lt_queue_get_timeout, QUEUE, STATUS, (h, 1.0, &any_item))                                    \
+    X(lt_queue_close, QUEUE, STATUS, (h, true))                                                    \
+    X(lt_queue_size, QUEUE, VALUE, (h))                                                            \
+    X(lt_queue_capacity, QUEUE, VALUE, (h))                                                        \
+    X(lt_queue_is_empty, QUEUE, VALUE, (h))                                                        \
+    X(lt_queue_is_full, QUEUE, VALUE, (h))                                                         \
+    X(lt_errors_free, ERRORS, FREED, (h))                                                          \
+    X(lt_errors_get, ERRORS, STATUS, (h, &any_info))                                               \
+    X(lt_errors_count, ERRORS, VALUE, (h))                                                         \
+    X(lt_errors_clear, ERRORS, STATUS, (h))                                                        \
+    X(lt_spawn, ERRORS, OPTIONAL, (nothing, NULL, h, NULL))                                        \
+    X(lt_thread_free, THREAD, FREED, (h))                                                          \
+    X(lt_thread_join, THREAD, STATUS, (h))                                                         \
+    X(lt_thread_try_join, THREAD, STATUS, (h))                                                     \
+    X(lt_thread_join_timeout, THREAD, STATUS, (h, 1.0))                                            \
+    X(lt_thread_interrupt, THREAD, STATUS, (h))                                                    \
+    X(lt_thread_is_alive, THREAD, VALUE, (h))                                                      \
+    X(lt_thread_ident, THREAD, VALUE, (h))                                                         \
+    X(lt_thread_native_id, THREAD, VALUE, (h))                                                     \
+    X(lt_thread_daemon, THREAD, VALUE, (h))                                                        \
+    X(lt_thread_error, THREAD, STATUS, (h, &any_info))                                             \
+    X(lt_local_free, LOCAL, FREED, (h))                                                            \
+    X(lt_local_get, LOCAL, VALUE, (h))                                                             \
+    X(lt_local_set, LOCAL, STATUS, (h, &any_item))                                                 \
+    X(lt_timer_cancel, TIMER, STATUS, (h))                                                         \
+    X(lt_timer_free, TIMER, FREED, (h))                                                            \
+    X(lt_watchdog_feed, WATCHDOG, STATUS, (h))                                                     \
+    X(lt_watchdog_cancel, WATCHDOG, STATUS, (h))                                                   \
+    X(lt_watchdog_free, WATCHDOG, FREED, (h))                                                      \
+    X(lt_signal_to_event, EVENT, STATUS, (SIGUSR1, h))                                             \
+    X(lt_signal_to_queue, QUEUE, STATUS, (SIGUSR1, h))
+
+// The same with arguments that are wrong too: the handle is checked first.
+#define WRONG_ARGUMENTS(X)                                                                         \
+    X(lt_lock_acquire_timeout, LOCK, STATUS, (h, NAN))                                             \
+    X(lt_semaphore_acquire_timeout, SEMAPHORE, STATUS, (h, INFINITY))                              \
+    X(lt_semaphore_release, SEMAPHORE, STATUS, (h, 0))                                             \
+    X(lt_event_wait_timeout, EVENT, STATUS, (h, NAN))                                              \
+    X(lt_queue_put_timeout, QUEUE, STATUS, (h, NULL, INFINITY))                                    \
+    X(lt_queue_get, QUEUE, STATUS, (h, NULL))                                                      \
+    X(lt_queue_try_get, QUEUE, STATUS, (h, NULL))                                                  \
+    X(lt_queue_get_timeout, QUEUE, STATUS, (h, NAN, NULL))                                         \
+    X(lt_thread_join_timeout, THREAD, STATUS, (h, NAN))
+
+// Those that take no handle.
+static const char *const OTHERS[] = {"lt_allocate_lock", "lt_check_interrupt", "lt_enumerate",
+    "lt_errors_new", "lt_event_new", "lt_exit", "lt_get_ident", "lt_get_native_id",
+    "lt_interrupt_main", "lt_interrupt_signal", "lt_last_errno", "lt_last_error", "lt_last_status",
+    "lt_local_new", "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_raise", "lt_semaphore_new",
+    "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size", "lt_set_thread_name",
+    "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback", "lt_signal_to_main", "lt_sleep",
+    "lt_stack_size", "lt_start_new_thread", "lt_start_new_thread_copy", "lt_status_message",
+    "lt_status_name", "lt_thread_count", "lt_thread_name", "lt_thread_start", "lt_timer_start",
+    "lt_version", "lt_watchdog_start"};
+
+// LT_BAD_HANDLE; the same, but NULL is fine; the same, but NULL means something; 0, false or NULL.
+typedef enum { STATUS, FREED, OPTIONAL, VALUE } on_bad_handle;
+
+typedef struct row {
+    const char *name;
+    int kind;
+    on_bad_handle gives;
+    uint64_t (*call)(void *h);
+} row;
+
+#define DEFINE(name, kind, gives, arguments)                                                       \
+    static uint64_t call_##name(void *h) { return (uint64_t)name arguments; }
+#define DEFINE_WRONG(name, kind, gives, arguments)                                                 \
+    static uint64_t wrong_##name(void *h) { return (uint64_t)name arguments; }
+#define ROW(name, kind, gives, arguments) {#name, kind, gives, call_##name},
+#define ROW_WRONG(name, kind, gives, arguments) {#name, kind, gives, wrong_##name},
+
+FUNCTIONS(DEFINE)
+WRONG_ARGUMENTS(DEFINE_WRONG)
+
+static const row ROWS[] = {FUNCTIONS(ROW) WRONG_ARGUMENTS(ROW_WRONG)};
+
+// ---- The exports
+
+static bool is_in_a_table(const char *name) {
+    for (size_t i = 0; i < LENGTH(ROWS); i++) {
+        if (strcmp(ROWS[i].name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < LENGTH(OTHERS); i++) {
+        if (strcmp(OTHERS[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static FILE *open_symbols(void) {
+    char path[4096];
+    const char *root = LT_SOURCE_DIR, *slash = strrchr(__FILE__, '/');
+    if (root != NULL) {
+        snprintf(path, sizeof path, "%s/abi/symbols.txt", root);
+    } else {
+        int length = slash == NULL ? 1 : (int)(slash - __FILE__);
+        snprintf(path, sizeof path, "%.*s/../abi/symbols.txt", length, slash ? __FILE__ : ".");
+    }
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fail_msg("%s: %s", path, strerror(errno));
+    }
+    return file;
+}
+
+TEST(every_export_is_in_one_of_the_tables) {
+    FILE *file = open_symbols();
+    char name[128];
+    size_t exports = 0, missing = 0;
+    while (fscanf(file, "%127s", name) == 1) {
+        exports++;
+        if (!is_in_a_table(name)) {
+            print_error("%s is in neither table of test_handles.c\n", name);
+            missing++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(missing, 0);
+    size_t rows = LENGTH(ROWS) + LENGTH(OTHERS);
+#define COUNT(...) -1
+    assert_int_equal(exports, (int)rows + 0 WRONG_ARGUMENTS(COUNT)); // And nothing else is in them.
+}
+
+// ---- Objects
+
+static void *make_errors(void) {
+    return lt_errors_new();
+}
+
+static void *make_thread(void) {
+    lt_thread *thread = NULL;
+    must(lt_thread_start(nothing, NULL, NULL, &thread) == LT_OK);
+    must(lt_thread_join(thread) == LT_OK);
+    return thread;
+}
+
+static void *make_local(void) {
+    return lt_local_new(NULL);
+}
+
+static void *make_timer(void) {
+    lt_timer *timer = NULL;
+    must(lt_timer_start(1000.0, 0.0, nothing, NULL, &timer) == LT_OK);
+    return timer;
+}
+
+static void *make_watchdog(void) {
+    lt_watchdog *watchdog = NULL;
+    must(lt_watchdog_start(1000.0, SIGUSR1, &watchdog) == LT_OK);
+    return watchdog;
+}
+
+WAITS_CALL(free_errors, lt_errors_free(o))
+WAITS_CALL(free_thread, lt_thread_free(o))
+WAITS_CALL(free_local, lt_local_free(o))
+WAITS_CALL(free_timer, lt_timer_free(o))
+WAITS_CALL(free_watchdog, lt_watchdog_free(o))
+
+static unsigned queue_state(void *h) {
+    return (unsigned)lt_queue_size(h) + (lt_queue_try_put(h, NULL) != LT_OK) +
+           (lt_queue_try_get(h, &any_item) != LT_OK);
+}
+
+// How to make an object of each kind, and to see that nothing was done to it: then the state is 0.
+#define STATE(name, expression)                                                                    \
+    static unsigned name##_state(void *h) { return (unsigned)(expression); }
+STATE(lock, !lt_lock_locked(h))
+STATE(semaphore, lt_semaphore_value(h))
+STATE(event, lt_event_is_set(h))
+STATE(errors, lt_errors_count(h))
+STATE(thread, lt_thread_try_join(h) != LT_OK)
+STATE(local, lt_local_get(h) != NULL)
+STATE(unseen, h == NULL)
+
+static const struct {
+    const char *name;
+    void *(*make)(void);
+    lt_status (*destroy)(void *);
+    unsigned (*state)(void *);
+} KIND[KINDS] = {
+    {"lock", waits_lock, waits_lock_destroy, lock_state},
+    {"semaphore", waits_semaphore, waits_semaphore_destroy, semaphore_state},
+    {"event", waits_event, waits_event_destroy, event_state},
+    {"queue", waits_empty_queue, waits_queue_destroy, queue_state},
+    {"errors", make_errors, free_errors, errors_state},
+    {"thread", make_thread, free_thread, thread_state},
+    {"local", make_local, free_local, local_state},
+    {"timer", make_timer, free_timer, unseen_state},
+    {"watchdog", make_watchdog, free_watchdog, unseen_state},
+};
+
+static void *new_of(int kind) {
+    void *object = KIND[kind].make();
+    must_for(KIND[kind].name, object != NULL);
+    return object;
+}
+
+static void free_of(int kind, void *object) {
+    must_for(KIND[kind].name, KIND[kind].destroy(object) == LT_OK);
+}
+
+static void check_bad(const row *r, const char *what, void *handle) {
+    char about[256];
+    snprintf(about, sizeof about, "%s(%s handle)", r->name, what);
+    any_item = &any_item;
+    any_info = (const lt_error_info *)&any_item;
+    uint64_t result = r->call(handle);
+    if (handle == NULL && (r->gives == FREED || r->gives == OPTIONAL)) {
+        must_for(about, result == LT_OK);
+        return;
+    }
+    must_for(about, result == (r->gives == VALUE ? 0 : (uint64_t)LT_BAD_HANDLE));
+    must_for(about, lt_last_status() == LT_BAD_HANDLE);
+    must_for(about, lt_last_errno() == 0);
+    must_for(about, last_error_names(r->name));
+    must_for(about, any_item == &any_item && (const void *)any_info == &any_item);
+}
+
+#define for_each_row(r) for (const row *r = ROWS; r < ROWS + LENGTH(ROWS); r++)
+
+TEST(null_is_reported_by_every_function) {
+    for_each_row(r) {
+        assert_int_equal(lt_sleep(-1.0), LT_INVALID); // So that the last error is another one.
+        check_bad(r, "NULL", NULL);
+    }
+}
+
+TEST(a_freed_handle_is_reported_by_every_function) {
+    for_each_row(r) {
+        void *handle = new_of(r->kind);
+        free_of(r->kind, handle);
+        assert_int_equal(lt_sleep(-1.0), LT_INVALID);
+        for (int i = 0; i < 3; i++) {
+            check_bad(r, "freed", handle);
+        }
+    }
+}
+
+TEST(a_freed_handle_is_told_from_the_new_object_in_its_place) {
+    enum { MANY = 500 }; // Enough for each place to be used again.
+    static void *live[MANY];
+    for_each_row(r) {
+        void *freed[3];
+        for (int i = 0; i < 3; i++) {
+            freed[i] = new_of(r->kind);
+        }
+        for (int i = 0; i < 3; i++) {
+            free_of(r->kind, freed[i]);
+        }
+        for (int i = 0; i < MANY; i++) {
+            live[i] = new_of(r->kind);
+        }
+        for (int i = 0; i < 3; i++) {
+            check_bad(r, "replaced", freed[i]);
+        }
+        for (int i = 0; i < MANY; i++) {
+            must_for(r->name, KIND[r->kind].state(live[i]) == 0);
+            free_of(r->kind, live[i]);
+        }
+    }
+}
+
+TEST(a_handle_of_another_type_is_reported_by_every_function_and_left_alone) {
+    for (int kind = 0; kind < KINDS; kind++) {
+        void *live = new_of(kind), *freed = new_of(kind);
+        free_of(kind, freed);
+        for_each_row(r) {
+            if (r->kind != kind) {
+                assert_int_equal(lt_sleep(-1.0), LT_INVALID);
+                check_bad(r, KIND[kind].name, live);
+                check_bad(r, "freed other", freed);
+                must_for(r->name, KIND[kind].state(live) == 0);
+            }
+        }
+        free_of(kind, live);
+    }
+}
+
+// ---- Recycling
+
+static void recycle(const wait_kind *kind) {
+    enum { TIMES = 4500000, STALE_FOR = 2000000 };
+    void *stale = waits_make(kind);
+    waits_destroy(kind, stale);
+    size_t before = resident_bytes();
+    for (int i = 0; i < TIMES; i++) {
+        void *object = kind->make();
+        must(object != NULL);
+        must(kind->try_wait(object) == kind->not_yet);
+        if (i % 1000 == 0 && i < STALE_FOR) {
+            must(kind->try_wait(stale) == LT_BAD_HANDLE);
+        }
+        must(kind->destroy(object) == LT_OK);
+        if (i % 1000 == 0) {
+            must(kind->destroy(object) == LT_BAD_HANDLE);
+        }
+    }
+    assert_true(resident_bytes() < before + 512 * 1024);
+}
+
+// So often that each place of a chunk of 64 is used more than 70,000 times, which 16 bits do not count.
+TEST(locks_are_recycled_millions_of_times) {
+    recycle(&LOCK_WAIT);
+}
+
+TEST(semaphores_are_recycled_millions_of_times) {
+    recycle(&SEMAPHORE_WAIT);
+}
+
+TEST(events_are_recycled_millions_of_times) {
+    recycle(&EVENT_WAIT);
+}
+
+TEST(queues_are_recycled_millions_of_times) {
+    recycle(&QUEUE_GET_WAIT);
+}
+
+TEST(live_objects_are_all_different) {
+    enum { MANY = 3000 };
+    static void *live[LENGTH(WAITS)][MANY];
+    for (size_t k = 0; k < LENGTH(WAITS); k++) {
+        for (int i = 0; i < MANY; i++) {
+            live[k][i] = waits_make(WAITS[k]);
+        }
+        // Every other one is made ready, so two handles for one object would show.
+        for (int i = 0; i < MANY; i += 2) {
+            assert_ok(WAITS[k]->satisfy(live[k][i]));
+        }
+    }
+    for (size_t k = 0; k < LENGTH(WAITS); k++) {
+        for (int i = 0; i < MANY; i++) {
+            assert_status(
+                WAITS[k]->try_wait(live[k][i]), i % 2 == 0 ? LT_OK : WAITS[k]->not_yet);
+            waits_destroy(WAITS[k], live[k][i]);
+        }
+    }
+}
+
+// ---- Hammering: handles that are freed under the hands of other threads
+
+enum { PLACES = 6 };
+
+typedef struct hammer {
+    const wait_kind *kind;
+    lt_status not_satisfied; // What else `satisfy` may answer.
+    void *_Atomic place[PLACES];
+    _Atomic uint64_t seed;
+    _Atomic long made, freed;
+    _Atomic bool stop;
+} hammer;
+
+static uint64_t next_random(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static void *hammer_make(hammer *h) {
+    void *object = h->kind->make();
+    must_for(h->kind->name, object != NULL);
+    atomic_fetch_add(&h->made, 1);
+    return object;
+}
+
+static void hammer_satisfy(hammer *h, void *object) {
+    lt_status s = h->kind->satisfy(object);
+    must_for(h->kind->name, s == LT_OK || s == h->not_satisfied || s == LT_BAD_HANDLE);
+}
+
+// Frees it unless it is in use, or another thread was faster.
+static lt_status hammer_free(hammer *h, void *object) {
+    lt_status s = h->kind->destroy(object);
+    must_for(h->kind->name, s == LT_OK || s == LT_BUSY || s == LT_BAD_HANDLE);
+    atomic_fetch_add(&h->freed, s == LT_OK);
+    return s;
+}
+
+static void hammer_once(hammer *h, uint64_t random) {
+    void *_Atomic *place = &h->place[random % PLACES];
+    void *object = atomic_load(place);
+    lt_status s;
+    switch (random / PLACES % 9) {
+        case 0:
+            object = atomic_exchange(place, hammer_make(h));
+            while (hammer_free(h, object) == LT_BUSY) {
+                hammer_satisfy(h, object); // For those who wait for what is in no place any more.
+                sched_yield();
+            }
+            break;
+        case 1: hammer_free(h, object); break;
+        case 2:
+        case 3: hammer_satisfy(h, object); break;
+        case 4:
+            s = h->kind->wait(object);
+            must_for(h->kind->name, s == LT_OK || s == LT_BAD_HANDLE);
+            break;
+        case 5:
+        case 6:
+            s = h->kind->wait_timeout(object, (double)(random % 64) * 1e-6);
+            must_for(h->kind->name, s == LT_OK || s == LT_TIMED_OUT || s == LT_BAD_HANDLE);
+            break;
+        case 7:
+            s = h->kind == &EVENT_WAIT ? lt_event_clear(object) : h->kind->try_wait(object);
+            must_for(h->kind->name, s == LT_OK || s == h->kind->not_yet || s == LT_BAD_HANDLE);
+            break;
+        default:
+            lt_lock_locked(object);
+            lt_semaphore_value(object);
+            lt_event_is_set(object);
+    }
+}
+
+static lt_status hammer_until_stopped(void *arg) {
+    hammer *h = arg;
+    uint64_t random = (atomic_fetch_add(&h->seed, 1) + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    while (!atomic_load(&h->stop)) {
+        hammer_once(h, next_random(&random));
+    }
+    return LT_OK;
+}
+
+static void check_hammering(const wait_kind *kind, lt_status not_satisfied, size_t threads) {
+    hammer h = {.kind = kind, .not_satisfied = not_satisfied};
+    waiter w[4];
+    for (int i = 0; i < PLACES; i++) {
+        h.place[i] = hammer_make(&h);
+    }
+    for (size_t i = 0; i < threads; i++) {
+        waiter_launch(&w[i], hammer_until_stopped, &h);
+    }
+    size_t done = 0;
+    for (double began = lt_monotonic(); done < threads;) {
+        must_for(kind->name, seconds_since(began) < POLL_SECONDS);
+        if (seconds_since(began) > 1.0) {
+            atomic_store(&h.stop, true);
+        }
+        for (int i = 0; i < PLACES; i++) {
+            hammer_satisfy(&h, h.place[i]); // All may wait, for each other.
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+        done = 0;
+        for (size_t i = 0; i < threads; i++) {
+            done += waiter_is_done(&w[i]);
+        }
+    }
+    for (size_t i = 0; i < threads; i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    for (int i = 0; i < PLACES; i++) {
+        hammer_free(&h, h.place[i]);
+    }
+    assert_true(h.made > 100);
+    assert_int_equal(h.freed, h.made); // Each was freed, by one thread alone.
+}
+
+TEST(two_threads_hammer_locks_that_come_and_go) {
+    check_hammering(&LOCK_WAIT, LT_NOT_HELD, 2);
+}
+
+TEST(four_threads_hammer_locks_that_come_and_go) {
+    check_hammering(&LOCK_WAIT, LT_NOT_HELD, 4);
+}
+
+TEST(two_threads_hammer_semaphores_that_come_and_go) {
+    check_hammering(&SEMAPHORE_WAIT, LT_OK, 2);
+}
+
+TEST(four_threads_hammer_semaphores_that_come_and_go) {
+    check_hammering(&SEMAPHORE_WAIT, LT_OK, 4);
+}
+
+TEST(two_threads_hammer_events_that_come_and_go) {
+    check_hammering(&EVENT_WAIT, LT_OK, 2);
+}
+
+TEST(four_threads_hammer_events_that_come_and_go) {
+    check_hammering(&EVENT_WAIT, LT_OK, 4);
+}

@@ -1,0 +1,408 @@
+// Out of memory: each allocation behind each call fails once, under shim_malloc.c.
+// timeout: 60
+#include "shims.h"
+#include "waits.h"
+
+static void (*shim_fail)(long from, long to);
+static void (*shim_fail_others)(void);
+static long (*shim_failures)(void);
+static long (*shim_live)(void);
+
+static bool in_shim(const char *function) {
+    if (!in_shims(function, "malloc")) {
+        return false;
+    }
+    shim_function(&shim_fail, "shim_fail");
+    shim_function(&shim_fail_others, "shim_fail_others");
+    shim_function(&shim_failures, "shim_failures");
+    shim_function(&shim_live, "shim_live");
+    return true;
+}
+
+#define EVERY LONG_MAX
+
+// Calls `attempt` with its allocation number `nth` failing. It says whether it succeeded, and must do
+// so if, and only if, no allocation failed.
+static bool fail_nth(long nth, bool (*attempt)(void *arg), void *arg) {
+    shim_fail(nth, nth);
+    bool succeeded = attempt(arg);
+    must(succeeded == (shim_failures() == 0));
+    shim_fail(0, 0);
+    return succeeded;
+}
+
+// Calls `attempt` with its first allocation failing, then with the second, until none fails. How
+// often it failed.
+static int fail_each(bool (*attempt)(void *arg), void *arg) {
+    for (long nth = 1;; nth++) {
+        if (fail_nth(nth, attempt, arg)) {
+            return (int)nth - 1;
+        }
+        // Some memory is for later, too, and not given back. But the same failure takes it once.
+        long live = shim_live();
+        if (fail_nth(nth, attempt, arg)) {
+            return (int)nth - 1;
+        }
+        must(shim_live() == live);
+    }
+}
+
+static void must_be_out_of_memory(const char *function) {
+    must_for(function, lt_last_status() == LT_NO_MEMORY);
+    must_for(function, lt_last_errno() == ENOMEM);
+    must_for(function, last_error_names(function));
+}
+
+// ---- Constructors
+
+typedef struct constructor {
+    const char *name;
+    void *(*make)(void);
+    lt_status (*destroy)(void *);
+    void *made;
+} constructor;
+
+static bool construct(void *arg) {
+    constructor *c = arg;
+    c->made = c->make();
+    if (c->made == NULL) {
+        must_be_out_of_memory(c->name);
+    }
+    return c->made != NULL;
+}
+
+static void check_constructor(const char *name, void *(*make)(void), lt_status (*destroy)(void *)) {
+    enum { MANY = 300 }; // Enough for several chunks.
+    void *made[MANY];
+    constructor c = {name, make, destroy, NULL};
+    int failures = 0;
+    for (int i = 0; i < MANY; i++) {
+        failures += fail_each(construct, &c);
+        made[i] = c.made;
+        for (int j = 0; j < i; j++) {
+            must(made[j] != made[i]);
+        }
+    }
+    assert_true(failures > 2);
+    long live = shim_live();
+    shim_fail(1, EVERY); // What was made once can be made again without asking for memory,
+    for (int i = 0; i < MANY; i++) {
+        must(destroy(made[i]) == LT_OK); // and what gives memory back does not ask for any.
+    }
+    for (int i = 0; i < MANY; i++) {
+        must((made[i] = make()) != NULL);
+    }
+    shim_fail(0, 0);
+    assert_int_equal(shim_live(), live);
+}
+
+static void *make_lock(void) {
+    return lt_allocate_lock();
+}
+
+static void *make_semaphore(void) {
+    return lt_semaphore_new(1);
+}
+
+static void *make_bounded_semaphore(void) {
+    return lt_semaphore_new_bounded(1, 2);
+}
+
+static void *make_event(void) {
+    return lt_event_new();
+}
+
+static void *make_queue(void) {
+    return lt_queue_new(3);
+}
+
+TEST(a_lock_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_allocate_lock", make_lock, waits_lock_destroy);
+    }
+}
+
+TEST(a_semaphore_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_semaphore_new", make_semaphore, waits_semaphore_destroy);
+    }
+}
+
+TEST(a_bounded_semaphore_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor(
+            "lt_semaphore_new_bounded", make_bounded_semaphore, waits_semaphore_destroy);
+    }
+}
+
+TEST(an_event_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_event_new", make_event, waits_event_destroy);
+    }
+}
+
+TEST(a_queue_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_queue_new", make_queue, waits_queue_destroy);
+    }
+}
+
+// ---- Waits and everything else that objects do
+
+static lt_status use_without_memory(void *unused) {
+    (void)unused;
+    for_each_wait(kind) {
+        void *object = waits_make(kind);
+        shim_fail(1, EVERY);
+        waits_check_time_out(kind, object, 0.0);
+        waits_check_time_out(kind, object, 0.001);
+        must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+        if (kind != &QUEUE_GET_WAIT) { // To put an item in may need memory, see below.
+            must_for(kind->name, kind->satisfy(object) == LT_OK);
+            must_for(kind->name, kind->wait(object) == LT_OK);
+        }
+        must_for(kind->name, kind->destroy(object) == LT_OK);
+        must_for(kind->name, kind->destroy(object) == LT_BAD_HANDLE);
+        must_for(kind->name, lt_last_status() == LT_BAD_HANDLE);
+        must_for(kind->name, shim_failures() == 0);
+        shim_fail(0, 0);
+    }
+    return LT_OK;
+}
+
+TEST(objects_need_no_memory_once_they_are_made) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    assert_ok(use_without_memory(NULL));
+    waiter w;
+    waiter_launch(&w, use_without_memory, NULL);
+    assert_ok(waiter_join(&w));
+}
+
+typedef struct putting {
+    lt_queue *queue;
+    uintptr_t number;
+} putting;
+
+static bool put_number(void *arg) {
+    const putting *p = arg;
+    void *item = (void *)p->number;
+    static const char *const names[] = {
+        "lt_queue_put", "lt_queue_try_put", "lt_queue_put_timeout", "lt_queue_put_timeout"};
+    lt_status status = p->number % 4 == 0   ? lt_queue_put(p->queue, item)
+                       : p->number % 4 == 1 ? lt_queue_try_put(p->queue, item)
+                                            : lt_queue_put_timeout(p->queue, item, 1.0);
+    if (status != LT_OK) {
+        must(status == LT_NO_MEMORY);
+        must_be_out_of_memory(names[p->number % 4]);
+    }
+    return status == LT_OK;
+}
+
+static void check_puts(size_t capacity) {
+    enum { ITEMS = 3000 };
+    putting p = {lt_queue_new(capacity), 0};
+    long live = shim_live();
+    int failures = 0;
+    for (int round = 0; round < 2; round++) {
+        uintptr_t got = 0;
+        for (p.number = 0; p.number < ITEMS; p.number++) {
+            must(lt_queue_size(p.queue) == p.number - got);
+            failures += fail_each(put_number, &p);
+            if (p.number % 3 == 0) { // So that a ring has wrapped when it grows.
+                void *item;
+                must(lt_queue_get(p.queue, &item) == LT_OK && item == (void *)got++);
+            }
+        }
+        for (; got < ITEMS; got++) {
+            void *item;
+            must(lt_queue_try_get(p.queue, &item) == LT_OK && item == (void *)got);
+        }
+    }
+    assert_true(failures > 0);
+    assert_ok(lt_queue_free(p.queue));
+    assert_int_equal(shim_live(), live);
+}
+
+TEST(a_put_that_fails_leaves_the_queue_as_it_was) {
+    if (in_shim(__func__)) {
+        check_puts(0);
+        check_puts(2500);
+    }
+}
+
+// ---- Threads
+
+typedef struct crowd {
+    lt_semaphore *arrived;
+    lt_event *leave;
+} crowd;
+
+static void stay(void *arg) {
+    crowd c = *(crowd *)arg;
+    must(lt_semaphore_release(c.arrived, 1) == LT_OK);
+    must(lt_event_wait(c.leave) == LT_OK);
+}
+
+typedef struct start {
+    bool copy;
+    crowd crowd;
+    size_t alive;
+    int no_memory, no_thread;
+} start;
+
+static bool start_thread(void *arg) {
+    start *s = arg;
+    lt_ident ident = 12345;
+    lt_status status = s->copy
+                           ? lt_start_new_thread_copy(stay, &s->crowd, sizeof s->crowd, &ident)
+                           : lt_start_new_thread(stay, &s->crowd, &ident);
+    if (status == LT_OK) {
+        must(ident != 12345 && ident != 0);
+        must(lt_semaphore_acquire(s->crowd.arrived) == LT_OK); // It has taken over what is its own.
+        s->alive++;
+    } else {
+        must(status == LT_NO_MEMORY || status == LT_NO_THREAD);
+        must(lt_last_status() == status && lt_last_errno() != 0);
+        must(last_error_names(s->copy ? "lt_start_new_thread_copy" : "lt_start_new_thread"));
+        must(ident == 12345);
+        s->no_memory += status == LT_NO_MEMORY;
+        s->no_thread += status == LT_NO_THREAD;
+    }
+    must(lt_thread_count() == s->alive);
+    return status == LT_OK;
+}
+
+static void check_starts(bool copy) {
+    start s = {.copy = copy, .crowd = {lt_semaphore_new(0), lt_event_new()}};
+    for (size_t i = 0; i < 100; i++) { // Enough for several chunks of what is known of threads.
+        // A new size for each, so that the C library has to make a new stack for each.
+        assert_ok(lt_set_stack_size(65536 + i * 4096));
+        fail_each(start_thread, &s);
+    }
+    assert_true(s.no_memory > 0);
+    assert_true(s.no_thread > 0);
+    assert_ok(lt_event_set(s.crowd.leave));
+    join_all_threads();
+    assert_ok(lt_event_free(s.crowd.leave));
+    assert_ok(lt_semaphore_free(s.crowd.arrived));
+}
+
+TEST(a_thread_without_memory_is_refused_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_starts(false);
+    }
+}
+
+TEST(arguments_by_value_without_memory_are_refused_and_leak_nothing) {
+    if (in_shim(__func__)) {
+        check_starts(true);
+    }
+}
+
+static void nothing(void *arg) {
+    (void)arg;
+}
+
+static void start_with_copy(int times) {
+    for (int i = 0; i < times; i++) {
+        assert_ok(lt_start_new_thread_copy(nothing, "some arguments", 15, NULL));
+        join_all_threads();
+    }
+}
+
+TEST(arguments_by_value_are_freed_with_the_thread) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    start_with_copy(20);
+    long live = shim_live();
+    start_with_copy(200);
+    must_soon(shim_live() <= live + 2); // What the C library has of stacks that are not in use yet.
+}
+
+static bool ask_for_ident(void *unused) {
+    (void)unused;
+    return lt_get_ident() != 0;
+}
+
+static void *foreign_thread(void *event) {
+    shim_fail(1, EVERY);
+    must(lt_get_ident() == 0);
+    must(lt_last_error() != NULL && lt_last_errno() == 0 && lt_last_status() == LT_OK);
+    must(lt_event_wait_timeout(event, 0.001) == LT_TIMED_OUT);
+    must(lt_event_wait_timeout(event, NAN) == LT_INVALID);
+    must(lt_sleep(0.001) == LT_OK);
+    must(lt_check_interrupt() == LT_OK && lt_interrupt_signal() == 0);
+    must(shim_failures() > 0);
+    shim_fail(0, 0);
+    must(fail_each(ask_for_ident, NULL) > 0);
+    must(lt_get_ident() == lt_get_ident());
+    return NULL;
+}
+
+TEST(a_foreign_thread_has_no_ident_without_memory_and_can_wait_all_the_same) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_event *event = lt_event_new();
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, foreign_thread, event), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_ok(lt_event_free(event));
+}
+
+// ---- A thread that is started, and then has no memory for the library's thread-specific value
+
+typedef struct newborn {
+    lt_ident announced, own, own_later;
+    bool exit;
+    lt_lock *done;
+} newborn;
+
+static void live_without_memory(void *arg) {
+    newborn *n = arg;
+    n->own = lt_get_ident();
+    shim_fail(0, 0);
+    n->own_later = lt_get_ident();
+    must(lt_lock_release(n->done) == LT_OK);
+    if (n->exit) {
+        lt_exit();
+    }
+}
+
+static void check_newborn(bool exit) {
+    newborn n = {.exit = exit, .done = waits_lock()};
+    shim_fail_others();
+    lt_status status = lt_start_new_thread(live_without_memory, &n, &n.announced);
+    assert_ok(status);
+    assert_ok(lt_lock_acquire(n.done));
+    join_all_threads();
+    assert_true(n.own == n.announced || n.own == 0);
+    if (!exit) {
+        assert_int_equal(n.own_later, n.announced);
+    }
+}
+
+// The C library has room for 32 keys in each thread, and allocates it for those that come later.
+static void use_up_keys(void) {
+    for (int i = 0; i < 40; i++) {
+        pthread_key_t key;
+        assert_int_equal(pthread_key_create(&key, NULL), 0);
+    }
+}
+
+TEST(a_thread_born_without_memory_is_the_one_that_was_announced) {
+    if (in_shim(__func__)) {
+        use_up_keys();
+        check_newborn(false);
+    }
+}
+
+TEST(a_thread_born_without_memory_is_no_longer_counted_when_it_exits) {
+    if (in_shim(__func__)) {
+        use_up_keys();
+        check_newborn(true);
+    }
+}

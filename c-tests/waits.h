@@ -1,0 +1,222 @@
+// The waits of every type in one table, and the promises that all of them share.
+#ifndef LT_WAITS_H
+#define LT_WAITS_H
+
+#include "support.h"
+
+typedef struct wait_kind {
+    const char *name;
+    void *(*make)(void); // An object on which the wait blocks.
+    lt_status (*wait)(void *);
+    lt_status (*try_wait)(void *);
+    lt_status (*wait_timeout)(void *, double);
+    lt_status (*satisfy)(void *); // Lets one waiter through.
+    lt_status (*destroy)(void *);
+    lt_status not_yet;        // What try_wait answers.
+    const char *timeout_name; // The function behind wait_timeout.
+} wait_kind;
+
+#define WAITS_CALL(name, expression)                                                               \
+    static inline lt_status name(void *o) { return expression; }
+#define WAITS_TIMED(name, expression)                                                              \
+    static inline lt_status name(void *o, double seconds) { return expression; }
+
+static inline void *waits_lock(void) {
+    lt_lock *lock = lt_allocate_lock();
+    must(lt_lock_acquire(lock) == LT_OK);
+    return lock;
+}
+WAITS_CALL(waits_lock_wait, lt_lock_acquire(o))
+WAITS_CALL(waits_lock_try, lt_lock_try_acquire(o))
+WAITS_TIMED(waits_lock_timed, lt_lock_acquire_timeout(o, seconds))
+WAITS_CALL(waits_lock_satisfy, lt_lock_release(o))
+WAITS_CALL(waits_lock_destroy, lt_lock_free(o))
+WAITS_CALL(waits_lock_uninterruptible, lt_lock_acquire_uninterruptible(o))
+
+static inline void *waits_semaphore(void) {
+    return lt_semaphore_new(0);
+}
+WAITS_CALL(waits_semaphore_wait, lt_semaphore_acquire(o))
+WAITS_CALL(waits_semaphore_try, lt_semaphore_try_acquire(o))
+WAITS_TIMED(waits_semaphore_timed, lt_semaphore_acquire_timeout(o, seconds))
+WAITS_CALL(waits_semaphore_satisfy, lt_semaphore_release(o, 1))
+WAITS_CALL(waits_semaphore_destroy, lt_semaphore_free(o))
+
+static inline void *waits_event(void) {
+    return lt_event_new();
+}
+WAITS_CALL(waits_event_wait, lt_event_wait(o))
+WAITS_CALL(waits_event_try, lt_event_try_wait(o))
+WAITS_TIMED(waits_event_timed, lt_event_wait_timeout(o, seconds))
+WAITS_CALL(waits_event_satisfy, lt_event_set(o))
+WAITS_CALL(waits_event_destroy, lt_event_free(o))
+
+static inline void *waits_empty_queue(void) {
+    return lt_queue_new(0);
+}
+WAITS_CALL(waits_get_wait, lt_queue_get(o, &(void *){NULL}))
+WAITS_CALL(waits_get_try, lt_queue_try_get(o, &(void *){NULL}))
+WAITS_TIMED(waits_get_timed, lt_queue_get_timeout(o, seconds, &(void *){NULL}))
+WAITS_CALL(waits_get_satisfy, lt_queue_put(o, o))
+WAITS_CALL(waits_queue_destroy, lt_queue_free(o))
+
+static inline void *waits_full_queue(void) {
+    lt_queue *queue = lt_queue_new(1);
+    must(lt_queue_put(queue, queue) == LT_OK);
+    return queue;
+}
+WAITS_CALL(waits_put_wait, lt_queue_put(o, o))
+WAITS_CALL(waits_put_try, lt_queue_try_put(o, o))
+WAITS_TIMED(waits_put_timed, lt_queue_put_timeout(o, o, seconds))
+WAITS_CALL(waits_put_satisfy, lt_queue_get(o, &(void *){NULL}))
+
+static const wait_kind LOCK_WAIT = {"lock", waits_lock, waits_lock_wait, waits_lock_try,
+    waits_lock_timed, waits_lock_satisfy, waits_lock_destroy, LT_BUSY, "lt_lock_acquire_timeout"};
+static const wait_kind SEMAPHORE_WAIT = {"semaphore", waits_semaphore, waits_semaphore_wait,
+    waits_semaphore_try, waits_semaphore_timed, waits_semaphore_satisfy, waits_semaphore_destroy,
+    LT_BUSY, "lt_semaphore_acquire_timeout"};
+static const wait_kind EVENT_WAIT = {"event", waits_event, waits_event_wait, waits_event_try,
+    waits_event_timed, waits_event_satisfy, waits_event_destroy, LT_BUSY, "lt_event_wait_timeout"};
+static const wait_kind QUEUE_GET_WAIT = {"queue get", waits_empty_queue, waits_get_wait,
+    waits_get_try, waits_get_timed, waits_get_satisfy, waits_queue_destroy, LT_EMPTY,
+    "lt_queue_get_timeout"};
+static const wait_kind QUEUE_PUT_WAIT = {"queue put", waits_full_queue, waits_put_wait,
+    waits_put_try, waits_put_timed, waits_put_satisfy, waits_queue_destroy, LT_FULL,
+    "lt_queue_put_timeout"};
+
+static const wait_kind *const WAITS[] = {
+    &LOCK_WAIT, &SEMAPHORE_WAIT, &EVENT_WAIT, &QUEUE_GET_WAIT, &QUEUE_PUT_WAIT};
+
+// For each kind of wait: `for_each_wait(kind) { ... }`.
+#define for_each_wait(kind)                                                                        \
+    for (const wait_kind *const *at_ = WAITS, *kind = *at_;                                        \
+         at_ < WAITS + LENGTH(WAITS) && (kind = *at_, true); at_++)
+
+static inline void *waits_make(const wait_kind *kind) {
+    void *object = kind->make();
+    must_for(kind->name, object != NULL);
+    return object;
+}
+
+static inline void waits_destroy(const wait_kind *kind, void *object) {
+    must_for(kind->name, kind->destroy(object) == LT_OK);
+}
+
+// A wait with a timeout, for a waiter thread.
+typedef struct timed_wait {
+    const wait_kind *kind;
+    void *object;
+    double seconds;
+} timed_wait;
+
+static inline lt_status timed_wait_call(void *arg) {
+    const timed_wait *t = arg;
+    return t->kind->wait_timeout(t->object, t->seconds);
+}
+
+// A timeout ends with LT_TIMED_OUT, never early, and not much too late.
+static inline void waits_check_time_out(const wait_kind *kind, void *object, double seconds) {
+    double began = lt_monotonic();
+    must_for(kind->name, kind->wait_timeout(object, seconds) == LT_TIMED_OUT);
+    double took = seconds_since(began);
+    must_for(kind->name, took >= seconds);
+    must_for(kind->name, took < seconds + SLACK);
+}
+
+// A timeout that is refused, whether or not the wait could succeed, changes nothing.
+static inline void waits_check_refused(const wait_kind *kind, double seconds, lt_status status) {
+    void *object = waits_make(kind);
+    must_for(kind->name, kind->wait_timeout(object, seconds) == status);
+    must_for(kind->name, lt_last_status() == status);
+    must_for(kind->name, last_error_names(kind->timeout_name));
+    must_for(kind->name, strstr(lt_last_error(), "seconds") != NULL);
+    must_for(kind->name, kind->satisfy(object) == LT_OK);
+    must_for(kind->name, kind->wait_timeout(object, seconds) == status);
+    must_for(kind->name, kind->try_wait(object) == LT_OK);
+    waits_destroy(kind, object);
+}
+
+// A timeout that is not needed does no harm.
+static inline void waits_check_ready(const wait_kind *kind, double seconds) {
+    void *object = waits_make(kind);
+    must_for(kind->name, kind->satisfy(object) == LT_OK);
+    must_for(kind->name, kind->wait_timeout(object, seconds) == LT_OK);
+    waits_destroy(kind, object);
+}
+
+// A wait that ends only when it is satisfied.
+static inline void waits_check_unbounded(const wait_kind *kind, double seconds) {
+    timed_wait t = {kind, waits_make(kind), seconds};
+    waiter w;
+    waiter_start(&w, timed_wait_call, &t);
+    must_for(kind->name, kind->satisfy(t.object) == LT_OK);
+    must_for(kind->name, waiter_join(&w) == LT_OK);
+    waits_destroy(kind, t.object);
+}
+
+// What API.md promises of every timeout, on the calling thread.
+static inline void waits_check_timeouts(const wait_kind *kind) {
+    void *object = waits_make(kind);
+    static const double bounded[] = {0.0, -0.0, DBL_MIN, 1e-10, 1e-9, 1e-6, 0.001, 0.03};
+    for (size_t i = 0; i < LENGTH(bounded); i++) {
+        waits_check_time_out(kind, object, bounded[i]);
+        waits_check_ready(kind, bounded[i]);
+    }
+    must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+    waits_destroy(kind, object);
+
+    const double unbounded[] = {
+        LT_FOREVER, -0.5, -DBL_MIN, -DBL_MAX, -INFINITY, LT_TIMEOUT_MAX, 1e9};
+    for (size_t i = 0; i < LENGTH(unbounded); i++) {
+        waits_check_ready(kind, unbounded[i]);
+        waits_check_unbounded(kind, unbounded[i]);
+    }
+
+    waits_check_refused(kind, NAN, LT_INVALID);
+    waits_check_refused(kind, -NAN, LT_INVALID);
+    waits_check_refused(kind, ABOVE_TIMEOUT_MAX, LT_OVERFLOW);
+    waits_check_refused(kind, DBL_MAX, LT_OVERFLOW);
+    waits_check_refused(kind, INFINITY, LT_OVERFLOW);
+}
+
+static inline lt_status waits_timeouts_call(void *kind) {
+    waits_check_timeouts(kind);
+    return LT_OK;
+}
+
+// The same on a thread of its own, which cannot be interrupted and so waits in another way.
+static inline void waits_check_timeouts_on_a_thread(const wait_kind *kind) {
+    waiter w;
+    waiter_launch(&w, waits_timeouts_call, (void *)kind);
+    must(waiter_join(&w) == LT_OK);
+}
+
+// The three forms of a wait return when it is satisfied.
+static inline void waits_check_blocks_until_satisfied(const wait_kind *kind) {
+    void *object = waits_make(kind);
+    waiter w;
+    waiter_start(&w, kind->wait, object);
+    must_for(kind->name, !waiter_is_done(&w));
+    must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+    must_for(kind->name, kind->wait_timeout(object, 0.0) == LT_TIMED_OUT);
+    must_for(kind->name, kind->satisfy(object) == LT_OK);
+    must_for(kind->name, waiter_join(&w) == LT_OK);
+    waits_destroy(kind, object);
+}
+
+// An object is not freed under a thread that waits for it, and lives on as if nothing had been.
+static inline void waits_check_free_while_waiting(const wait_kind *kind) {
+    const double seconds[] = {LT_FOREVER, 1000.0};
+    for (size_t i = 0; i < LENGTH(seconds); i++) {
+        timed_wait t = {kind, waits_make(kind), seconds[i]};
+        waiter w;
+        waiter_start(&w, timed_wait_call, &t);
+        must_for(kind->name, kind->destroy(t.object) == LT_BUSY);
+        must_for(kind->name, kind->satisfy(t.object) == LT_OK);
+        must_for(kind->name, waiter_join(&w) == LT_OK);
+        waits_destroy(kind, t.object);
+        must_for(kind->name, kind->destroy(t.object) == LT_BAD_HANDLE);
+    }
+}
+
+#endif

@@ -1,0 +1,146 @@
+# Cargo builds the library; CMake sees it as the imported targets lowthread::lowthread (shared) and
+# lowthread::static.
+
+find_program(LOWTHREAD_CARGO cargo HINTS ENV CARGO_HOME "$ENV{HOME}/.cargo" PATH_SUFFIXES bin)
+find_program(LOWTHREAD_RUSTC rustc HINTS ENV CARGO_HOME "$ENV{HOME}/.cargo" PATH_SUFFIXES bin)
+mark_as_advanced(LOWTHREAD_CARGO LOWTHREAD_RUSTC)
+if(NOT LOWTHREAD_CARGO OR NOT LOWTHREAD_RUSTC)
+    message(FATAL_ERROR "lowthread needs Rust: no cargo or rustc found. See https://rustup.rs")
+endif()
+
+set(cargo_options --lib --locked)
+set(rustc_options "")
+if(LOWTHREAD_PARKING_WAIT)
+    list(APPEND cargo_options --features parking-wait)
+endif()
+if(LOWTHREAD_RUST_TARGET)
+    list(APPEND cargo_options --target ${LOWTHREAD_RUST_TARGET})
+    list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET})
+endif()
+
+# Debug is Cargo's dev profile, every other configuration its release profile.
+set(profile "$<IF:$<CONFIG:Debug>,dev,release>")
+set(profile_dir "$<IF:$<CONFIG:Debug>,debug,release>")
+set(cargo_out "${LOWTHREAD_CARGO_DIR}/${LOWTHREAD_RUST_TARGET}/${profile_dir}")
+
+# Where the finished files lie: with generators of many configurations, in one folder each.
+set(lib_dir "${CMAKE_CURRENT_BINARY_DIR}/lib")
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(multi_config)
+    set(release_dir "${lib_dir}/release")
+    set(debug_dir "${lib_dir}/debug")
+    set(lib_dir "${lib_dir}/${profile_dir}")
+else()
+    set(release_dir "${lib_dir}")
+    set(debug_dir "${lib_dir}")
+endif()
+
+# Where the library has a soname (build.rs gives it one on Linux), it has three names.
+set(static_file ${CMAKE_STATIC_LIBRARY_PREFIX}lowthread${CMAKE_STATIC_LIBRARY_SUFFIX})
+set(shared_name ${CMAKE_SHARED_LIBRARY_PREFIX}lowthread${CMAKE_SHARED_LIBRARY_SUFFIX})
+set(shared_file ${shared_name})
+set(shared_links "")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    set(shared_file ${shared_name}.${PROJECT_VERSION})
+    set(shared_links ${shared_name}.${PROJECT_VERSION_MAJOR} ${shared_name})
+endif()
+
+# Cargo knows best whether there is something to do, so it always runs. Only without the crate type
+# rlib, which is for Rust programs, does it optimise the library as a whole (lto = "fat"). The jobs
+# that make offers are of no use to it: it would only warn that it cannot reach them.
+set(link_commands "")
+foreach(link IN LISTS shared_links)
+    list(APPEND link_commands
+        COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared_file} "${lib_dir}/${link}"
+        COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared_file} "${lib_dir}/stripped/${link}"
+    )
+endforeach()
+add_custom_target(lowthread-cargo
+    COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET
+        ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type cdylib,staticlib
+        --profile ${profile} --target-dir "${LOWTHREAD_CARGO_DIR}"
+    COMMAND ${CMAKE_COMMAND} -E make_directory "${lib_dir}/stripped"
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${shared_name}"
+        "${lib_dir}/${shared_file}"
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${static_file}"
+        "${lib_dir}/${static_file}"
+    ${link_commands}
+    BYPRODUCTS "${lib_dir}/${shared_file}" "${lib_dir}/${static_file}"
+    WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
+    COMMENT "Building lowthread with Cargo"
+    VERBATIM
+)
+
+# What gets installed has no debug information: of Rust's own library there is a lot.
+set(strip_shared ${CMAKE_COMMAND} -E copy)
+set(strip_static ${CMAKE_COMMAND} -E copy)
+if(CMAKE_STRIP AND NOT APPLE)
+    set(strip_shared ${CMAKE_STRIP} --strip-unneeded)
+    set(strip_static ${CMAKE_STRIP} --strip-debug)
+endif()
+foreach(kind IN ITEMS shared static)
+    set(from "${lib_dir}/${${kind}_file}")
+    set(to "${lib_dir}/stripped/${${kind}_file}")
+    add_custom_command(OUTPUT "${to}"
+        COMMAND ${CMAKE_COMMAND} -E copy "${from}" "${to}"
+        COMMAND ${strip_${kind}} "${to}"
+        DEPENDS lowthread-cargo "${from}"
+        COMMENT "Making ${${kind}_file} fit to be installed"
+        VERBATIM
+    )
+endforeach()
+add_custom_target(lowthread-build ALL
+    DEPENDS "${lib_dir}/stripped/${shared_file}" "${lib_dir}/stripped/${static_file}"
+)
+
+# What a C program has to link to besides the static library, asked of rustc. It names libgcc_s and
+# libc too, but the C compiler adds these, and the right ones for a program that is all static.
+if(NOT DEFINED LOWTHREAD_SYSTEM_LIBS)
+    set(probe "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/lowthread")
+    file(WRITE "${probe}/empty.rs" "")
+    execute_process(
+        COMMAND ${LOWTHREAD_RUSTC} ${rustc_options} --crate-type staticlib
+            --print native-static-libs=${probe}/libs.txt -o ${probe}/empty.a ${probe}/empty.rs
+        WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
+        RESULT_VARIABLE failed
+        OUTPUT_QUIET
+        ERROR_VARIABLE complaint
+    )
+    if(failed)
+        message(FATAL_ERROR "lowthread: rustc cannot build a static library:\n${complaint}")
+    endif()
+    file(READ "${probe}/libs.txt" libs)
+    file(REMOVE "${probe}/empty.a")
+    separate_arguments(libs)
+    list(REMOVE_DUPLICATES libs)
+    list(REMOVE_ITEM libs -lgcc_s -lc)
+    set(LOWTHREAD_SYSTEM_LIBS "${libs}" CACHE INTERNAL "What lowthread::static is linked with")
+endif()
+
+# Imported targets are those of one folder, unless they are global.
+add_library(lowthread::lowthread SHARED IMPORTED GLOBAL)
+add_library(lowthread::static STATIC IMPORTED GLOBAL)
+set_target_properties(lowthread::lowthread PROPERTIES
+    IMPORTED_LOCATION "${release_dir}/${shared_file}"
+    IMPORTED_LOCATION_DEBUG "${debug_dir}/${shared_file}"
+    IMPORTED_CONFIGURATIONS "DEBUG"
+)
+set_target_properties(lowthread::static PROPERTIES
+    IMPORTED_LOCATION "${release_dir}/${static_file}"
+    IMPORTED_LOCATION_DEBUG "${debug_dir}/${static_file}"
+    IMPORTED_CONFIGURATIONS "DEBUG"
+    INTERFACE_LINK_LIBRARIES "${LOWTHREAD_SYSTEM_LIBS}"
+)
+if(shared_links)
+    list(GET shared_links 0 soname)
+    set_target_properties(lowthread::lowthread PROPERTIES
+        IMPORTED_SONAME ${soname}
+        IMPORTED_SONAME_DEBUG ${soname}
+    )
+else()
+    set_target_properties(lowthread::lowthread PROPERTIES IMPORTED_NO_SONAME TRUE)
+endif()
+foreach(target IN ITEMS lowthread::lowthread lowthread::static)
+    target_include_directories(${target} INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}/include")
+    add_dependencies(${target} lowthread-build)
+endforeach()
