@@ -48,18 +48,23 @@
         }                                                                                          \
     } while (0)
 
-// Whether the thread sleeps in the kernel. For a thread whose next sleep is known.
-static inline bool asleep(int64_t native_id) {
+// What the kernel says a thread is doing: 'R' runs, 'S' sleeps, 'Z' has ended; 0 if there is none.
+static inline char thread_state(int64_t native_id) {
     char path[64], line[256] = "";
     snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/stat", native_id);
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        return false;
+        return 0;
     }
     bool read = fgets(line, sizeof line, file) != NULL;
     fclose(file);
     const char *end_of_name = strrchr(line, ')');
-    return read && end_of_name != NULL && end_of_name[2] == 'S';
+    return read && end_of_name != NULL ? end_of_name[2] : 0;
+}
+
+// Whether the thread sleeps in the kernel. For a thread whose next sleep is known.
+static inline bool asleep(int64_t native_id) {
+    return thread_state(native_id) == 'S';
 }
 
 // Whether a sanitizer has replaced the C library's malloc and threads.

@@ -941,11 +941,46 @@ void check_reports_are_whole(size_t length, int rounds, double read_later) {
 } // namespace
 
 TEST(reports_of_many_threads_are_never_interleaved) {
-    check_reports_are_whole(100, 10, 0);
+    check_reports_are_whole(100, 3, 0);
 }
 
 TEST(long_reports_into_a_full_pipe_are_never_interleaved) {
     check_reports_are_whole(50000, 2, 1.0);
+}
+
+// The renderer holds locks for most of the time, as others do while the report is told.
+TEST(a_child_forked_while_errors_are_told_can_tell_errors) {
+    begin();
+    static std::atomic<bool> leave;
+    static std::atomic<int> told;
+    leave = false;
+    told = 0;
+    assert_ok(lt_set_excepthook([](const lt_error_info *, void *) { told++; }, nullptr));
+    static const Body failing = [] { raise_from(2); };
+    Body busy = [] {
+        while (!leave) {
+            must(lt_start_new_thread(call_body, const_cast<Body *>(&failing), nullptr) == LT_OK);
+            until([] { return lt_thread_count() < 4; });
+        }
+    };
+    assert_ok(lt_start_new_thread(call_body, &busy, nullptr));
+    int status = 0;
+    for (int i = 0; i < 5 && status == 0; i++) {
+        int before = told;
+        until([&] { return told > before; });
+        status = run_in_child(
+            [](void *) {
+                alarm(20);
+                told = 0;
+                must(lt_start_new_thread(call_body, const_cast<Body *>(&failing), nullptr) == LT_OK);
+                wait_for_threads();
+                must(told == 1);
+            },
+            nullptr);
+    }
+    leave = true;
+    wait_for_threads();
+    assert_int_equal(status, 0);
 }
 
 TEST(a_closed_stderr_does_no_harm) {

@@ -439,21 +439,41 @@ static void exit_within(void *lock) {
     }
 }
 
-static void exit_within_two(void *locks) {
+static void raise_within(void *lock) {
+    LT_WITH_LOCK(lock) {
+        lt_raise(1, "an exception of another language, as far as C can tell");
+    }
+}
+
+static void (*leave_within)(void *lock);
+
+static void leave_within_three(void *locks) {
     lt_lock **lock = locks;
     LT_WITH_LOCK(lock[0]) {
         LT_WITH_LOCK(lock[1]) {
-            exit_within(lock[2]);
+            leave_within(lock[2]);
         }
     }
 }
 
-TEST(with_lock_releases_on_lt_exit) {
+static void check_released_by(void (*leave)(void *)) {
     lt_lock *locks[] = {new_lock(), new_lock(), new_lock()};
-    assert_ok(lt_start_new_thread(exit_within_two, locks, NULL));
+    lt_errors *errors = lt_errors_new();
+    leave_within = leave;
+    assert_ok(lt_spawn(leave_within_three, locks, errors, NULL));
     join_all_threads();
     for (size_t i = 0; i < LENGTH(locks); i++) {
         assert_false(lt_lock_locked(locks[i]));
         assert_ok(lt_lock_free(locks[i]));
     }
+    assert_int_equal(lt_errors_count(errors), leave == raise_within);
+    assert_ok(lt_errors_free(errors));
+}
+
+TEST(with_lock_releases_on_lt_exit) {
+    check_released_by(exit_within);
+}
+
+TEST(with_lock_releases_on_an_exception) {
+    check_released_by(raise_within);
 }

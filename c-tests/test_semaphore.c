@@ -157,21 +157,6 @@ TEST(one_release_wakes_as_many_as_it_gives) {
     assert_ok(lt_semaphore_free(semaphore));
 }
 
-TEST(waiters_are_served_in_turn) {
-    lt_semaphore *semaphore = new_semaphore(0);
-    waiter w[WAITERS];
-    start_waiters(w, semaphore);
-    for (int i = 0; i < WAITERS; i++) {
-        assert_ok(lt_semaphore_release(semaphore, 1));
-        must_soon(count_done(w) == i + 1);
-        assert_true(waiter_is_done(&w[i]));
-    }
-    for (int i = 0; i < WAITERS; i++) {
-        assert_ok(waiter_join(&w[i]));
-    }
-    assert_ok(lt_semaphore_free(semaphore));
-}
-
 TEST(who_comes_later_does_not_overtake_a_waiter) {
     lt_semaphore *semaphore = new_semaphore(0);
     for (int i = 0; i < 200; i++) {

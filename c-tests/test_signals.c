@@ -130,6 +130,35 @@ TEST(waits_without_bound_on_a_thread_are_not_ended_by_signals) {
     in_storm_on_a_thread(wait_for_the_gift, NULL, 0);
 }
 
+static void wait_while_stopped(void) {
+    alarm(20);
+    for_each_wait(kind) {
+        void *object = waits_make(kind);
+        waits_check_time_out(kind, object, 0.05);
+        waits_destroy(kind, object);
+    }
+    waiter w;
+    waiter_launch(&w, wait_for_the_time, NULL);
+    must(waiter_join(&w) == LT_OK);
+}
+
+TEST(waits_are_not_ended_by_a_stop_of_the_process) {
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        wait_while_stopped();
+        _exit(0);
+    }
+    int status = 0;
+    for (bool stop = true; waitpid(child, &status, WNOHANG) == 0; stop = !stop) {
+        assert_int_equal(kill(child, stop ? SIGSTOP : SIGCONT), 0);
+        nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
+    }
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 // ---- errno
 
 #define must_keep_errno(call)                                                                      \

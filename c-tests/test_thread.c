@@ -338,6 +338,42 @@ TEST(ten_thousand_threads_in_waves_leave_nothing_behind) {
     check_all_different(ident, LENGTH(ident));
 }
 
+static void *see_and_be_seen(void *unused) {
+    (void)unused;
+    must(lt_get_ident() != 0);
+    must(lt_sleep(1e-9) == LT_OK);
+    must(lt_sleep(-1.0) == LT_INVALID && last_error_names("lt_sleep"));
+    return NULL;
+}
+
+static void send_foreign_wave(void) {
+    pthread_t thread[50];
+    for (size_t i = 0; i < LENGTH(thread); i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, see_and_be_seen, NULL), 0);
+    }
+    for (size_t i = 0; i < LENGTH(thread); i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    }
+}
+
+TEST(ten_thousand_foreign_threads_in_waves_leave_nothing_behind) {
+    if (under_sanitizer()) {
+        skip_because("the sanitizer keeps memory that was freed");
+    }
+    for (int i = 0; i < 20; i++) {
+        send_foreign_wave();
+    }
+    size_t before = resident_bytes();
+    for (int i = 0; i < 200; i++) {
+        send_foreign_wave();
+    }
+    size_t after = resident_bytes();
+    if (after > before + 512 * 1024) {
+        fail_msg("grew by %zu bytes", after - before);
+    }
+    assert_int_equal(lt_thread_count(), 0);
+}
+
 // ---- Many at once
 
 enum { CROWD = 2000 };
@@ -412,6 +448,45 @@ static void exit_with_a_live_thread(void *arg) {
 
 TEST(the_process_does_not_wait_for_threads) {
     int status = run_in_child(exit_with_a_live_thread, NULL);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+static void note(int signum) {
+    (void)signum;
+}
+
+static lt_status wait_for_event(void *event) {
+    return lt_event_wait(event);
+}
+
+static void work_on_without_main(void *main_ident) {
+    must_soon(thread_state(getpid()) == 'Z');
+    must(lt_main_ident() == *(lt_ident *)main_ident && lt_get_ident() != lt_main_ident());
+    must(lt_thread_count() == 1);
+    for (int i = 0; i < 100; i++) {
+        must(lt_interrupt_main(SIGUSR1) == LT_OK && lt_interrupt_main(SIGTERM) == LT_OK);
+    }
+    must(lt_check_interrupt() == LT_OK);
+    waiter w;
+    lt_event *event = lt_event_new();
+    waiter_start(&w, wait_for_event, event);
+    must(lt_event_set(event) == LT_OK && waiter_join(&w) == LT_OK);
+    exit(7);
+}
+
+static void end_the_main_thread(void *unused) {
+    (void)unused;
+    alarm(20);
+    signal(SIGUSR1, note);
+    static lt_ident ident;
+    ident = lt_get_ident();
+    must(lt_start_new_thread(work_on_without_main, &ident, NULL) == LT_OK);
+    pthread_exit(NULL);
+}
+
+TEST(the_others_work_on_when_the_main_thread_has_ended) {
+    int status = run_in_child(end_the_main_thread, NULL);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 7);
 }

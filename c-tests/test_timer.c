@@ -625,8 +625,8 @@ TEST(a_callback_that_exits_is_silent_and_all_go_on) {
     check_others_go_on(note_and_exit, false);
 }
 
-static void check_cancel_of_what_leaves(void (*callback)(void *)) {
-    for (int i = 0; i < 200; i++) {
+static void check_cancel_of_what_leaves(void (*callback)(void *), int rounds) {
+    for (int i = 0; i < rounds; i++) {
         witness w = witness_make();
         lt_timer *timer = NULL;
         assert_ok(lt_timer_start(0.0, 1e-6, callback, &w, &timer));
@@ -641,7 +641,7 @@ static void check_cancel_of_what_leaves(void (*callback)(void *)) {
 }
 
 TEST(a_cancel_waits_for_a_callback_that_exits) {
-    check_cancel_of_what_leaves(note_and_exit);
+    check_cancel_of_what_leaves(note_and_exit, 200);
 }
 
 static void ignore(const lt_error_info *info, void *unused) {
@@ -651,7 +651,7 @@ static void ignore(const lt_error_info *info, void *unused) {
 
 TEST(a_cancel_waits_for_a_callback_that_raises) {
     assert_ok(lt_set_excepthook(ignore, NULL));
-    check_cancel_of_what_leaves(note_and_raise);
+    check_cancel_of_what_leaves(note_and_raise, 20);
     assert_ok(lt_set_excepthook(NULL, NULL));
 }
 

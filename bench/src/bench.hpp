@@ -403,7 +403,9 @@ public:
         }
         double others = used_by_others();
         print_table(others);
-        for (const Goal &goal : goals_) print_goal(goal);
+        if (options.only.empty()) {
+            for (const Goal &goal : goals_) print_goal(goal);
+        }
         std::puts("");
         std::fflush(stdout);
     }

@@ -55,18 +55,6 @@ impl Participant {
     }
 }
 
-/// Installed when the library is loaded, so that of all handlers ours run last before a fork and first
-/// in the child: those of the user may then use the library.
-#[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".init_array"))]
-#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
-#[used]
-static AT_LOAD: extern "C" fn() = at_load;
-
-extern "C" fn at_load() {
-    // Without memory now, the first participant tries again.
-    let _ = install();
-}
-
 /// Hands the three handlers to the C library, once.
 fn install() -> Result<(), Error> {
     // Not under the mutex: some C libraries hold their own lock while they call `before`, which

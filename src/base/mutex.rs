@@ -51,6 +51,12 @@ impl<T> Mutex<T> {
         }
     }
 
+    /// In a forked child: unlocks what a thread may have locked that is gone.
+    pub fn reset(&self) {
+        // Relaxed: there is one thread.
+        self.state.store(FREE, Ordering::Relaxed);
+    }
+
     /// The value, for whoever locked without a guard.
     ///
     /// # Safety

@@ -46,7 +46,8 @@ pub struct Record {
     pub on_end: Cell<Option<OnEnd>>,
     /// The object of a joinable thread, given away by its resident; or NULL.
     pub joinable: Cell<*const ()>,
-    held: [Cell<Option<(*mut c_void, End)>>; 2],
+    /// What the thread must free, unless it ends before it can.
+    held: Cell<Option<(*mut c_void, End)>>,
     /// The number in the default name.
     pub number: AtomicU64,
     /// The name, if it was given one; under the registry's lock.
@@ -78,15 +79,6 @@ pub type OnRound = fn(&'static Record, bool);
 /// Told of the end of a thread, while its record is still whole.
 pub type OnEnd = fn(&'static Record);
 
-/// What a record can hold for its thread, to be ended with it if the thread does not come back.
-#[derive(Clone, Copy)]
-pub enum Held {
-    /// A caught exception, while the hook runs.
-    Exception = 0,
-    /// A report, while the hook reads it.
-    Report = 1,
-}
-
 /// Ends what was held.
 pub type End = unsafe extern "C" fn(*mut c_void);
 
@@ -108,7 +100,7 @@ impl Record {
             on_round: Cell::new(None),
             on_end: Cell::new(None),
             joinable: Cell::new(ptr::null()),
-            held: [const { Cell::new(None) }; 2],
+            held: Cell::new(None),
             number: AtomicU64::new(0),
             name: UnsafeCell::new(None),
             daemon: Cell::new(false),
@@ -157,11 +149,9 @@ impl Record {
 
     /// Ends the record: its thread is over, or was never started.
     pub fn end(&'static self) {
-        for held in &self.held {
-            if let Some((what, end)) = held.take() {
-                // SAFETY: held by this thread, which has left without letting go.
-                unsafe { end(what) };
-            }
+        if let Some((what, end)) = self.held.take() {
+            // SAFETY: held by this thread, which has left without letting go.
+            unsafe { end(what) };
         }
         if let Some(on_end) = self.on_end.take() {
             on_end(self);
@@ -176,20 +166,16 @@ impl Record {
     }
 
     /// Holds something for as long as code of the user's runs that may end the thread.
-    pub fn hold(&self, which: Held, what: *mut c_void, end: End) {
-        if let Some(held) = self.held.get(which as usize) {
-            held.set(Some((what, end)));
-        }
+    pub fn hold(&self, what: *mut c_void, end: End) {
+        self.held.set(Some((what, end)));
     }
 
-    pub fn let_go(&self, which: Held) {
-        if let Some(held) = self.held.get(which as usize) {
-            held.set(None);
-        }
+    pub fn let_go(&self) {
+        self.held.set(None);
     }
 
-    pub fn holds(&self, which: Held) -> bool {
-        self.held.get(which as usize).is_some_and(|held| held.get().is_some())
+    pub fn holds(&self) -> bool {
+        self.held.get().is_some()
     }
 
     /// Relaxed here and for `native_id`: set before the thread runs, or by the thread itself.

@@ -24,20 +24,66 @@ const NO_KEY: usize = usize::MAX;
 static FIRST_THREAD: Record = Record::new(registry::FIRST_IDENT);
 static MAIN: AtomicPtr<Record> = AtomicPtr::new((&raw const FIRST_THREAD).cast_mut());
 
-/// The record of the calling thread, made now if there is none. None without memory for it.
+/// What the thread-specific value says of the calling thread.
+enum Known {
+    /// Nothing: a foreign thread that has not needed a record, or the main one.
+    Not,
+    As(&'static Record),
+    /// The record has ended, in the last round; this was its ident.
+    Ended(u64),
+}
+
+impl Known {
+    fn of(value: *mut c_void) -> Known {
+        match value.addr() {
+            0 => Known::Not,
+            // Records are aligned, so an odd value is none.
+            odd if odd & 1 == 1 => Known::Ended((odd >> 1) as u64),
+            // SAFETY: the even values of the key are records, which are never unmapped.
+            _ => Known::As(unsafe { &*value.cast::<Record>() }),
+        }
+    }
+
+    fn ended(ident: u64) -> *mut c_void {
+        ptr::without_provenance_mut((ident as usize) << 1 | 1)
+    }
+
+    /// Async-signal-safe.
+    fn now() -> Known {
+        // Acquire: pairs with the creation in `key`.
+        let key = KEY.load(Ordering::Acquire);
+        if key == NO_KEY {
+            return Known::Not;
+        }
+        // SAFETY: the key exists.
+        Known::of(unsafe { libc::pthread_getspecific(key as libc::pthread_key_t) })
+    }
+}
+
+/// The record of the calling thread, made now if there is none. None without memory for it, and for a
+/// thread whose record has ended.
 pub fn current() -> Option<&'static Record> {
-    existing().or_else(attach)
+    match Known::now() {
+        Known::Not => attach(),
+        Known::As(record) => Some(record),
+        Known::Ended(_) => None,
+    }
 }
 
 /// The record of the calling thread, if it has one. Async-signal-safe.
 pub fn existing() -> Option<&'static Record> {
-    // Acquire: pairs with the creation in `key`.
-    let key = KEY.load(Ordering::Acquire);
-    if key == NO_KEY {
-        return None;
+    match Known::now() {
+        Known::As(record) => Some(record),
+        _ => None,
     }
-    // SAFETY: the key exists, and its values are records, which are never unmapped.
-    unsafe { libc::pthread_getspecific(key as libc::pthread_key_t).cast::<Record>().as_ref() }
+}
+
+/// The ident of the calling thread, to its very end; 0 without memory for a record.
+pub fn ident() -> u64 {
+    match Known::now() {
+        Known::Ended(ident) => ident,
+        _ => current().map_or(0, Record::ident),
+    }
 }
 
 #[cold]
@@ -58,21 +104,30 @@ fn attach() -> Option<&'static Record> {
 }
 
 impl Record {
-    /// Takes the record from the calling thread, for the last time.
-    fn disown(&'static self) {
-        if let Ok(key) = key() {
-            // SAFETY: the key exists.
-            unsafe { libc::pthread_setspecific(key, ptr::null()) };
-        }
-    }
-
     /// Makes this the calling thread's record. False if the C library has no memory for it: then the
     /// caller ends the record itself.
     pub fn adopt(&'static self) -> bool {
         self.native_id.store(native_id(), Ordering::Relaxed);
-        // SAFETY: the key was created before the first record was.
-        key().is_ok_and(|key| unsafe { libc::pthread_setspecific(key, ptr::from_ref(self).cast()) } == 0)
+        set_value(ptr::from_ref(self).cast())
     }
+}
+
+/// Sets the thread-specific value. False if the C library has no memory for it.
+fn set_value(value: *const c_void) -> bool {
+    // SAFETY: the key exists.
+    key().is_ok_and(|key| unsafe { libc::pthread_setspecific(key, value) } == 0)
+}
+
+/// The key is created when the library is loaded, and with it the fork handlers are installed: so of all
+/// handlers ours run last before a fork and first in the child, and those of the user may use the library.
+#[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[used]
+static AT_LOAD: extern "C" fn() = at_load;
+
+extern "C" fn at_load() {
+    // Without memory now, the first thread that needs it tries again.
+    let _ = key();
 }
 
 /// The record that stands for the main thread.
@@ -123,8 +178,11 @@ pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
 
 /// The destructor of the thread-specific value: puts itself off until the last round, then ends the record.
 unsafe extern "C" fn thread_ended(value: *mut c_void) {
-    // SAFETY: the values of the key are records, which are never unmapped.
-    let record = unsafe { &*value.cast::<Record>() };
+    let Known::As(record) = Known::of(value) else {
+        // Keeps the ident for the destructors that still run.
+        set_value(value);
+        return;
+    };
     record.rounds.set(record.rounds.get() + 1);
     // The C library has cleared the value: the destructors that run now find it again. A foreign
     // thread's record may have been made in a late round, and there is nothing to put off for.
@@ -134,7 +192,7 @@ unsafe extern "C" fn thread_ended(value: *mut c_void) {
         on_round(record, last);
     }
     if last {
-        record.disown();
+        set_value(Known::ended(record.ident()));
         record.end();
     }
 }

@@ -6,13 +6,16 @@
 //! | `WAITING` | in the heap | its time; cancel |
 //! | `RUNNING` | its action runs, on the alarm thread | the end of that: `WAITING` if it repeats |
 //! | `CANCELLED` | its action runs, and is the last | the end of that: `IDLE` |
+//!
+//! An alarm serves one owner after the other, and may do so while the last action of an earlier one
+//! still runs: each owner has an epoch.
 
 use crate::base::block::Block;
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::fork::Participant;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
-use crate::base::wait;
+use crate::base::{this_thread, wait};
 use crate::thread::service;
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -29,6 +32,7 @@ pub struct Alarm {
     /// Where it is in the heap, while it is `WAITING`.
     place: Cell<usize>,
     action: Cell<Option<Action>>,
+    epoch: Cell<u64>,
 }
 
 /// What an alarm does, with its argument. May be left by lt_exit.
@@ -53,6 +57,7 @@ impl Alarm {
             period: Cell::new(0),
             place: Cell::new(0),
             action: Cell::new(None),
+            epoch: Cell::new(0),
         }
     }
 }
@@ -60,8 +65,9 @@ impl Alarm {
 /// The alarms that wait, as a binary heap: the one that is due first comes first.
 struct Schedule {
     heap: Vec<&'static Alarm>,
-    /// The alarm whose action runs.
-    running: Option<&'static Alarm>,
+    /// The alarm whose action runs, and in which epoch; the count of those that have ended.
+    running: Option<(&'static Alarm, u64)>,
+    ended: u32,
     /// Whether there is an alarm thread.
     served: bool,
 }
@@ -69,12 +75,13 @@ struct Schedule {
 // SAFETY: the alarms are Sync.
 unsafe impl Send for Schedule {}
 
-static SCHEDULE: Mutex<Schedule> = Mutex::new(Schedule { heap: Vec::new(), running: None, served: false });
+static SCHEDULE: Mutex<Schedule> =
+    Mutex::new(Schedule { heap: Vec::new(), running: None, ended: 0, served: false });
 
 /// Changes when the first alarm does: what the alarm thread sleeps on.
 static CHANGES: AtomicU32 = AtomicU32::new(0);
-/// Changes when an action ends: what a cancel waits for.
-static ENDS: AtomicU32 = AtomicU32::new(0);
+/// How many actions have ended, as in the schedule: what a cancel waits for.
+static ENDED: AtomicU32 = AtomicU32::new(0);
 /// The ident of the alarm thread, 0 when there is none.
 static THREAD: AtomicU64 = AtomicU64::new(0);
 
@@ -85,7 +92,8 @@ static PARTICIPANT: Participant =
 fn in_child() {
     // SAFETY: locked before the fork, by this thread, and there is no other.
     let schedule = unsafe { SCHEDULE.peek_mut() };
-    for alarm in schedule.heap.drain(..).chain(schedule.running.take()) {
+    let running = schedule.running.take().map(|(alarm, _)| alarm);
+    for alarm in schedule.heap.drain(..).chain(running) {
         alarm.state.set(State::Idle);
     }
     schedule.served = false;
@@ -122,34 +130,39 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
     Ok(())
 }
 
+/// Gives an alarm to a new owner.
+pub fn renew(alarm: &Alarm) {
+    let _schedule = SCHEDULE.lock();
+    alarm.state.set(State::Idle);
+    alarm.epoch.set(alarm.epoch.get() + 1);
+}
+
 /// Cancels an alarm. When it returns, the action neither runs nor will; from the action itself, it
 /// only does not run again. Interrupted: it may still run, for the last time.
 pub fn cancel(alarm: &'static Alarm) -> Result<(), Error> {
-    let own = crate::base::this_thread::existing().map_or(0, |record| record.ident());
-    let mut block = None;
-    loop {
-        // Relaxed: read before the look at what runs, which is under the lock.
-        let ends = ENDS.load(Ordering::Relaxed);
-        let mut schedule = SCHEDULE.lock();
-        schedule.take_out(alarm);
-        if !schedule.running.is_some_and(|running| core::ptr::eq(running, alarm)) {
-            return Ok(());
-        }
-        alarm.state.set(State::Cancelled);
-        drop(schedule);
-        // Relaxed: a thread knows its own ident.
-        if THREAD.load(Ordering::Relaxed) == own {
-            return Ok(());
-        }
-        let block = match &block {
-            Some(block) => block,
-            None => block.insert(Block::begin(Timeout::Forever)?),
-        };
-        let wake = block.sleep(&ENDS, ends);
-        if wake.ends_wait() {
+    let mut schedule = SCHEDULE.lock();
+    schedule.take_out(alarm);
+    let epoch = alarm.epoch.get();
+    if !schedule.runs(alarm, epoch) {
+        return Ok(());
+    }
+    alarm.state.set(State::Cancelled);
+    let ended = schedule.ended;
+    drop(schedule);
+    // Relaxed: a thread knows its own ident.
+    if THREAD.load(Ordering::Relaxed) == this_thread::ident() {
+        return Ok(());
+    }
+    // The run that was found, and no later one: that is not what was to be cancelled.
+    let block = Block::begin(Timeout::Forever)?;
+    // Acquire: what the action did happens before the return.
+    while ENDED.load(Ordering::Acquire) == ended {
+        let wake = block.sleep(&ENDED, ended);
+        if wake.ends_wait() && ENDED.load(Ordering::Acquire) == ended {
             block.reason(wake).map_or(Ok(()), Err)?;
         }
     }
+    Ok(())
 }
 
 /// The alarm thread.
@@ -182,23 +195,26 @@ unsafe extern "C-unwind" fn serve(_: *mut c_void) {
 
 /// The action of the running alarm has ended.
 fn finish(mut schedule: Guard<'static, Schedule>) {
-    let Some(alarm) = schedule.running.take() else { return };
-    match alarm.state.get() {
-        State::Running if alarm.period.get() > 0 => {
-            // Keeps the phase, and leaves out what was missed.
-            let late = now().saturating_sub(alarm.due.get());
-            let periods = late / alarm.period.get() + 1;
-            alarm.due.set(alarm.due.get().saturating_add(periods.saturating_mul(alarm.period.get())));
-            schedule.put_in(alarm);
+    let Some((alarm, epoch)) = schedule.running.take() else { return };
+    if alarm.epoch.get() == epoch {
+        match alarm.state.get() {
+            State::Running if alarm.period.get() > 0 => {
+                // Keeps the phase, and leaves out what was missed.
+                let late = now().saturating_sub(alarm.due.get());
+                let periods = late / alarm.period.get() + 1;
+                alarm.due.set(alarm.due.get().saturating_add(periods.saturating_mul(alarm.period.get())));
+                schedule.put_in(alarm);
+            }
+            State::Running | State::Cancelled => alarm.state.set(State::Idle),
+            // It was set anew by its own action.
+            State::Waiting | State::Idle => (),
         }
-        State::Running | State::Cancelled => alarm.state.set(State::Idle),
-        // It was set anew by its own action.
-        State::Waiting | State::Idle => (),
     }
+    schedule.ended = schedule.ended.wrapping_add(1);
+    // Release: pairs with `cancel`.
+    ENDED.store(schedule.ended, Ordering::Release);
     drop(schedule);
-    // Relaxed: the lock orders it.
-    ENDS.fetch_add(1, Ordering::Relaxed);
-    wait::wake_all(&ENDS);
+    wait::wake_all(&ENDED);
 }
 
 /// Asks for wake-ups without the usual slack, for the calling thread.
@@ -219,8 +235,13 @@ impl Schedule {
         }
         self.take_out(first);
         first.state.set(State::Running);
-        self.running = Some(first);
+        self.running = Some((first, first.epoch.get()));
         Ok(first)
+    }
+
+    /// Whether the action of this alarm, for this owner, runs.
+    fn runs(&self, alarm: &Alarm, epoch: u64) -> bool {
+        self.running.is_some_and(|(running, of)| core::ptr::eq(running, alarm) && of == epoch)
     }
 
     /// Puts an alarm in; there is room.

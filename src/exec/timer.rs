@@ -58,6 +58,7 @@ pub fn start(
     let timer = Handle::new(0, |timer: &Timer| {
         timer.call.set(Some((callback, argument)));
         timer.own.set(None);
+        alarm::renew(&timer.alarm);
     })?;
     // SAFETY: made above.
     let body = unsafe { timer.body() };
@@ -105,14 +106,16 @@ fn run(call: Option<(Function, *mut c_void)>) {
 
 impl Handle<Timer> {
     pub fn cancel(self) -> Result<(), Error> {
-        self.check()?;
+        // While it waits, nobody frees the timer.
+        let _resident = self.reside()?;
         // SAFETY: the word was just seen alive.
         alarm::cancel(&unsafe { self.body() }.alarm)
     }
 
-    /// Cancels the timer, and frees it. Interrupted: cancelled, but not freed.
+    /// Cancels the timer, and frees it. Interrupted, or while another thread waits for the end of its
+    /// callback: cancelled, but not freed.
     pub fn free_timer(self) -> Result<(), Error> {
         self.cancel()?;
-        self.free(|_, _, _| Ok(()))
+        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 }

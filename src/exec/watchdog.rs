@@ -48,6 +48,7 @@ pub fn start(seconds: f64, signum: i32) -> Result<Handle<Watchdog>, Error> {
     let watchdog = Handle::new(0, |watchdog: &Watchdog| {
         watchdog.patience.set(patience);
         watchdog.signum.set(signum);
+        alarm::renew(&watchdog.alarm);
     })?;
     let fed = watchdog.feed();
     if fed.is_err() {
@@ -75,13 +76,16 @@ impl Handle<Watchdog> {
     }
 
     pub fn cancel(self) -> Result<(), Error> {
+        // While it waits, nobody frees the watchdog.
+        let _resident = self.reside()?;
         alarm::cancel(&self.alive()?.alarm)
     }
 
-    /// Cancels the watchdog, and frees it. Interrupted: cancelled, but not freed.
+    /// Cancels the watchdog, and frees it. Interrupted, or while another thread waits for the end of its
+    /// interrupt: cancelled, but not freed.
     pub fn free_watchdog(self) -> Result<(), Error> {
         self.cancel()?;
-        self.free(|_, _, _| Ok(()))
+        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
     fn alive(self) -> Result<&'static Watchdog, Error> {

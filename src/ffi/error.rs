@@ -29,8 +29,7 @@ pub unsafe extern "C-unwind" fn lt_raise(code: c_int, message: *const c_char) ->
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_excepthook(hook: lt_excepthook, arg: *mut c_void) -> lt_status {
-    excepthook::set(hook, arg);
-    report(&"lt_set_excepthook", Ok(()))
+    report(&"lt_set_excepthook", excepthook::set(hook, arg))
 }
 
 /// A container for the first error of many threads: start them with it, and look into it when they

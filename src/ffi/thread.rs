@@ -64,7 +64,7 @@ pub extern "C-unwind" fn lt_exit() -> ! {
 /// thread that has called it before.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_get_ident() -> lt_ident {
-    this_thread::current().map_or(0, |record| record.ident())
+    this_thread::ident()
 }
 
 /// The number that the operating system has for the calling thread.

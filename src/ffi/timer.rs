@@ -45,8 +45,8 @@ pub unsafe extern "C" fn lt_timer_cancel(timer: *mut lt_timer) -> lt_status {
     report(&"lt_timer_cancel", unsafe { at::<Timer>(timer) }.and_then(Handle::<Timer>::cancel))
 }
 
-/// Cancels the timer as lt_timer_cancel() does, and frees it. LT_INTERRUPTED: not freed. NULL is
-/// LT_OK.
+/// Cancels the timer as lt_timer_cancel() does, and frees it. LT_INTERRUPTED, or LT_BUSY while
+/// another thread cancels it: not freed. NULL is LT_OK.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_timer_free(timer: *mut lt_timer) -> lt_status {

@@ -1,12 +1,14 @@
 //! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
 
+use crate::base::fork::Participant;
 use crate::base::heap::{Text, boxed};
 use crate::base::mutex::Mutex;
-use crate::base::record::{Held, Record};
+use crate::base::record::Record;
+use crate::base::status::Error;
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::unwind::{self, Caught, Frames};
-use crate::thread::{errors, joinable, names};
+use crate::thread::unwind::{self, Caught, Exception, Frames};
+use crate::thread::{errors, joinable, names, trace};
 use core::ffi::c_void;
 
 /// A hook of the user's.
@@ -20,38 +22,48 @@ unsafe impl Send for Chosen {}
 
 static HOOK: Mutex<Chosen> = Mutex::new(Chosen(None));
 
-pub fn set(hook: Option<Hook>, argument: *mut c_void) {
+/// Held while a report is written: a pipe takes a long one in parts.
+static PRINTING: Mutex<()> = Mutex::new(());
+
+pub fn set(hook: Option<Hook>, argument: *mut c_void) -> Result<(), Error> {
+    PARTICIPANT.join()?;
     *HOOK.lock() = Chosen(hook.map(|hook| (hook, argument)));
+    Ok(())
 }
 
-/// For the fork handlers.
-pub fn lock_for_fork() {
-    HOOK.raw_lock();
-}
-
-pub fn unlock_after_fork() {
-    HOOK.raw_unlock();
-}
+static PARTICIPANT: Participant = Participant::new(
+    || HOOK.raw_lock(),
+    || HOOK.raw_unlock(),
+    || {
+        HOOK.raw_unlock();
+        // Not waited for before the fork: who prints may wait for a reader.
+        PRINTING.reset();
+        trace::forget_renderer();
+    },
+);
 
 /// Tells of what a thread function threw, and ends it.
 ///
 /// # Safety
 /// It was caught on this thread, and nobody else uses it.
 pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
-    // SAFETY: as the caller vouches. Should the hook leave with lt_exit, the record ends it.
-    unsafe {
-        exception::begin(caught.exception);
-        record.hold(Held::Exception, caught.exception.cast(), end_held);
-        let description = exception::describe(caught.exception);
-        deliver(Some(record), description, caught.frames);
-        record.let_go(Held::Exception);
-        exception::end(caught.exception);
-    }
+    // SAFETY: as the caller vouches.
+    let description = unsafe { put_into_words(caught.exception) };
+    deliver(Some(record), description, caught.frames);
 }
 
-unsafe extern "C" fn end_held(exception: *mut c_void) {
-    // SAFETY: `deliver_caught` held a caught exception, and was left before it ended it.
-    unsafe { exception::end(exception.cast()) };
+/// Describes a caught exception, and ends it before anybody is told: C++ cannot catch an exception of
+/// ours, as a hook may want to, inside the handling of one of its own.
+///
+/// # Safety
+/// It was caught, and nobody else uses it.
+unsafe fn put_into_words(exception: *mut Exception) -> Description {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let description = exception::describe(exception);
+        exception::end(exception);
+        description
+    }
 }
 
 /// Tells of an error of the calling thread.
@@ -59,6 +71,8 @@ pub fn deliver(record: Option<&'static Record>, description: Description, frames
     let ident = record.map_or(0, |record| record.ident());
     let name = record.map_or(Text::Static(c"?"), names::of);
     let report = Report::new(ident, name, description, frames);
+    // Without memory for the fork handlers the report is told all the same.
+    let _ = PARTICIPANT.join();
     if let Some(record) = record {
         joinable::failed(record, &report);
         if errors::deliver(record, &report) {
@@ -72,29 +86,24 @@ pub fn deliver(record: Option<&'static Record>, description: Description, frames
 fn call_hook(record: Option<&'static Record>, report: Report) {
     let Chosen(chosen) = *HOOK.lock();
     // An error of the hook itself does not go to the hook.
-    let record = record.filter(|record| !record.holds(Held::Report));
+    let record = record.filter(|record| !record.holds());
     let (Some((hook, argument)), Some(record)) = (chosen, record) else { return print("thread", &report) };
     let Ok(report) = boxed(report) else {
         return write_all(b"Unhandled error in a thread, and no memory to tell of it\n");
     };
     // Should the hook leave with lt_exit, the record frees the report: this frame has nothing to clean up.
     let report = Box::into_raw(report);
-    record.hold(Held::Report, report.cast(), free_report);
+    record.hold(report.cast(), free_report);
     // SAFETY: the report is alive until the record lets go of it.
     let mut call = Call { hook, info: unsafe { &*report }.info(), argument };
     // SAFETY: the argument is what `Call::run` asks for.
     let outcome = unsafe { unwind::call(Call::run, (&raw mut call).cast()) };
     // SAFETY: made from a box above, and not freed, since the hook has come back.
     let report = unsafe { Box::from_raw(report) };
-    record.let_go(Held::Report);
+    record.let_go();
     if let Some(caught) = outcome {
-        // SAFETY: caught here, and ended behind its description.
-        let description = unsafe {
-            exception::begin(caught.exception);
-            let description = exception::describe(caught.exception);
-            exception::end(caught.exception);
-            description
-        };
+        // SAFETY: caught here.
+        let description = unsafe { put_into_words(caught.exception) };
         print("thread", &report);
         print(
             "the excepthook of thread",
@@ -151,6 +160,7 @@ fn print(whose: &str, report: &Report) {
 }
 
 fn write_all(mut text: &[u8]) {
+    let _whole = PRINTING.lock();
     while !text.is_empty() {
         // SAFETY: the bytes are there to be read.
         let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };

@@ -87,26 +87,15 @@ pub unsafe fn describe(exception: *mut Exception) -> Description {
     }
 }
 
-/// Takes note that a C++ exception is handled, as `catch` does. Ends with `end`.
+/// Ends an exception, as a `catch` that ignores it does.
 ///
 /// # Safety
-/// The exception was caught and not ended.
-pub unsafe fn begin(exception: *mut Exception) {
-    // SAFETY: as the caller vouches.
-    if let Some(runtime) = unsafe { CxxRuntime::of(exception) } {
-        // SAFETY: what `catch` does with such an exception.
-        unsafe { (runtime.begin_catch)(exception.cast()) };
-    }
-}
-
-/// Ends an exception that was begun.
-///
-/// # Safety
-/// `begin` was called with it, and nobody uses it any more.
+/// It was caught, and nobody uses it any more.
 pub unsafe fn end(exception: *mut Exception) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: as the caller vouches; both functions do what `catch` does with such an exception.
     unsafe {
         if let Some(runtime) = CxxRuntime::of(exception) {
+            (runtime.begin_catch)(exception.cast());
             (runtime.end_catch)();
         } else if (*exception).class != RUST {
             unwind::delete(exception);
@@ -348,22 +337,10 @@ unsafe fn what(object: *mut c_void) -> Option<Text> {
     // SAFETY: `run` asks for a call; what comes out is NULL or a C string of the living object.
     unsafe {
         if let Some(caught) = unwind::call(run, (&raw mut call).cast()) {
-            end_unseen(caught.exception);
+            end(caught.exception);
             return None;
         }
         (!call.result.is_null()).then(|| CStr::from_ptr(call.result))
     }
     .map(|text| Text::copy_or(text.to_bytes(), c"out of memory"))
-}
-
-/// Ends an exception that nobody hears of.
-///
-/// # Safety
-/// It was caught, and nobody uses it any more.
-pub unsafe fn end_unseen(exception: *mut Exception) {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        begin(exception);
-        end(exception);
-    }
 }

@@ -4,13 +4,14 @@
 //! was ever routed takes it from there, in ordinary context: so nothing that the kernel delivers is
 //! lost, and a full queue or a slow callback holds up no other signal.
 
+use crate::base::deadline::Deadline;
 use crate::base::errno::Errno;
 use crate::base::fork::Participant;
 use crate::base::handle::Handle;
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
-use crate::base::this_thread;
+use crate::base::{this_thread, wait};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
 use crate::thread::{excepthook, service, unwind};
@@ -18,6 +19,7 @@ use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How many signals there can be; they are counted from 1.
 const SIGNALS: usize = 64;
@@ -43,6 +45,8 @@ struct Route {
     /// Posted once for each arrival. Initialised when the signal is first routed.
     arrivals: UnsafeCell<MaybeUninit<libc::sem_t>>,
     direction: Mutex<Direction>,
+    /// Changes when the service thread leaves a queue. A futex.
+    departures: AtomicU32,
 }
 
 /// Where one signal goes now.
@@ -50,8 +54,8 @@ struct Direction {
     target: Target,
     /// Counts the changes of the target.
     version: u64,
-    /// The service thread while it waits for room in a queue.
-    blocked: Option<&'static Record>,
+    /// The service thread while it waits for room in a queue, and for which version.
+    blocked: Option<(&'static Record, u64)>,
 }
 
 impl Direction {
@@ -60,8 +64,25 @@ impl Direction {
     fn turn(&mut self, target: Target) {
         self.target = target;
         self.version += 1;
-        if let Some(record) = self.blocked {
+        if let Some((record, _)) = self.blocked {
             record.interrupt.raise_plain();
+        }
+    }
+}
+
+impl Route {
+    /// Turns the route, and sees the service thread out of the queue that it may wait for.
+    fn turn(&self, target: Target) {
+        self.direction.lock().turn(target);
+        loop {
+            // Relaxed: read before the look at who is blocked, which is under the lock.
+            let departures = self.departures.load(Ordering::Relaxed);
+            let direction = self.direction.lock();
+            if direction.blocked.is_none_or(|(_, version)| version == direction.version) {
+                return;
+            }
+            drop(direction);
+            wait::wait(&self.departures, departures, Deadline::Never, None);
         }
     }
 }
@@ -70,7 +91,11 @@ impl Direction {
 unsafe impl Sync for Route {}
 
 static ROUTES: [Route; SIGNALS] = [const {
-    Route { arrivals: UnsafeCell::new(MaybeUninit::uninit()), direction: Mutex::new(Direction::NONE) }
+    Route {
+        arrivals: UnsafeCell::new(MaybeUninit::uninit()),
+        direction: Mutex::new(Direction::NONE),
+        departures: AtomicU32::new(0),
+    }
 }; SIGNALS];
 
 /// What installing and restoring share; one at a time.
@@ -120,13 +145,17 @@ pub fn route(signum: c_int, target: Target) -> Result<(), Error> {
     PARTICIPANT.join()?;
     let mut installed = INSTALLED.lock();
     let (Some(served), Some(before)) = installed.at(index) else { return Err(Error::NotASignal) };
+    // Asked first: what the system refuses leaves nothing behind.
+    if action(signum).is_none() {
+        return Err(Error::NotASignal);
+    }
     if !*served {
         // SAFETY: not served means that no handler posts it and no thread waits on it.
         unsafe { libc::sem_init(route.arrivals.get().cast(), 0, 0) };
         service::start(c"lt-signal", serve, ptr::without_provenance_mut(signum as usize))?;
         *served = true;
     }
-    route.direction.lock().turn(target);
+    route.turn(target);
     if before.is_none() {
         // SAFETY: all zeros is a valid action, whose mask is emptied.
         let mut ours = unsafe { core::mem::zeroed::<libc::sigaction>() };
@@ -148,7 +177,7 @@ pub fn restore(signum: c_int) -> Result<(), Error> {
         install(signum, &before);
     }
     if let Some(route) = ROUTES.get(index) {
-        route.direction.lock().turn(Target::Nowhere);
+        route.turn(Target::Nowhere);
     }
     Ok(())
 }
@@ -171,6 +200,13 @@ impl Installed {
 fn index(signum: c_int) -> Result<usize, Error> {
     let index = usize::try_from(signum).ok().and_then(|n| n.checked_sub(1));
     index.filter(|index| *index < SIGNALS).ok_or(Error::SignalOutOfRange)
+}
+
+/// The action of a signal, or None if the system has none to tell.
+fn action(signum: c_int) -> Option<libc::sigaction> {
+    let mut now = MaybeUninit::uninit();
+    // SAFETY: asks without changing; on success the action was written.
+    unsafe { (libc::sigaction(signum, ptr::null(), now.as_mut_ptr()) == 0).then(|| now.assume_init()) }
 }
 
 /// Sets the action of a signal; the one before, or None if the system refuses.
@@ -226,11 +262,17 @@ fn put(route: &Route, version: u64, record: &'static Record, queue: Handle<Queue
         if direction.version != version {
             return;
         }
-        direction.blocked = Some(record);
+        direction.blocked = Some((record, version));
         drop(direction);
         let result = queue.put(item);
-        route.direction.lock().blocked = None;
-        // An interrupt can be one of an earlier turn.
+        let mut direction = route.direction.lock();
+        direction.blocked = None;
+        // Raised under this lock alone, and not for what comes after.
+        record.interrupt.clear();
+        drop(direction);
+        // Relaxed: the lock orders it.
+        route.departures.fetch_add(1, Ordering::Relaxed);
+        wait::wake_all(&route.departures);
         if result != Err(Error::Interrupted) {
             return;
         }

@@ -1,9 +1,9 @@
 //! Rendering the frames of a throw: names, and file and line where the program has debug information.
 
 use crate::base::heap::Text;
+use crate::base::mutex::Mutex;
 use core::ffi::{CStr, c_void};
 use core::fmt::Write;
-use std::sync::Mutex;
 
 /// Functions that belong to the throwing, not to what was thrown: the trace begins behind the last.
 const MACHINERY: &[&str] = &[
@@ -20,6 +20,11 @@ const MACHINERY: &[&str] = &[
 
 /// The functions between the thread's function and the operating system: the trace ends before the first.
 const FOUNDATION: &str = "lt_guarded_call";
+
+/// In a forked child: a thread that was rendering is gone.
+pub fn forget_renderer() {
+    ONE_AT_A_TIME.reset();
+}
 
 /// Only one at a time: the symboliser's cache is not small.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
