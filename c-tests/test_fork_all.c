@@ -445,10 +445,16 @@ static void fork_and_return(void *arg) {
     pid_t child = fork();
     must(child >= 0);
     if (child == 0) {
-        alarm(5);
         return;
     }
-    must(waitpid(child, &f->status, 0) == child);
+    double began = lt_monotonic();
+    while (waitpid(child, &f->status, WNOHANG) == 0) {
+        if (seconds_since(began) > SLACK) { // It hangs, and may have all signals blocked.
+            must(kill(child, SIGKILL) == 0 && waitpid(child, &f->status, 0) == child);
+            break;
+        }
+        must(lt_sleep(0.001) == LT_OK);
+    }
     must(lt_event_set(f->done) == LT_OK);
 }
 
@@ -461,7 +467,6 @@ TEST(a_child_may_return_from_the_callback_of_a_timer_that_forked) {
     forked f = {lt_event_new(), -1};
     assert_ok(lt_timer_start(0.0, 0.0, fork_and_return, &f, NULL));
     assert_ok(lt_event_wait(f.done));
-    assert_false(WIFSIGNALED(f.status) && WTERMSIG(f.status) == SIGALRM); // It hung.
     assert_int_equal(f.status, 0);
 }
 
@@ -470,7 +475,6 @@ TEST(a_child_may_return_from_the_callback_of_a_signal_that_forked) {
     assert_ok(lt_signal_to_callback(SIGUSR1, fork_and_return_on_a_signal, &f));
     assert_int_equal(raise(SIGUSR1), 0);
     assert_ok(lt_event_wait(f.done));
-    assert_false(WIFSIGNALED(f.status) && WTERMSIG(f.status) == SIGALRM); // It hung.
     assert_int_equal(f.status, 0);
     assert_ok(lt_signal_restore(SIGUSR1));
 }

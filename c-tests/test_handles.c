@@ -220,7 +220,7 @@ STATE(lock, !lt_lock_locked(h))
 STATE(semaphore, lt_semaphore_value(h))
 STATE(event, lt_event_is_set(h))
 STATE(errors, lt_errors_count(h))
-STATE(thread, lt_thread_try_join(h) != LT_OK)
+STATE(thread_object, lt_thread_try_join(h) != LT_OK)
 STATE(local, lt_local_get(h) != NULL)
 STATE(unseen, h == NULL)
 
@@ -235,7 +235,7 @@ static const struct {
     {"event", waits_event, waits_event_destroy, event_state},
     {"queue", waits_empty_queue, waits_queue_destroy, queue_state},
     {"errors", make_errors, free_errors, errors_state},
-    {"thread", make_thread, free_thread, thread_state},
+    {"thread", make_thread, free_thread, thread_object_state},
     {"local", make_local, free_local, local_state},
     {"timer", make_timer, free_timer, unseen_state},
     {"watchdog", make_watchdog, free_watchdog, unseen_state},

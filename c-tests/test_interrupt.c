@@ -167,6 +167,7 @@ static lt_status interrupt_main_then_satisfy(void *lock) {
     must_soon(asleep(getpid()));
     must(lt_interrupt_main(SIGUSR1) == LT_OK);
     must(lt_interrupt_main(SIGUSR2) == LT_OK);
+    must_soon(asleep(getpid())); // Still, or again.
     return lt_lock_release(lock);
 }
 
@@ -304,6 +305,63 @@ TEST(a_handler_may_interrupt_the_wait_that_it_interrupted) {
         must_for(kind->name, lt_interrupt_signal() == SIGTERM);
         waits_destroy(kind, object);
         assert_ok(waiter_join(&w));
+    }
+}
+
+// ---- Races
+
+typedef struct race {
+    const wait_kind *kind;
+    void *object;
+    _Atomic long begun, done; // The number of the round.
+} race;
+
+// Satisfies the wait and interrupts it, now in this order, now in the other.
+static lt_status satisfy_and_interrupt(void *arg) {
+    race *r = arg;
+    for (long round = 1;; round++) {
+        wait_for_step(&r->begun, round);
+        if (r->kind == NULL) {
+            return LT_OK;
+        }
+        spend((double)(round * 7 % 60) * 1e-6);
+        for (int turn = 0; turn < 2; turn++) {
+            bool satisfy = turn == round % 2;
+            must((satisfy ? r->kind->satisfy(r->object) : lt_interrupt_main(SIGUSR1)) == LT_OK);
+            spend((double)(round % 5) * 1e-6);
+        }
+        atomic_store(&r->done, round);
+    }
+}
+
+TEST(an_interrupt_that_races_with_a_wake_up_loses_neither) {
+    for_each_wait(kind) {
+        race r = {.kind = kind, .object = waits_make(kind)};
+        waiter w;
+        waiter_launch(&w, satisfy_and_interrupt, &r);
+        long satisfied = 0, interrupted = 0, round = 0;
+        for (double began = lt_monotonic();
+             seconds_since(began) < 0.3 || satisfied < 10 || interrupted < 10;) {
+            must_for(kind->name, seconds_since(began) < POLL_SECONDS);
+            atomic_store(&r.begun, ++round);
+            lt_status status = kind->wait(r.object);
+            wait_for_step(&r.done, round);
+            if (status == LT_OK) {
+                satisfied++;
+                must_for(kind->name, lt_check_interrupt() == LT_INTERRUPTED);
+            } else {
+                must_for(kind->name, status == LT_INTERRUPTED);
+                must_for(kind->name, kind->try_wait(r.object) == LT_OK);
+                interrupted++;
+            }
+            must_for(kind->name, lt_check_interrupt() == LT_OK);
+            must_for(kind->name, kind != &EVENT_WAIT || lt_event_clear(r.object) == LT_OK);
+            must_for(kind->name, kind->try_wait(r.object) == kind->not_yet);
+        }
+        r.kind = NULL;
+        atomic_store(&r.begun, round + 1);
+        assert_ok(waiter_join(&w));
+        waits_destroy(kind, r.object);
     }
 }
 

@@ -218,13 +218,13 @@ TEST(a_stack_size_is_for_that_thread) {
         assert_status(lt_thread_start(do_nothing, NULL, &options, &thread), LT_INVALID);
         assert_null(thread);
     }
-    assert_ok(lt_set_stack_size(3 << 20));
+    assert_ok(lt_set_stack_size(32 << 20)); // The system may give more: what it had for another one.
     lt_thread_options options = {.size = sizeof options};
     size_t size = 0;
     lt_thread *thread;
     assert_ok(lt_thread_start(store_stack_size, &size, &options, &thread));
     assert_ok(lt_thread_join(thread));
-    assert_true(size >= 3 << 20 && size < 4 << 20);
+    assert_true(size >= 32 << 20);
     assert_ok(lt_thread_free(thread));
     assert_ok(lt_set_stack_size(0));
 }
@@ -307,7 +307,7 @@ TEST(a_joined_thread_is_gone_from_the_system) {
         assert_int_equal(lt_thread_count(), 0);
         // Linux takes it off the list a moment after it has told pthread_join().
         must_soon(!os_has_thread(id));
-        must_soon(os_threads() == before);
+        must_soon(os_threads() <= before);
         assert_ok(lt_thread_free(thread));
     }
 }
@@ -494,7 +494,7 @@ TEST(the_handle_of_a_finished_thread_may_be_freed_without_a_join) {
         assert_ok(lt_thread_free(thread));
     }
     join_all_threads();
-    must_soon(os_threads() == before);
+    must_soon(os_threads() <= before);
 }
 
 TEST(a_handle_is_not_freed_while_somebody_joins) {
@@ -539,7 +539,7 @@ TEST(handles_are_recycled_while_threads_run) {
         join_all_threads();
         assert_int_equal(counter, 5);
     }
-    must_soon(os_threads() == before);
+    must_soon(os_threads() <= before);
 }
 
 // ---- What is known of a thread

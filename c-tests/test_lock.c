@@ -82,6 +82,10 @@ TEST(timeouts_are_checked_and_kept_on_a_thread) {
     waits_check_timeouts_on_a_thread(&LOCK_WAIT);
 }
 
+TEST(a_time_out_that_races_with_a_release_takes_the_lock_or_leaves_it) {
+    waits_check_race_with_time_out(&LOCK_WAIT);
+}
+
 TEST(free_while_a_thread_waits_is_busy) {
     waits_check_free_while_waiting(&LOCK_WAIT);
 }
@@ -254,7 +258,9 @@ static int overtake(lt_lock *lock, waiter *w) {
 TEST(a_waiter_is_overtaken_once_or_twice_and_then_handed_the_lock) {
     lt_lock *lock = new_lock();
     int most = 0;
-    for (int i = 0; i < 100; i++) {
+    double began = lt_monotonic();
+    for (int i = 0; i < 100 || most == 0; i++) { // Or it would not have been tested.
+        assert_true(seconds_since(began) < POLL_SECONDS);
         assert_ok(lt_lock_acquire(lock));
         waiter w;
         waiter_start(&w, i % 2 == 0 ? waits_lock_wait : waits_lock_uninterruptible, lock);
@@ -264,8 +270,41 @@ TEST(a_waiter_is_overtaken_once_or_twice_and_then_handed_the_lock) {
         assert_ok(waiter_join(&w));
         assert_ok(lt_lock_release(lock)); // That the waiter left held.
     }
-    assert_true(most > 0); // Or it was not tested.
     assert_ok(lt_lock_free(lock));
+}
+
+// As waits_check_race_with_time_out(), but the waiter has been overtaken and is promised the lock.
+TEST(a_time_out_that_races_with_a_hand_over_takes_the_lock_or_leaves_it) {
+    time_out_race r = {.kind = &LOCK_WAIT, .object = waits_lock(), .seconds = 0.003};
+    waiter w;
+    waiter_launch(&w, time_out_race_run, &r);
+    int acquired = 0, timed_out = 0, overtaken = 0;
+    double began = lt_monotonic();
+    for (long round = 1; seconds_since(began) < 1.0 || acquired < 10 || timed_out < 10 || overtaken < 10;
+         round++) {
+        must(seconds_since(began) < POLL_SECONDS);
+        atomic_store(&r.go, round);
+        wait_for_step(&r.begun, round);
+        double start = lt_monotonic();
+        must_soon(waiter_asleep(&w) || atomic_load(&r.done) == round);
+        spend(0.0015 - seconds_since(start));
+        assert_ok(lt_lock_release(r.object));
+        if (lt_lock_try_acquire(r.object) == LT_OK) { // Not handed over yet: next time.
+            overtaken++;
+            spend(0.00295 + (double)(round * 7 % 100) * 1e-6 - seconds_since(start));
+            assert_ok(lt_lock_release(r.object));
+        }
+        wait_for_step(&r.done, round);
+        if (r.status == LT_OK) {
+            acquired++;
+        } else {
+            assert_status(r.status, LT_TIMED_OUT);
+            assert_ok(lt_lock_try_acquire(r.object));
+            timed_out++;
+        }
+        assert_status(lt_lock_try_acquire(r.object), LT_BUSY);
+    }
+    time_out_race_end(&r, &w);
 }
 
 static lt_status acquire_within_ten_seconds(void *lock) {
@@ -415,6 +454,7 @@ TEST(with_lock_is_not_interrupted) {
 static lt_status interrupt_main_then_release(void *lock) {
     must_soon(asleep(getpid()));
     must(lt_interrupt_main(SIGUSR1) == LT_OK);
+    must_soon(asleep(getpid())); // Still, or again.
     return lt_lock_release(lock);
 }
 

@@ -157,6 +157,14 @@ TEST(timeouts_of_put_are_checked_and_kept) {
     waits_check_timeouts_on_a_thread(&QUEUE_PUT_WAIT);
 }
 
+TEST(a_time_out_that_races_with_a_put_takes_the_item_or_leaves_it) {
+    waits_check_race_with_time_out(&QUEUE_GET_WAIT);
+}
+
+TEST(a_time_out_that_races_with_a_get_takes_the_room_or_leaves_it) {
+    waits_check_race_with_time_out(&QUEUE_PUT_WAIT);
+}
+
 TEST(free_while_a_thread_waits_is_busy) {
     waits_check_free_while_waiting(&QUEUE_GET_WAIT);
     waits_check_free_while_waiting(&QUEUE_PUT_WAIT);

@@ -115,6 +115,10 @@ TEST(timeouts_are_checked_and_kept_on_a_thread) {
     waits_check_timeouts_on_a_thread(&SEMAPHORE_WAIT);
 }
 
+TEST(a_time_out_that_races_with_a_release_takes_the_permit_or_leaves_it) {
+    waits_check_race_with_time_out(&SEMAPHORE_WAIT);
+}
+
 TEST(free_while_a_thread_waits_is_busy) {
     waits_check_free_while_waiting(&SEMAPHORE_WAIT);
 }

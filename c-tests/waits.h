@@ -219,4 +219,75 @@ static inline void waits_check_free_while_waiting(const wait_kind *kind) {
     }
 }
 
+// ---- Races
+
+// Passes so many seconds awake, for delays that a sleep could not be trusted with.
+static inline void spend(double seconds) {
+    for (double began = lt_monotonic(); seconds_since(began) < seconds;) {
+    }
+}
+
+// Two threads in step: each waits for the other to have come as far.
+static inline void wait_for_step(_Atomic long *step, long at_least) {
+    for (double began = lt_monotonic(); atomic_load(step) < at_least; sched_yield()) {
+        must(seconds_since(began) < POLL_SECONDS);
+    }
+}
+
+typedef struct time_out_race {
+    const wait_kind *kind;
+    void *object;
+    _Atomic long go, begun, done; // The number of the round.
+    _Atomic bool stop;
+    double seconds;
+    lt_status status;
+} time_out_race;
+
+static inline lt_status time_out_race_run(void *arg) {
+    time_out_race *r = arg;
+    for (long round = 1;; round++) {
+        wait_for_step(&r->go, round);
+        if (atomic_load(&r->stop)) {
+            return LT_OK;
+        }
+        atomic_store(&r->begun, round);
+        r->status = r->kind->wait_timeout(r->object, r->seconds);
+        atomic_store(&r->done, round);
+    }
+}
+
+static inline void time_out_race_end(time_out_race *r, waiter *w) {
+    atomic_store(&r->stop, true);
+    atomic_fetch_add(&r->go, 1);
+    must(waiter_join(w) == LT_OK);
+    waits_destroy(r->kind, r->object);
+}
+
+// A wait times out at the moment at which it is satisfied: it takes what it was given or leaves it,
+// and nothing else.
+static inline void waits_check_race_with_time_out(const wait_kind *kind) {
+    time_out_race r = {.kind = kind, .object = waits_make(kind), .seconds = 100e-6};
+    waiter w;
+    waiter_launch(&w, time_out_race_run, &r);
+    long satisfied = 0, timed_out = 0, round = 0;
+    for (double began = lt_monotonic();
+         seconds_since(began) < 0.5 || satisfied < 10 || timed_out < 10;) {
+        must_for(kind->name, seconds_since(began) < POLL_SECONDS);
+        atomic_store(&r.go, ++round);
+        wait_for_step(&r.begun, round);
+        spend((80 + (double)(round * 7 % 60)) * 1e-6);
+        must_for(kind->name, kind->satisfy(r.object) == LT_OK);
+        wait_for_step(&r.done, round);
+        if (r.status == LT_OK) {
+            satisfied++;
+        } else {
+            must_for(kind->name, r.status == LT_TIMED_OUT);
+            must_for(kind->name, kind->try_wait(r.object) == LT_OK);
+            timed_out++;
+        }
+        must_for(kind->name, kind->try_wait(r.object) == kind->not_yet);
+    }
+    time_out_race_end(&r, &w);
+}
+
 #endif

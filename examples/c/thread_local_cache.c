@@ -53,7 +53,8 @@ static unsigned long long factorial(int n) {
 static void look_up(void *arg) {
     int last = *(int *)arg; // This thread's own copy.
     for (int i = 0; i < LOOKUPS; i++) {
-        promise(factorial(i % 10 + 1) == factorial(i % 10) * (unsigned)(i % 10 + 1), "n! = n (n-1)!");
+        int n = i % 10 + 1;
+        promise(factorial(n) == (unsigned)n * factorial(n - 1), "n! = n (n-1)!");
     }
     if (last) {
         lt_exit(); // Also then.

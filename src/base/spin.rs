@@ -4,15 +4,15 @@ use crate::base::deadline::now;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Pauses keep the core: right when the other side is running on another core.
-const PAUSES: u32 = 40;
+const PAUSES: u32 = 20;
 /// Yields give the core away: right when the other side waits for this one.
 const YIELDS: u32 = 40;
 
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
 /// this, in nanoseconds, was of that kind,
 const LONG: u64 = 50_000;
-/// and then nobody yields for so long.
-const PENALTY: u64 = 1_000_000_000;
+/// and then nobody yields for so long: not much longer, since a stranger can also have come by once.
+const PENALTY: u64 = 20_000_000;
 
 /// Until when nobody yields, in nanoseconds on the monotonic clock.
 static NO_YIELD_UNTIL: AtomicU64 = AtomicU64::new(0);
@@ -62,6 +62,7 @@ fn yield_briefly() -> bool {
     let after = now();
     if after - before > LONG {
         NO_YIELD_UNTIL.store(after + PENALTY, Ordering::Relaxed);
+        return false;
     }
     true
 }

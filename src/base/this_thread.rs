@@ -187,7 +187,8 @@ unsafe extern "C" fn thread_ended(value: *mut c_void) {
     // The C library has cleared the value: the destructors that run now find it again. A foreign
     // thread's record may have been made in a late round, and there is nothing to put off for.
     let nothing_left = record.role() == Role::Foreign && record.on_round.get().is_none();
-    let last = nothing_left || !record.adopt() || record.rounds.get() >= ROUNDS;
+    let kept = !nothing_left && set_value(ptr::from_ref(record).cast());
+    let last = !kept || record.rounds.get() >= ROUNDS;
     if let Some(on_round) = record.on_round.get() {
         on_round(record, last);
     }

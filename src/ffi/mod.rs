@@ -20,7 +20,7 @@ pub mod timer;
 
 use crate::base::handle::{Handle, Object};
 use crate::base::last_error::{record_error, record_error_in_handler};
-use crate::base::status::{Error, LT_OK, lt_status};
+use crate::base::status::{Error, LT_BUSY, LT_OK, lt_status};
 use crate::base::this_thread;
 
 /// The object behind a handle.
@@ -47,6 +47,8 @@ fn report(function: &'static &'static str, result: Result<(), Error>) -> lt_stat
 fn report_in_handler(function: &'static &'static str, result: Result<(), Error>) -> lt_status {
     match result {
         Ok(()) => LT_OK,
+        // The answer that is as common as success.
+        Err(Error::Busy) => LT_BUSY,
         Err(error) => record_error_in_handler(function, error),
     }
 }
