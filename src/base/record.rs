@@ -73,8 +73,15 @@ pub enum Role {
     Service,
 }
 
-/// Run in each round of the destructors at the end of a thread; told whether it is the last.
-pub type OnRound = fn(&'static Record, bool);
+/// Run in each round of the destructors at the end of a thread; says whether another one is wanted.
+/// Told, once, that there is none.
+pub type OnRound = fn(&'static Record, Round) -> bool;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    OneMore,
+    Over,
+}
 
 /// Told of the end of a thread, while its record is still whole.
 pub type OnEnd = fn(&'static Record);

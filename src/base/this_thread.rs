@@ -5,7 +5,7 @@
 //! that the user's destructors run before it, whichever way the thread ends. The main thread's record
 //! is static: it can be interrupted before it has ever called the library.
 
-use crate::base::record::{self, Record, Role};
+use crate::base::record::{self, Record, Role, Round};
 use crate::base::registry;
 use crate::base::status::Error;
 use core::ffi::c_void;
@@ -145,11 +145,24 @@ pub(super) fn become_main() {
     });
     record.interrupt.clear();
     record.native_id.store(native_id(), Ordering::Relaxed);
+    if record.role() == Role::Service {
+        take_all_signals();
+    }
     // A started thread that forks is no longer one of those that are counted.
     record.role.set(Role::Foreign);
     record.on_end.set(None);
     record.joinable.set(ptr::null());
     MAIN.store(ptr::from_ref(record).cast_mut(), Ordering::Relaxed);
+}
+
+/// A service thread blocks all signals; the process that one forks, in a callback, must not.
+fn take_all_signals() {
+    let mut none = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is written before it is read.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+    }
 }
 
 /// The key, created by the first caller; with it, forks are taken part in.
@@ -184,15 +197,14 @@ unsafe extern "C" fn thread_ended(value: *mut c_void) {
         return;
     };
     record.rounds.set(record.rounds.get() + 1);
-    // The C library has cleared the value: the destructors that run now find it again. A foreign
-    // thread's record may have been made in a late round, and there is nothing to put off for.
-    let nothing_left = record.role() == Role::Foreign && record.on_round.get().is_none();
-    let kept = !nothing_left && set_value(ptr::from_ref(record).cast());
-    let last = !kept || record.rounds.get() >= ROUNDS;
-    if let Some(on_round) = record.on_round.get() {
-        on_round(record, last);
-    }
+    // The C library has cleared the value: the destructors that run now find it again.
+    let kept = set_value(ptr::from_ref(record).cast());
+    let on_round = record.on_round.get();
+    let wanted = on_round.is_some_and(|on_round| on_round(record, Round::OneMore));
+    // A foreign thread's record may have been made in a late round: it does not count on a later one.
+    let last = !kept || record.rounds.get() >= ROUNDS || record.role() == Role::Foreign && !wanted;
     if last {
+        on_round.map(|on_round| on_round(record, Round::Over));
         set_value(Known::ended(record.ident()));
         record.end();
     }

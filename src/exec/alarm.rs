@@ -172,7 +172,7 @@ unsafe extern "C-unwind" fn serve(_: *mut c_void) {
     THREAD.store(record.ident(), Ordering::Relaxed);
     // An action that ended the thread before this one has ended too.
     finish(SCHEDULE.lock());
-    loop {
+    while service::serving(record) {
         let changes = CHANGES.load(Ordering::Relaxed);
         let mut schedule = SCHEDULE.lock();
         match schedule.first_due() {

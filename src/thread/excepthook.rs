@@ -32,13 +32,19 @@ pub fn set(hook: Option<Hook>, argument: *mut c_void) -> Result<(), Error> {
 }
 
 static PARTICIPANT: Participant = Participant::new(
-    || HOOK.raw_lock(),
-    || HOOK.raw_unlock(),
     || {
+        HOOK.raw_lock();
+        trace::lock_for_fork();
+    },
+    || {
+        trace::unlock_after_fork();
+        HOOK.raw_unlock();
+    },
+    || {
+        trace::unlock_after_fork();
         HOOK.raw_unlock();
         // Not waited for before the fork: who prints may wait for a reader.
         PRINTING.reset();
-        trace::forget_renderer();
     },
 );
 

@@ -37,7 +37,9 @@ pub struct Description {
 /// The classes of exceptions, as the first seven bytes of the head say. The eighth is the flavour.
 const CXX_GNU: u64 = class(b"GNUCC++\0");
 const CXX_CLANG: u64 = class(b"CLNGC++\0");
-const RUST: u64 = class(b"MOZ\0RUST");
+/// Rust writes its class as bytes, so in the processor's own order; once it did as the others.
+const RUST: u64 = u64::from_ne_bytes(*b"MOZ\0RUST");
+const OLD_RUST: u64 = class(b"MOZ\0RUST");
 
 const fn class(name: &[u8; 8]) -> u64 {
     u64::from_be_bytes(*name)
@@ -72,7 +74,7 @@ pub unsafe fn describe(exception: *mut Exception) -> Description {
             // SAFETY: the class says that it has this layout.
             unsafe { describe_cxx(exception) }
         }
-        RUST => Description {
+        RUST | OLD_RUST => Description {
             kind: LT_ERROR_RUST,
             code: 0,
             type_name: Text::Static(c"panic"),
@@ -97,7 +99,7 @@ pub unsafe fn end(exception: *mut Exception) {
         if let Some(runtime) = CxxRuntime::of(exception) {
             (runtime.begin_catch)(exception.cast());
             (runtime.end_catch)();
-        } else if (*exception).class != RUST {
+        } else if !matches!((*exception).class, RUST | OLD_RUST) {
             unwind::delete(exception);
         }
         // A panic of another std aborts when it is deleted by us: its few bytes are leaked.

@@ -7,7 +7,7 @@ use crate::base::arena::Arena;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::boxed;
-use crate::base::record::Record;
+use crate::base::record::{Record, Round};
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::thread::unwind::Function;
@@ -144,46 +144,52 @@ impl Handle<Local> {
     }
 }
 
-/// One round of the end of a thread: destroys the values that there are. The last ends the table.
-fn end_round(record: &'static Record, last: bool) {
+/// One round of the end of a thread: destroys the values that there are. Whether there are new ones.
+fn end_round(record: &'static Record, round: Round) -> bool {
+    if round == Round::Over {
+        let table = record.locals.replace(ptr::null_mut()).cast::<Table>();
+        // SAFETY: made with a box, and no longer reachable.
+        drop(unsafe { Box::from_raw(table) });
+        return false;
+    }
     let mut index = 0;
     // A destructor may set values: the table is looked at anew each time.
-    while let Some((destructor, value)) = take_next(record, &mut index) {
+    while let Some((at, destructor)) = next(record, &mut index) {
+        let value = clear(record, at);
         // SAFETY: the user gave both, the one for the other.
         if let Some(caught) = unsafe { unwind::call(destructor, value) } {
             // SAFETY: caught here.
             unsafe { excepthook::deliver_caught(record, caught) };
         }
     }
-    if last {
-        let table = record.locals.replace(ptr::null_mut()).cast::<Table>();
-        // SAFETY: made with a box, and no longer reachable.
-        drop(unsafe { Box::from_raw(table) });
-    }
+    next(record, &mut 0).is_some()
 }
 
-/// Clears the next value that has a destructor, from `index` on.
-fn take_next(record: &'static Record, index: &mut usize) -> Option<(Function, *mut c_void)> {
+/// Where the next value is, from `index` on, that has a destructor.
+fn next(record: &Record, index: &mut usize) -> Option<(usize, Function)> {
     // SAFETY: this thread's own table; the reference ends in this function.
-    let table = unsafe { record.locals.get().cast::<Table>().as_mut() }?;
-    let end = table.pages.len() * PAGE;
-    while *index < end {
+    let table = unsafe { record.locals.get().cast::<Table>().as_ref() }?;
+    while *index < table.pages.len() * PAGE {
         let at = *index;
-        *index += 1;
-        let Some(entry) = table.entry_mut(at) else {
+        let Some(entry) = table.entry(at) else {
             // No such page.
             *index = (at / PAGE + 1) * PAGE;
             continue;
         };
-        let Entry { key, value } = core::mem::replace(entry, UNSET);
-        if value.is_null() {
-            continue;
-        }
-        // SAFETY: the entry was set through this handle.
-        let destructor = unsafe { Handle::<Local>::from_raw(key) }.ok().and_then(Handle::destructor);
-        if let Some(destructor) = destructor {
-            return Some((destructor, value));
+        *index += 1;
+        // SAFETY: the entry was set through this handle, if it was set.
+        let key = unsafe { Handle::<Local>::from_raw(entry.key) }.ok().filter(|_| !entry.value.is_null());
+        if let Some(destructor) = key.and_then(Handle::destructor) {
+            return Some((at, destructor));
         }
     }
     None
+}
+
+/// Clears a value; what it was.
+fn clear(record: &Record, at: usize) -> *mut c_void {
+    // SAFETY: this thread's own table; the reference ends in this function.
+    let table = unsafe { record.locals.get().cast::<Table>().as_mut() };
+    let entry = table.and_then(|table| table.entry_mut(at));
+    entry.map_or(UNSET, |entry| core::mem::replace(entry, UNSET)).value
 }

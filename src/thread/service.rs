@@ -25,6 +25,11 @@ pub fn attend() -> Option<&'static Record> {
     Some(record)
 }
 
+/// Whether this is still a service thread: not if its callback has forked, and this is the child.
+pub fn serving(record: &Record) -> bool {
+    record.role() == Role::Service
+}
+
 fn succeed(record: &'static Record) {
     if let Some((function, argument)) = record.entry.get() {
         // Without a thread to be had, the service ends: there is nobody to tell.

@@ -230,7 +230,7 @@ unsafe extern "C-unwind" fn serve(argument: *mut c_void) {
     let signum = argument.addr() as c_int;
     let Some(record) = service::attend() else { return };
     let Some(route) = index(signum).ok().and_then(|index| ROUTES.get(index)) else { return };
-    loop {
+    while service::serving(record) {
         // SAFETY: initialised before this thread was started.
         if unsafe { libc::sem_wait(route.arrivals.get().cast()) } != 0 {
             continue;

@@ -1,5 +1,6 @@
 //! Rendering the frames of a throw: names, and file and line where the program has debug information.
 
+use crate::base::deadline::now;
 use crate::base::heap::Text;
 use crate::base::mutex::Mutex;
 use core::ffi::{CStr, c_void};
@@ -21,13 +22,21 @@ const MACHINERY: &[&str] = &[
 /// The functions between the thread's function and the operating system: the trace ends before the first.
 const FOUNDATION: &str = "lt_guarded_call";
 
-/// In a forked child: a thread that was rendering is gone.
-pub fn forget_renderer() {
-    ONE_AT_A_TIME.reset();
+/// The symboliser has a lock of its own, which no child may find locked: a fork waits for who renders.
+pub fn lock_for_fork() {
+    ONE_AT_A_TIME.raw_lock();
 }
 
-/// Only one at a time: the symboliser's cache is not small.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub fn unlock_after_fork() {
+    ONE_AT_A_TIME.raw_unlock();
+}
+
+/// One renders at a time. When somebody last did, in nanoseconds.
+static ONE_AT_A_TIME: Mutex<u64> = Mutex::new(0);
+
+/// Errors that follow each other faster than this, in nanoseconds, share the symboliser's cache. Else it
+/// is cleared: it can hold tens of megabytes, and filling it takes as many milliseconds.
+const STORM: u64 = 1_000_000_000;
 
 struct Line {
     text: String,
@@ -37,9 +46,13 @@ struct Line {
 
 /// A line for each frame, innermost first: `  0x... in function at file:line`.
 pub fn render(addresses: &[usize]) -> Text {
-    let _one = ONE_AT_A_TIME.lock();
+    let mut last = ONE_AT_A_TIME.lock();
     let lines: Vec<Line> = addresses.iter().map(|address| line(*address)).collect();
-    backtrace::clear_symbol_cache();
+    let now = now();
+    if now.saturating_sub(*last) > STORM {
+        backtrace::clear_symbol_cache();
+    }
+    *last = now;
     let first = lines.iter().rposition(|line| line.machinery).map_or(0, |last| last + 1);
     let shown = lines.iter().skip(first).take_while(|line| !line.foundation);
     let mut out = String::new();
