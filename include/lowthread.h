@@ -590,8 +590,8 @@ LT_NODISCARD lt_status lt_timer_start(double seconds, double repeat, lt_timer_fn
 // LT_INTERRUPTED: cancelled, but the callback may still run.
 LT_NODISCARD lt_status lt_timer_cancel(lt_timer *timer);
 
-// Cancels the timer as lt_timer_cancel() does, and frees it. LT_INTERRUPTED: not freed. NULL is
-// LT_OK.
+// Cancels the timer as lt_timer_cancel() does, and frees it. LT_INTERRUPTED, or LT_BUSY while
+// another thread cancels it: not freed. NULL is LT_OK.
 LT_NODISCARD lt_status lt_timer_free(lt_timer *timer);
 
 // Starts a watchdog: lt_interrupt_main(signum) once it was not fed for so many seconds, which are
