@@ -294,9 +294,6 @@ static void skip_where_forks_are_not_for(void) {
     if (under_sanitizer()) {
         skip_because("the sanitizer's malloc does not survive a fork among threads");
     }
-    if (on_parking_engine()) {
-        skip_because("a fork among threads can meet a lock of the parking engine's that is held");
-    }
 }
 
 static void check_forks(bool on_a_thread) {

@@ -7,6 +7,7 @@
 
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
+use crate::base::wait;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -89,14 +90,17 @@ fn held() -> *mut Participant {
 extern "C" fn before() {
     FIRST.raw_lock();
     each(held(), |p| (p.before)());
+    wait::before_fork();
 }
 
 extern "C" fn in_parent() {
+    wait::after_fork_in_parent();
     each(held(), |p| (p.in_parent)());
     FIRST.raw_unlock();
 }
 
 extern "C" fn in_child() {
+    wait::after_fork_in_child();
     each(held(), |p| (p.in_child)());
     FIRST.raw_unlock();
 }

@@ -44,6 +44,11 @@ pub(super) fn interrupt(interrupt: &Interrupt) {
     wake(interrupt.word(), 1);
 }
 
+/// The kernel knows by itself which threads a forked child has, and nothing here is locked.
+pub(super) fn before_fork() {}
+pub(super) fn after_fork_in_parent() {}
+pub(super) fn after_fork_in_child() {}
+
 /// Sleeps on `word` alone.
 fn wait_one(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
     let at = timespec(deadline);

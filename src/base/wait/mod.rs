@@ -70,6 +70,19 @@ pub fn interrupt(interrupt: &Interrupt) {
     engine::interrupt(interrupt);
 }
 
+/// Around a fork, the engine comes last before it and first after it: the others sleep and wake by it.
+pub fn before_fork() {
+    engine::before_fork();
+}
+
+pub fn after_fork_in_parent() {
+    engine::after_fork_in_parent();
+}
+
+pub fn after_fork_in_child() {
+    engine::after_fork_in_child();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
