@@ -106,7 +106,6 @@ typedef struct waiter {
     lt_status (*call)(void *object);
     void *object;
     lt_status status;
-    double began, ended;
     lt_ident ident;
     _Atomic int64_t native_id;
     lt_lock *running; // Held until the call has returned.
@@ -115,9 +114,7 @@ typedef struct waiter {
 static inline void waiter_run(void *arg) {
     waiter *w = arg;
     atomic_store(&w->native_id, lt_get_native_id());
-    w->began = lt_monotonic();
     w->status = w->call(w->object);
-    w->ended = lt_monotonic();
     must(lt_lock_release(w->running) == LT_OK);
 }
 

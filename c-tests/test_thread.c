@@ -472,7 +472,7 @@ static void work_on_without_main(void *main_ident) {
     lt_event *event = lt_event_new();
     waiter_start(&w, wait_for_event, event);
     must(lt_event_set(event) == LT_OK && waiter_join(&w) == LT_OK);
-    exit(7);
+    _exit(7);
 }
 
 static void end_the_main_thread(void *unused) {
