@@ -65,6 +65,7 @@ bench:
 	@cmake -S bench -B build-bench -DCMAKE_BUILD_TYPE=Release
 	@cmake --build build-bench -j $(JOBS)
 	@build-bench/lowthread-bench $(BENCH_ARGS)
+	@build-bench/lowthread-timers
 
 clean:
 	@rm -rf build build-*
