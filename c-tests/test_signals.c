@@ -3,6 +3,7 @@
 // timeout: 60
 #include "waits.h"
 
+#include <sys/prctl.h>
 #include <sys/time.h>
 
 // ---- A storm: SIGALRM a thousand times a second, for whichever thread does not block it
@@ -147,6 +148,7 @@ TEST(waits_are_not_ended_by_a_stop_of_the_process) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0); // Or it might stay stopped for ever.
         wait_while_stopped();
         _exit(0);
     }

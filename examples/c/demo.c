@@ -187,7 +187,6 @@ static void watch(void *arg) {
 }
 
 static void be_interrupted(void) {
-    signal(SIGINT, SIG_DFL); // A shell ignores it for what runs in the background.
     lt_lock *lock = made(lt_allocate_lock());
     check(lt_lock_acquire(lock));
     check(lt_start_new_thread(watch, NULL, NULL));
@@ -239,6 +238,7 @@ static void survive_an_error(void) {
 }
 
 int main(void) {
+    check(lt_signal_to_main(SIGINT)); // Ctrl-C ends the wait that main is in, and so the demo.
     printf("main thread, ident %" PRIu64 "\n", lt_get_ident());
     promise(lt_get_ident() == lt_main_ident(), "this is the main thread");
     order_by_delay();

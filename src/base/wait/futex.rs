@@ -172,7 +172,7 @@ impl Waiter {
 fn timespec(deadline: Deadline) -> Option<libc::timespec> {
     match deadline {
         Deadline::At(ns) => Some(libc::timespec {
-            tv_sec: (ns / 1_000_000_000) as libc::time_t,
+            tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
         }),
         Deadline::Never => None,
