@@ -4,7 +4,7 @@
 //! futex_waitv (Linux 5.16). So an interrupter only has to store and wake, and there is no window.
 
 use super::Wake;
-use crate::base::deadline::{Deadline, now};
+use crate::base::deadline::{Deadline, now, timespec};
 use crate::base::errno::Errno;
 use crate::base::interrupt::Interrupt;
 use core::ptr;
@@ -51,7 +51,7 @@ pub(super) fn after_fork_in_child() {}
 
 /// Sleeps on `word` alone.
 fn wait_one(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
-    let at = timespec(deadline);
+    let at = absolute(deadline);
     loop {
         // SAFETY: the word is alive for the call, and the deadline, where there is one, is on this stack.
         let result = unsafe {
@@ -79,7 +79,7 @@ fn wait_one(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
 
 /// Sleeps on `word` and on the interrupt.
 fn wait_two(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Interrupt) -> Wake {
-    let at = timespec(deadline);
+    let at = absolute(deadline);
     // When both were woken the kernel names the last, so the wake that must not be lost comes last.
     let waiters = [Waiter::new(interrupt.word(), Interrupt::NONE), Waiter::new(word, expected)];
     loop {
@@ -169,12 +169,9 @@ impl Waiter {
     }
 }
 
-fn timespec(deadline: Deadline) -> Option<libc::timespec> {
+fn absolute(deadline: Deadline) -> Option<libc::timespec> {
     match deadline {
-        Deadline::At(ns) => Some(libc::timespec {
-            tv_sec: (ns / 1_000_000_000) as _,
-            tv_nsec: (ns % 1_000_000_000) as libc::c_long,
-        }),
+        Deadline::At(ns) => Some(timespec(ns)),
         Deadline::Never => None,
     }
 }

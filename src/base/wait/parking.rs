@@ -11,7 +11,7 @@
 //! is async-signal-safe.
 
 use super::Wake;
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Deadline, timespec};
 use crate::base::interrupt::Interrupt;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -238,12 +238,5 @@ unsafe fn wait_until(
                 libc::pthread_cond_timedwait_relative_np(condition, mutex, &timespec(rest))
             }
         };
-    }
-}
-
-fn timespec(ns: u64) -> libc::timespec {
-    libc::timespec {
-        tv_sec: (ns / 1_000_000_000) as _,
-        tv_nsec: (ns % 1_000_000_000) as libc::c_long,
     }
 }
