@@ -1,6 +1,13 @@
 // Interrupts of the main thread.
 #include "waits.h"
 
+// A shell may have told its background jobs, and so this, to ignore some signals.
+__attribute__((constructor)) static void restore_default_actions(void) {
+    for (int signum = 1; signum <= 64; signum++) {
+        signal(signum, SIG_DFL); // Some cannot be set.
+    }
+}
+
 // Takes what is pending; how many interrupts that were.
 static int take_all(void) {
     int taken = 0;
@@ -33,15 +40,8 @@ TEST(a_signal_out_of_range_is_invalid) {
     assert_ok(lt_check_interrupt());
 }
 
-// cmocka has handlers of its own, which would run. Some signals cannot be set: they have none.
-static void remove_all_handlers(void) {
-    for (int signum = 1; signum <= 64; signum++) {
-        signal(signum, SIG_DFL);
-    }
-}
-
 TEST(every_signal_is_told_and_none_takes_its_default_action) {
-    remove_all_handlers();
+    restore_default_actions(); // cmocka has handlers of its own, which would run.
     for (int signum = 1; signum <= 64; signum++) {
         assert_ok(lt_interrupt_main(signum));
         take_one(signum);
@@ -58,7 +58,7 @@ TEST(the_same_signal_twice_is_one) {
 }
 
 TEST(different_signals_are_taken_lowest_first) {
-    remove_all_handlers();
+    restore_default_actions(); // cmocka has handlers of its own, which would run.
     for (int signum = 64; signum >= 1; signum -= 3) {
         assert_ok(lt_interrupt_main(signum));
     }
@@ -414,7 +414,7 @@ static lt_status take_until_closed(void *arg) {
 
 // Main and another thread take what a third gives, and a fourth interrupts main all the while.
 static void check_nothing_is_lost(const wait_kind *kind) {
-    remove_all_handlers();
+    restore_default_actions(); // cmocka has handlers of its own, which would run.
     storm s = {.kind = kind, .object = waits_make(kind)};
     waiter raiser, giver, taker;
     waiter_launch(&raiser, raise_until_stopped, &s);
@@ -461,7 +461,7 @@ TEST(a_storm_of_interrupts_loses_no_item) {
 }
 
 TEST(after_a_storm_of_interrupts_nothing_is_pending_for_ever) {
-    remove_all_handlers();
+    restore_default_actions(); // cmocka has handlers of its own, which would run.
     storm s = {.kind = &EVENT_WAIT, .object = lt_event_new()};
     waiter raiser;
     waiter_launch(&raiser, raise_until_stopped, &s);
