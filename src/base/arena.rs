@@ -6,6 +6,7 @@
 //! whose generations are used up is given back no more, so that no handle ever comes twice: that
 //! costs a cache line for every 65,534 objects.
 
+use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::fork::Participant;
 use crate::base::handle::{FIRST_GENERATION, Object, UNUSED, addressable, is_live, is_used_up};
 use crate::base::mutex::Mutex;
@@ -14,7 +15,6 @@ use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ops::Deref;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many slots a chunk has: with its header, 4 KiB of slots of one cache line.
 const SLOTS: usize = 63;

@@ -1,12 +1,12 @@
 //! How an operation waits: until when, and whether the thread can be interrupted meanwhile.
 
+use crate::base::atomic::AtomicU32;
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::interrupt::Interrupt;
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::wait::{self, Wake};
-use core::sync::atomic::AtomicU32;
 
 /// One operation's wait, however often it sleeps.
 pub struct Block {

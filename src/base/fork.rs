@@ -5,11 +5,11 @@
 //! had registered (as sleepers, as running) is struck out in the child. Whoever keeps such state is a
 //! `Participant`.
 
+use crate::base::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::wait;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// One part of the library that has something to do at a fork.
 pub struct Participant {

@@ -11,10 +11,10 @@
 //! memory is never given back and never serves another kind, so looking at the word is always allowed.
 
 use crate::base::arena::{Arena, Resident, Slot};
+use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::status::Error;
 use core::ffi::c_void;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Declares the kinds, with their names in sentences, which are those of the header's parameters.
 macro_rules! kinds {

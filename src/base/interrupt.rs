@@ -1,7 +1,7 @@
 //! What is pending for one thread: the signals it was interrupted with, as a set and as a word to sleep on.
 
+use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use crate::base::wait;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 /// The interrupts of one thread. Any thread and any signal handler raises; the owner takes.
 ///
@@ -17,7 +17,7 @@ pub struct Interrupt {
     word: AtomicU32,
     /// The address that the owner sleeps on, 0 when awake: for engines that wake by address.
     #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-    place: core::sync::atomic::AtomicUsize,
+    place: crate::base::atomic::AtomicUsize,
 }
 
 impl Interrupt {
@@ -31,7 +31,7 @@ impl Interrupt {
             plain: AtomicBool::new(false),
             word: AtomicU32::new(Interrupt::NONE),
             #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-            place: core::sync::atomic::AtomicUsize::new(0),
+            place: crate::base::atomic::AtomicUsize::new(0),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The last error of each thread: noted when a call fails, put into words when somebody asks.
 
+use crate::base::atomic::{AtomicBool, Ordering, compiler_fence};
 use crate::base::record::Record;
 use crate::base::status::{Error, LT_OK, lt_status};
 use crate::base::this_thread;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::CStr;
 use core::fmt::Write;
-use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 /// The last call of a thread that failed. Part of its record, and touched by no other thread, but by
 /// signal handlers on the same one.

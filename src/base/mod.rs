@@ -1,5 +1,6 @@
 //! What everything else stands on: statuses, deadlines, the wait engine, handles and thread records.
 
+pub mod atomic;
 pub mod status;
 pub mod errno;
 pub mod heap;

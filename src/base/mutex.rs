@@ -9,11 +9,11 @@
 //! | `LOCKED` | held, nobody sleeps |
 //! | `CONTENDED` | held, somebody may sleep: the unlock wakes one |
 
+use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::Deadline;
 use crate::base::{spin::Spin, wait};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;
 const LOCKED: u32 = 1;

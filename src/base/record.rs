@@ -1,6 +1,7 @@
 //! What the library knows of one OS thread.
 
 use crate::base::arena::{Arena, Slot};
+use crate::base::atomic::{AtomicI64, AtomicU64, Ordering};
 use crate::base::fork::Participant;
 use crate::base::handle::{Kind, Object};
 use crate::base::heap::Text;
@@ -11,7 +12,6 @@ use crate::base::{registry, this_thread};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// User code. It may be left by an unwinding.
 pub type Function = unsafe extern "C-unwind" fn(*mut c_void);

@@ -1,12 +1,12 @@
 //! The registry: every thread that has a record, in a list.
 
+use crate::base::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::fork::Participant;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::this_thread;
 use core::ptr;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The first record of the list.
 pub struct List(*const Record);

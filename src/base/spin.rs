@@ -1,7 +1,7 @@
 //! How long a thread that must wait stays awake, in case the wait is short.
 
+use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::deadline::now;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Pauses keep the core: right when the other side is running on another core.
 const PAUSES: u32 = 20;

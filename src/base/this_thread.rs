@@ -5,12 +5,12 @@
 //! that the user's destructors run before it, whichever way the thread ends. The main thread's record
 //! is static: it can be interrupted before it has ever called the library.
 
+use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::base::record::{self, Record, Role, Round};
 use crate::base::registry;
 use crate::base::status::Error;
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// In how many rounds the C library runs the destructors of thread-specific values, at the least.
 const ROUNDS: u32 = 4;

@@ -10,6 +10,7 @@
 //! An alarm serves one owner after the other, and may do so while the last action of an earlier one
 //! still runs: each owner has an epoch.
 
+use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::fork::Participant;
@@ -19,7 +20,6 @@ use crate::base::{this_thread, wait};
 use crate::thread::service;
 use core::cell::Cell;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// One alarm: part of a timer or a watchdog, in a slot that is never unmapped. Its cells are under the
 /// schedule's lock.

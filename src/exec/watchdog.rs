@@ -90,7 +90,7 @@ impl Handle<Watchdog> {
 
     fn alive(self) -> Result<&'static Watchdog, Error> {
         // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(core::sync::atomic::Ordering::Acquire)?;
+        self.state(crate::base::atomic::Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
         Ok(unsafe { self.body() })
     }

@@ -10,6 +10,7 @@
 //! | any | clear | not `SET`, count unchanged |
 
 use crate::base::arena::Arena;
+use crate::base::atomic::Ordering;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -17,7 +18,6 @@ use crate::base::handle::{Handle, Kind, Object};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
-use core::sync::atomic::Ordering;
 
 const SET: u64 = 1;
 const ONE_TIME: u64 = 2;

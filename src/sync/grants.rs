@@ -4,10 +4,10 @@
 //! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, its
 //! grant is on the way and it takes that, however late.
 
+use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::block::Block;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
-use core::sync::atomic::{AtomicU32, Ordering};
 
 /// A count of grants. All waiters of one object are alike: any grant will do for any of them, and one
 /// that is awake may take what was posted for one that sleeps.

@@ -25,6 +25,7 @@
 //! unbounded. `WAKING` is a hint with one rule: while it is set, somebody is awake who will clear it.
 
 use crate::base::arena::Arena;
+use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -33,7 +34,6 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::sync::grants::Grants;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 const LOCKED: u64 = 1;
 const WAKING: u64 = 2;
@@ -330,7 +330,7 @@ fn take_as_waiter(state: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::AtomicU64;
+    use crate::base::atomic::AtomicU64;
 
     #[test]
     fn of_two_releases_one_fails() {

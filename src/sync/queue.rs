@@ -10,6 +10,7 @@
 //! | `Closed` | LT_CLOSED | what is left, then LT_CLOSED |
 
 use crate::base::arena::Arena;
+use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -19,7 +20,6 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait::{self, Wake};
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::VecDeque;
 
 /// What a queue has beside its word, which is only its handle check.
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_between_many_threads() {
         let queue = Handle::new_queue(3).unwrap();
-        let sum = core::sync::atomic::AtomicUsize::new(0);
+        let sum = crate::base::atomic::AtomicUsize::new(0);
         std::thread::scope(|threads| {
             let producers: Vec<_> = (0..3)
                 .map(|_| threads.spawn(move || (1..=10_000).for_each(|i| queue.put(item(i)).unwrap())))

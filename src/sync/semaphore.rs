@@ -13,6 +13,7 @@
 //! | n >= 0 | a waiter that gives up | unchanged: its grant is on the way, and it takes that |
 
 use crate::base::arena::Arena;
+use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -20,7 +21,6 @@ use crate::base::handle::{Handle, Kind, Object, STATE_BITS, STATE_MASK};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::sync::grants::Grants;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What a semaphore has beside its word.
 pub struct Semaphore {
@@ -216,7 +216,7 @@ impl Handle<Semaphore> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::AtomicU64;
+    use crate::base::atomic::AtomicU64;
 
     #[test]
     fn permits_are_counted_and_bounded() {

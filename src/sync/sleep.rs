@@ -1,9 +1,9 @@
 //! Sleeping: a wait for nothing but the time, or an interrupt.
 
+use crate::base::atomic::AtomicU32;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::status::Error;
-use core::sync::atomic::AtomicU32;
 
 pub fn sleep(seconds: f64) -> Result<(), Error> {
     let block = match Timeout::from_seconds(seconds)? {

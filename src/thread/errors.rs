@@ -1,6 +1,7 @@
 //! lt_errors: a container for the first error of many threads.
 
 use crate::base::arena::Arena;
+use crate::base::atomic::Ordering;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::boxed;
@@ -8,7 +9,6 @@ use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::thread::report::{Report, lt_error_info};
-use core::sync::atomic::Ordering;
 
 /// What the container has beside its word, which is only its handle check.
 pub struct Errors {

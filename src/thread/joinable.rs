@@ -10,6 +10,7 @@
 //! The thread itself is a resident of its object: a handle can be freed while it runs.
 
 use crate::base::arena::{Arena, Resident};
+use crate::base::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -24,7 +25,6 @@ use crate::thread::report::{Report, lt_error_info};
 use crate::thread::stack;
 use crate::thread::start::{self, Function, Plan};
 use core::ffi::{CStr, c_void};
-use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 /// What a joinable thread has beside its word, which is only the handle check.
 pub struct Thread {

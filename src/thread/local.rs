@@ -4,6 +4,7 @@
 //! an earlier key of the slot left behind is no value of the present one.
 
 use crate::base::arena::Arena;
+use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::boxed;
@@ -14,7 +15,6 @@ use crate::thread::unwind::Function;
 use crate::thread::{excepthook, unwind};
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What a key has beside its word, which is only its handle check.
 pub struct Local {

@@ -1,11 +1,11 @@
 //! The names of threads: what the library keeps whole, and what the operating system gets of it.
 
+use crate::base::atomic::Ordering;
 use crate::base::heap::Text;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
 use core::ffi::CStr;
-use core::sync::atomic::Ordering;
 
 /// How many bytes the operating system keeps of a name.
 const OS_LIMIT: usize = 15;

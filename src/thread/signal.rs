@@ -4,6 +4,7 @@
 //! was ever routed takes it from there, in ordinary context: so nothing that the kernel delivers is
 //! lost, and a full queue or a slow callback holds up no other signal.
 
+use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::Deadline;
 use crate::base::errno::Errno;
 use crate::base::fork::Participant;
@@ -19,7 +20,6 @@ use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How many signals there can be; they are counted from 1.
 const SIGNALS: usize = 64;

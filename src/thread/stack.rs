@@ -1,7 +1,7 @@
 //! How large the stacks of new threads are.
 
+use crate::base::atomic::{AtomicUsize, Ordering};
 use crate::base::status::Error;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Below this, a stack size is taken for a mistake.
 const LEAST: usize = 4096;

@@ -4,11 +4,11 @@
 //! futex_waitv (Linux 5.16). So an interrupter only has to store and wake, and there is no window.
 
 use super::Wake;
+use crate::base::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::deadline::{Deadline, now, timespec};
 use crate::base::errno::Errno;
 use crate::base::interrupt::Interrupt;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How long a thread sleeps before it looks at its interrupt, where the kernel has no futex_waitv.
 const SLICE: u64 = 5_000_000;

@@ -13,10 +13,10 @@
 //! looks at its word again. A wake that was spent on a thread which also timed out or was
 //! interrupted is the caller's to pass on or to use up: it tries once more before it gives up.
 
+use crate::base::atomic::AtomicU32;
 use crate::base::deadline::Deadline;
 use crate::base::errno::Errno;
 use crate::base::interrupt::Interrupt;
-use core::sync::atomic::AtomicU32;
 
 #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
 mod futex;
@@ -86,8 +86,8 @@ pub fn after_fork_in_child() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::atomic::Ordering::SeqCst;
     use crate::base::deadline::{Timeout, now};
-    use core::sync::atomic::Ordering::SeqCst;
 
     fn soon() -> Deadline {
         Timeout::Nanoseconds(2_000_000).start()

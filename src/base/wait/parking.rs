@@ -11,12 +11,12 @@
 //! is async-signal-safe.
 
 use super::Wake;
+use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::{Deadline, timespec};
 use crate::base::interrupt::Interrupt;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How many lists there are: a power of two.
 const BUCKETS: usize = 64;

@@ -1,0 +1,3 @@
+//! The atomics: those of the language.
+
+pub use core::sync::atomic::*;
