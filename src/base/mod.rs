@@ -17,3 +17,5 @@ pub mod registry;
 pub mod this_thread;
 pub mod last_error;
 pub mod block;
+pub mod unwind;
+pub mod cleanup;

@@ -5,9 +5,9 @@ use crate::base::heap::{Text, boxed};
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
+use crate::base::unwind::{self, Caught, Exception, Frames};
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::unwind::{self, Caught, Exception, Frames};
 use crate::thread::{errors, joinable, names, trace};
 use core::ffi::c_void;
 

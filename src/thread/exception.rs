@@ -11,8 +11,8 @@
 //! ```
 
 use crate::base::heap::Text;
+use crate::base::unwind::{self, Exception};
 use crate::thread::raise::{self, Raised};
-use crate::thread::unwind::{self, Exception};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// Raised with lt_raise().

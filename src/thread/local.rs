@@ -11,8 +11,9 @@ use crate::base::heap::boxed;
 use crate::base::record::{Record, Round};
 use crate::base::status::Error;
 use crate::base::this_thread;
-use crate::thread::unwind::Function;
-use crate::thread::{excepthook, unwind};
+use crate::base::unwind;
+use crate::base::unwind::Function;
+use crate::thread::excepthook;
 use core::ffi::c_void;
 use core::ptr;
 

@@ -1,6 +1,5 @@
 //! Threads as `_thread` has them: started, ended, sized, interrupted.
 
-pub mod unwind;
 pub mod exception;
 pub mod raise;
 pub mod trace;

@@ -2,8 +2,8 @@
 
 use crate::base::heap::{Text, boxed};
 use crate::base::this_thread;
+use crate::base::unwind::{self, Exception, Frames};
 use crate::thread::exception::{self, Description};
-use crate::thread::unwind::{self, Exception, Frames};
 use crate::thread::{excepthook, exit};
 use core::ffi::{CStr, c_int};
 

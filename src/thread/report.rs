@@ -1,9 +1,9 @@
 //! What is told of an error that ended a thread.
 
 use crate::base::heap::Text;
+use crate::base::unwind::Frames;
 use crate::thread::exception::Description;
 use crate::thread::trace;
-use crate::thread::unwind::Frames;
 use core::ffi::c_char;
 use std::sync::OnceLock;
 

@@ -3,7 +3,8 @@
 use crate::base::heap::Text;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::thread::{excepthook, joinable, names, stack, unwind};
+use crate::base::unwind;
+use crate::thread::{excepthook, joinable, names, stack};
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;

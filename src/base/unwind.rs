@@ -117,7 +117,7 @@ pub unsafe fn delete(exception: *mut Exception) {
 
 /// The unwinder's view of one frame.
 #[repr(C)]
-struct Context {
+pub(super) struct Context {
     _opaque: [u8; 0],
 }
 
@@ -137,12 +137,29 @@ unsafe extern "C" {
 const NO_REASON: c_int = 0;
 const END_OF_STACK: c_int = 5;
 
+/// What a personality is asked, and what it answers.
+pub(super) const SEARCH_PHASE: c_int = 1;
+const FORCE_UNWIND: c_int = 8;
+const HANDLER_FOUND: c_int = 6;
+pub(super) const INSTALL_CONTEXT: c_int = 7;
+pub(super) const CONTINUE_UNWIND: c_int = 8;
+
+/// rbx, in the numbering of DWARF: where a frame of ours keeps its record.
+#[cfg(target_arch = "x86_64")]
+pub(super) const RECORD_REGISTER: c_int = 3;
+/// x19.
+#[cfg(target_arch = "aarch64")]
+pub(super) const RECORD_REGISTER: c_int = 19;
+
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 use catching::lt_guarded_call;
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod catching {
-    use super::{Context, Exception, Frames, Guarded};
+    use super::{
+        CONTINUE_UNWIND, Context, Exception, FORCE_UNWIND, Frames, Guarded, HANDLER_FOUND, INSTALL_CONTEXT,
+        RECORD_REGISTER, SEARCH_PHASE,
+    };
     use core::ffi::c_int;
 
     unsafe extern "C-unwind" {
@@ -156,12 +173,6 @@ mod catching {
         fn _Unwind_GetGR(context: *mut Context, register: c_int) -> usize;
         fn _Unwind_SetIP(context: *mut Context, address: usize);
     }
-
-    const SEARCH_PHASE: c_int = 1;
-    const FORCE_UNWIND: c_int = 8;
-    const HANDLER_FOUND: c_int = 6;
-    const INSTALL_CONTEXT: c_int = 7;
-    const CONTINUE_UNWIND: c_int = 8;
 
     /// The personality of `lt_guarded_call`.
     extern "C" fn personality(
@@ -187,10 +198,6 @@ mod catching {
         unsafe { _Unwind_SetIP(context, lt_guarded_landing as *const () as usize) };
         INSTALL_CONTEXT
     }
-
-    /// rbx, in the numbering of DWARF.
-    #[cfg(target_arch = "x86_64")]
-    const RECORD_REGISTER: c_int = 3;
 
     #[cfg(target_arch = "x86_64")]
     core::arch::global_asm!(r#"
@@ -229,10 +236,6 @@ lt_guarded_landing:
     .size lt_guarded_call, . - lt_guarded_call
     .popsection
     "#, personality = sym personality);
-
-    /// x19, in the numbering of DWARF.
-    #[cfg(target_arch = "aarch64")]
-    const RECORD_REGISTER: c_int = 19;
 
     #[cfg(target_arch = "aarch64")]
     core::arch::global_asm!(r#"

@@ -1,0 +1,201 @@
+//! Calling the user's code, and being told when it is left by unwinding.
+//!
+//! What a destructor is to C++: whether an exception or lt_exit leaves the called function, the cleanup
+//! runs on the way, and the unwinding goes on. Like [`crate::base::unwind`], this needs a frame with a
+//! personality of its own; a frame of Rust with a destructor must not be in the way of lt_exit.
+//!
+//! Where there is no such assembly, nothing is unwound either: an exception ends the process.
+
+use crate::base::unwind::Function;
+use core::ffi::c_void;
+
+/// One call of user code. The assembly knows the fields before the last.
+#[repr(C)]
+struct Watched {
+    function: Function,
+    argument: *mut c_void,
+    /// What unwinds, once something does.
+    exception: *mut c_void,
+    cleanup: Function,
+    cleanup_argument: *mut c_void,
+    /// Whether the cleanup has begun: the unwinder comes by a second time when it goes on.
+    cleaned: bool,
+}
+
+/// Calls `function(argument)`; if that is left by unwinding, calls `cleanup(cleanup_argument)` on the way.
+///
+/// # Safety
+/// Both may be called with their arguments. Nothing in the caller's frame has a destructor.
+#[allow(clippy::inline_always, reason = "nothing must come between the user's frames that is not needed")]
+#[inline(always)]
+pub unsafe fn call(
+    function: Function,
+    argument: *mut c_void,
+    cleanup: Function,
+    cleanup_argument: *mut c_void,
+) {
+    let exception = core::ptr::null_mut();
+    let mut watched = Watched { function, argument, exception, cleanup, cleanup_argument, cleaned: false };
+    // SAFETY: as the caller vouches.
+    unsafe { lt_watched_call(&mut watched) };
+}
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+use watching::lt_watched_call;
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod watching {
+    use super::Watched;
+    use crate::base::unwind::{CONTINUE_UNWIND, Context, INSTALL_CONTEXT, RECORD_REGISTER, SEARCH_PHASE};
+    use core::ffi::{c_int, c_void};
+
+    unsafe extern "C-unwind" {
+        pub(super) fn lt_watched_call(watched: *mut Watched);
+    }
+
+    unsafe extern "C" {
+        /// Where the unwinder lands, in the frame of `lt_watched_call`.
+        fn lt_watched_landing();
+        fn _Unwind_GetGR(context: *mut Context, register: c_int) -> usize;
+        fn _Unwind_SetIP(context: *mut Context, address: usize);
+    }
+
+    /// The personality of `lt_watched_call`: catches nothing.
+    extern "C" fn personality(
+        _version: c_int,
+        actions: c_int,
+        _class: u64,
+        exception: *mut c_void,
+        context: *mut Context,
+    ) -> c_int {
+        if actions & SEARCH_PHASE != 0 {
+            return CONTINUE_UNWIND;
+        }
+        // SAFETY: the register holds the call's record, as the assembly says, and that lives in the
+        // frame below, which waits.
+        let watched = unsafe { &mut *(_Unwind_GetGR(context, RECORD_REGISTER) as *mut Watched) };
+        if watched.cleaned {
+            return CONTINUE_UNWIND;
+        }
+        watched.cleaned = true;
+        watched.exception = exception;
+        // SAFETY: the landing is in the frame of the context and finds its record in the register.
+        unsafe { _Unwind_SetIP(context, lt_watched_landing as *const () as usize) };
+        INSTALL_CONTEXT
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    core::arch::global_asm!(r#"
+    .pushsection .text.lt_watched_call,"ax",@progbits
+    .hidden lt_watched_call
+    .globl lt_watched_call
+    .type lt_watched_call,@function
+lt_watched_call:
+    .cfi_startproc
+    .cfi_personality 0x1b, {personality}
+    endbr64
+    push rbx
+    .cfi_def_cfa_offset 16
+    .cfi_offset rbx, -16
+    mov rbx, rdi
+    mov rax, [rbx]
+    mov rdi, [rbx + 8]
+    call rax
+    pop rbx
+    .cfi_remember_state
+    .cfi_def_cfa_offset 8
+    .cfi_restore rbx
+    ret
+    .hidden lt_watched_landing
+    .globl lt_watched_landing
+lt_watched_landing:
+    .cfi_restore_state
+    endbr64
+    mov rdi, [rbx + 32]
+    call [rbx + 24]
+    mov rdi, [rbx + 16]
+    call _Unwind_Resume@PLT
+    ud2
+    .cfi_endproc
+    .size lt_watched_call, . - lt_watched_call
+    .popsection
+    "#, personality = sym personality);
+
+    #[cfg(target_arch = "aarch64")]
+    core::arch::global_asm!(r#"
+    .pushsection .text.lt_watched_call,"ax",@progbits
+    .hidden lt_watched_call
+    .globl lt_watched_call
+    .type lt_watched_call,@function
+lt_watched_call:
+    .cfi_startproc
+    .cfi_personality 0x1b, {personality}
+    stp x29, x30, [sp, #-32]!
+    .cfi_def_cfa_offset 32
+    .cfi_offset x29, -32
+    .cfi_offset x30, -24
+    str x19, [sp, #16]
+    .cfi_offset x19, -16
+    mov x29, sp
+    mov x19, x0
+    ldp x9, x0, [x19]
+    blr x9
+    ldr x19, [sp, #16]
+    ldp x29, x30, [sp], #32
+    .cfi_remember_state
+    .cfi_def_cfa_offset 0
+    .cfi_restore x19
+    .cfi_restore x29
+    .cfi_restore x30
+    ret
+    .hidden lt_watched_landing
+    .globl lt_watched_landing
+lt_watched_landing:
+    .cfi_restore_state
+    ldp x9, x0, [x19, #24]
+    blr x9
+    ldr x0, [x19, #16]
+    bl _Unwind_Resume
+    brk #1
+    .cfi_endproc
+    .size lt_watched_call, . - lt_watched_call
+    .popsection
+    "#, personality = sym personality);
+}
+
+/// Without the assembly: a plain call.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+unsafe fn lt_watched_call(watched: *mut Watched) {
+    // SAFETY: as the caller of `call` vouches.
+    unsafe { ((*watched).function)((*watched).argument) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::atomic::{AtomicU32, Ordering};
+
+    unsafe extern "C-unwind" fn count(times: *mut c_void) {
+        // SAFETY: the tests pass counters.
+        unsafe { &*times.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    unsafe extern "C-unwind" fn panic_loudly(_: *mut c_void) {
+        panic!("passes a cleanup on its way");
+    }
+
+    #[test]
+    fn the_cleanup_runs_for_a_panic_and_not_for_a_return() {
+        let (called, cleaned) = (AtomicU32::new(0), AtomicU32::new(0));
+        let argument = |counter: &AtomicU32| core::ptr::from_ref(counter).cast_mut().cast();
+        // SAFETY: the functions take these arguments.
+        unsafe { call(count, argument(&called), count, argument(&cleaned)) };
+        assert_eq!((called.load(Ordering::Relaxed), cleaned.load(Ordering::Relaxed)), (1, 0));
+        // SAFETY: as above.
+        let panicked = std::panic::catch_unwind(|| unsafe {
+            call(panic_loudly, core::ptr::null_mut(), count, argument(&cleaned));
+        });
+        assert!(panicked.is_err());
+        assert_eq!(cleaned.load(Ordering::Relaxed), 1);
+    }
+}
