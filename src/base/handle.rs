@@ -53,6 +53,13 @@ kinds! {
     Local = 7 "local",
     Timer = 8 "timer",
     Watchdog = 9 "watchdog",
+    RLock = 10 "rlock",
+    Condition = 11 "condition",
+    Barrier = 12 "barrier",
+    RwLock = 13 "rwlock",
+    Spinlock = 14 "spinlock",
+    Pool = 15 "pool",
+    Future = 16 "future",
     // Of one OS thread: never given to C.
     Record = 31 "record",
 }

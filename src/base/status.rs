@@ -85,6 +85,10 @@ pub enum Argument {
     Event,
     Callback,
     Message,
+    Predicate,
+    Flag,
+    Items,
+    Futures,
 }
 
 impl Argument {
@@ -99,6 +103,10 @@ impl Argument {
             Argument::Event => "event",
             Argument::Callback => "callback",
             Argument::Message => "message",
+            Argument::Predicate => "predicate",
+            Argument::Flag => "flag",
+            Argument::Items => "items",
+            Argument::Futures => "futures",
         }
     }
 }
@@ -113,6 +121,8 @@ pub enum Error {
     Closed,
     Empty,
     Full,
+    Broken,
+    Cancelled,
     // Errors.
     NullHandle(Kind),
     StaleHandle(Kind),
@@ -128,6 +138,20 @@ pub enum Error {
     StackTooSmall,
     StackTooLarge,
     NotHeld,
+    NotOwner,
+    /// A re-entrant lock that is held more often than can be counted.
+    TooOften,
+    CountIsZero,
+    HeldAlready,
+    /// More readers than can be counted.
+    TooManyReaders,
+    NoParties,
+    CalledFromWithin,
+    /// More is said to be done than was put.
+    NothingToBeDone,
+    BadMode,
+    WaitsForItself,
+    WaitsForItsPool,
     AboveBound,
     BadSize,
     NoSuchThread,
@@ -158,6 +182,8 @@ impl Error {
             Error::Closed => (LT_CLOSED, ""),
             Error::Empty => (LT_EMPTY, ""),
             Error::Full => (LT_FULL, ""),
+            Error::Broken => (LT_BROKEN, ""),
+            Error::Cancelled => (LT_CANCELLED, ""),
             Error::NullHandle(_) => (LT_BAD_HANDLE, "is NULL"),
             Error::StaleHandle(_) => (LT_BAD_HANDLE, "is stale: it was freed before"),
             Error::WrongHandle(..) => (LT_BAD_HANDLE, "is of another type"),
@@ -171,6 +197,17 @@ impl Error {
             Error::StackTooSmall => (LT_INVALID, "size is below 4096 and not 0"),
             Error::StackTooLarge => (LT_INVALID, "size is more than half the address space"),
             Error::NotHeld => (LT_NOT_HELD, "the lock is not held"),
+            Error::NotOwner => (LT_NOT_OWNER, "the lock is held by another thread"),
+            Error::TooOften => (LT_OVERFLOW, "the lock is held too often to be counted"),
+            Error::CountIsZero => (LT_INVALID, "count is 0"),
+            Error::HeldAlready => (LT_DEADLOCK, "the calling thread holds the lock already"),
+            Error::TooManyReaders => (LT_OVERFLOW, "the lock has too many readers to be counted"),
+            Error::NoParties => (LT_INVALID, "parties is 0"),
+            Error::CalledFromWithin => (LT_DEADLOCK, "called from the function that it calls"),
+            Error::NothingToBeDone => (LT_INVALID, "called more often than items were put"),
+            Error::BadMode => (LT_INVALID, "mode is not one of LT_ALL, LT_ANY and LT_FIRST_ERROR"),
+            Error::WaitsForItself => (LT_DEADLOCK, "the task would wait for itself"),
+            Error::WaitsForItsPool => (LT_DEADLOCK, "the calling thread is a worker of the pool"),
             Error::AboveBound => (LT_OVERFLOW, "the value would rise above the bound of the semaphore"),
             Error::BadSize => (LT_INVALID, "size is not that of a struct this library knows"),
             Error::NoSuchThread => (LT_INVALID, "no thread with this ident is alive"),

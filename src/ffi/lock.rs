@@ -28,7 +28,7 @@ pub extern "C" fn lt_allocate_lock() -> *mut lt_lock {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_free(lock: *mut lt_lock) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_lock_free", lock, Handle::<Lock>::free_lock) }
+    unsafe { free(&"lt_lock_free", lock, Handle::<Lock>::free_exclusive) }
 }
 
 /// Acquires the lock; blocks until that is possible. LT_INTERRUPTED: not acquired.

@@ -1,9 +1,11 @@
 //! The primitives. Each is a type in an arena, and its operations are methods of its handle.
 
 pub mod lock;
+pub mod rlock;
 pub mod semaphore;
 pub mod event;
 pub mod queue;
 pub mod sleep;
 
+mod exclusion;
 mod grants;

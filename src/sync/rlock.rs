@@ -1,0 +1,227 @@
+//! The re-entrant lock: exclusion with an owner, who may acquire it again.
+//!
+//! The word has the state of `sync::exclusion`. Beside it:
+//!
+//! | owner | count | meaning | goes on by |
+//! |---|---|---|---|
+//! | 0 | 0 | free, or on its way to an owner | the exclusion's acquire: this thread, 1 |
+//! | a thread | n | held n times | that thread's acquire: n + 1; its release: n - 1 |
+//! | a thread | 1 | held once | its release: 0, 0, and then the exclusion's release |
+//!
+//! Only the owner writes the two, and only it can find itself there: a thread that reads another ident
+//! than its own, however old, knows that it is not the owner.
+
+use crate::base::arena::Arena;
+use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::status::Error;
+use crate::base::this_thread;
+use crate::sync::exclusion::{Exclusive, forget_waiters};
+use crate::sync::grants::Grants;
+
+/// What a re-entrant lock has beside its word.
+pub struct RLock {
+    handovers: Grants,
+    /// The ident of the owner, or `NOBODY`.
+    owner: AtomicU64,
+    count: AtomicU64,
+}
+
+const NOBODY: u64 = 0;
+
+impl Object for RLock {
+    const KIND: Kind = Kind::RLock;
+    fn arena() -> &'static Arena<RLock> {
+        &RLOCKS
+    }
+}
+
+impl Exclusive for RLock {
+    fn handovers(&self) -> &Grants {
+        &self.handovers
+    }
+}
+
+static RLOCKS: Arena<RLock> = Arena::new(
+    || RLock { handovers: Grants::none(), owner: AtomicU64::new(NOBODY), count: AtomicU64::new(0) },
+    Participant::new(
+        || RLOCKS.before_fork(|_| ()),
+        || RLOCKS.after_fork_in_parent(|_| ()),
+        || RLOCKS.after_fork_in_child(|_| (), forget_waiters),
+    ),
+);
+
+// Relaxed for the owner and the count throughout: see above, and the exclusion orders the owners.
+impl RLock {
+    fn set(&self, owner: u64, count: u64) {
+        self.count.store(count, Ordering::Relaxed);
+        self.owner.store(owner, Ordering::Relaxed);
+    }
+
+    /// How often this thread holds it.
+    fn held_by(&self, ident: u64) -> Option<u64> {
+        (self.owner.load(Ordering::Relaxed) == ident).then(|| self.count.load(Ordering::Relaxed))
+    }
+}
+
+/// The calling thread's ident.
+fn me() -> Result<u64, Error> {
+    match this_thread::ident() {
+        0 => Err(Error::NoMemory),
+        ident => Ok(ident),
+    }
+}
+
+impl Handle<RLock> {
+    pub fn new_rlock() -> Result<Handle<RLock>, Error> {
+        Handle::new(0, |rlock: &RLock| rlock.set(NOBODY, 0))
+    }
+
+    /// Acquires once more, or for the first time, without bound.
+    pub fn enter(self) -> Result<(), Error> {
+        self.enter_by(|| self.acquire())
+    }
+
+    pub fn try_enter(self) -> Result<(), Error> {
+        self.enter_by(|| self.try_acquire())
+    }
+
+    pub fn enter_timeout(self, seconds: f64) -> Result<(), Error> {
+        self.check()?;
+        crate::base::deadline::Timeout::from_seconds(seconds)?;
+        self.enter_by(|| self.acquire_timeout(seconds))
+    }
+
+    fn enter_by(self, acquire: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let rlock = self.alive()?;
+        let me = me()?;
+        if let Some(count) = rlock.held_by(me) {
+            rlock.count.store(count.checked_add(1).ok_or(Error::TooOften)?, Ordering::Relaxed);
+            return Ok(());
+        }
+        acquire()?;
+        rlock.set(me, 1);
+        Ok(())
+    }
+
+    /// Releases once.
+    pub fn leave(self) -> Result<(), Error> {
+        let (rlock, count) = self.mine()?;
+        if count > 1 {
+            rlock.count.store(count - 1, Ordering::Relaxed);
+            return Ok(());
+        }
+        rlock.set(NOBODY, 0);
+        self.release()
+    }
+
+    /// Whether the calling thread holds it.
+    pub fn is_owned(self) -> Result<bool, Error> {
+        Ok(self.recursion_count()? > 0)
+    }
+
+    /// How often the calling thread holds it.
+    pub fn recursion_count(self) -> Result<u64, Error> {
+        Ok(self.alive()?.held_by(me()?).unwrap_or(0))
+    }
+
+    /// Releases it wholly; how often it was held.
+    pub fn release_save(self) -> Result<u64, Error> {
+        let (rlock, count) = self.mine()?;
+        rlock.set(NOBODY, 0);
+        self.release()?;
+        Ok(count)
+    }
+
+    /// Acquires it as often as it was held.
+    pub fn acquire_restore(self, count: u64) -> Result<(), Error> {
+        self.restore_by(count, Handle::<RLock>::acquire)
+    }
+
+    /// The same, and leaves an interrupt pending.
+    pub fn acquire_restore_uninterruptible(self, count: u64) -> Result<(), Error> {
+        self.restore_by(count, Handle::<RLock>::acquire_uninterruptible)
+    }
+
+    fn restore_by(self, count: u64, acquire: impl Fn(Self) -> Result<(), Error>) -> Result<(), Error> {
+        let rlock = self.alive()?;
+        let me = me()?;
+        if count == 0 {
+            return Err(Error::CountIsZero);
+        }
+        if rlock.held_by(me).is_some() {
+            return Err(Error::HeldAlready);
+        }
+        acquire(self)?;
+        rlock.set(me, count);
+        Ok(())
+    }
+
+    /// Frees the lock from an owner that did not survive a fork.
+    pub fn at_fork_reinit_rlock(self) -> Result<(), Error> {
+        self.alive()?.set(NOBODY, 0);
+        match self.release() {
+            Err(Error::NotHeld) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// How often the calling thread holds it; why it does not, if it does not.
+    fn mine(self) -> Result<(&'static RLock, u64), Error> {
+        let rlock = self.alive()?;
+        match rlock.held_by(me()?) {
+            Some(count) => Ok((rlock, count)),
+            None if self.locked()? => Err(Error::NotOwner),
+            None => Err(Error::NotHeld),
+        }
+    }
+
+    fn alive(self) -> Result<&'static RLock, Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
+        self.state(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        Ok(unsafe { self.body() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_comes_in_again_and_nobody_else() {
+        let rlock = Handle::new_rlock().unwrap();
+        assert_eq!(rlock.leave(), Err(Error::NotHeld));
+        rlock.enter().unwrap();
+        rlock.try_enter().unwrap();
+        rlock.enter_timeout(0.0).unwrap();
+        assert_eq!(rlock.recursion_count(), Ok(3));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                assert_eq!(rlock.try_enter(), Err(Error::Busy));
+                assert_eq!(rlock.enter_timeout(1e-4), Err(Error::TimedOut));
+                assert_eq!(rlock.leave(), Err(Error::NotOwner));
+                assert_eq!(rlock.recursion_count(), Ok(0));
+            });
+        });
+        let count = rlock.release_save().unwrap();
+        assert_eq!(rlock.locked(), Ok(false));
+        rlock.acquire_restore(count).unwrap();
+        assert_eq!(rlock.acquire_restore(1), Err(Error::HeldAlready));
+        (0..3).for_each(|_| rlock.leave().unwrap());
+        assert_eq!(rlock.leave(), Err(Error::NotHeld));
+        rlock.free_exclusive().unwrap();
+        assert_eq!(rlock.enter(), Err(Error::StaleHandle(Kind::RLock)));
+    }
+
+    #[test]
+    fn counting_goes_to_the_end_and_not_beyond() {
+        let rlock = Handle::new_rlock().unwrap();
+        rlock.acquire_restore(u64::MAX).unwrap();
+        assert_eq!(rlock.enter(), Err(Error::TooOften));
+        assert_eq!(rlock.recursion_count(), Ok(u64::MAX));
+        assert_eq!(rlock.acquire_restore(0), Err(Error::CountIsZero));
+        rlock.free_exclusive().unwrap();
+    }
+}
