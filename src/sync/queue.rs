@@ -53,8 +53,12 @@ enum Store {
     Deque(Deque),
 }
 
-/// The store of a queue that is free.
-const NO_STORE: Store = Store::Deque(Deque::new(0));
+impl Store {
+    /// That of a queue that is free.
+    const fn none() -> Store {
+        Store::Deque(Deque::new(0))
+    }
+}
 
 macro_rules! on_store {
     ($queue:expr, $store:ident => $what:expr) => {
@@ -74,7 +78,7 @@ impl Object for Queue {
 
 static QUEUES: Arena<Queue> = Arena::new(
     || Queue {
-        store: UnsafeCell::new(NO_STORE),
+        store: UnsafeCell::new(Store::none()),
         items: Side::new(),
         room: Side::new(),
         done: AtomicU64::new(0),
@@ -116,7 +120,7 @@ impl Handle<Queue> {
         unsafe { self.close(true)? };
         let queue = self.reside()?;
         self.free(|_, _, waiting| if waiting == 1 { Ok(()) } else { Err(Error::Busy) })?;
-        queue.replace(NO_STORE);
+        queue.replace(Store::none());
         Ok(())
     }
 
@@ -228,22 +232,23 @@ impl Handle<Queue> {
         let queue = self.alive()?;
         on_store!(queue, store => store.close());
         queue.wake_all();
-        while immediate {
-            match self.try_get() {
-                Ok(item) => {
-                    queue.add_done(1)?;
-                    // Acquire: pairs with `set_drop`.
-                    let drop = queue.drop.load(Ordering::Acquire);
-                    if !drop.is_null() {
-                        // SAFETY: set by `set_drop`, and the user's to be called with items.
-                        unsafe { core::mem::transmute::<*mut (), Function>(drop)(item) };
-                    }
-                }
-                Err(Error::Closed) => break,
+        if !immediate {
+            return Ok(());
+        }
+        loop {
+            let item = match self.try_get() {
+                Ok(item) => item,
+                Err(Error::Closed) => return Ok(()),
                 Err(error) => return Err(error),
+            };
+            queue.add_done(1)?;
+            // Acquire: pairs with `set_drop`.
+            let drop = queue.drop.load(Ordering::Acquire);
+            if !drop.is_null() {
+                // SAFETY: set by `set_drop`, and the user's to be called with items.
+                unsafe { core::mem::transmute::<*mut (), Function>(drop)(item) };
             }
         }
-        Ok(())
     }
 
     /// What is to be called for each item that is discarded.
