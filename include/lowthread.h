@@ -874,6 +874,119 @@ LT_NODISCARD lt_status lt_watchdog_cancel(lt_watchdog *watchdog);
 // Stops the watchdog and frees it. NULL is LT_OK.
 LT_NODISCARD lt_status lt_watchdog_free(lt_watchdog *watchdog);
 
+// ---- Pool and futures --------------------------------------------------------------------------
+
+#define LT_ALL           0      // For lt_future_wait_many(): until all are over.
+#define LT_ANY           1      // Until one is over.
+#define LT_FIRST_ERROR   2      // Until one has failed, or all are over.
+
+// A future stands for what becomes of a task. All that the task did happens before the return of
+// who waits for it. A worker that waits for a task of its own pool which nobody has begun runs it
+// itself, so that tasks can wait for each other in a pool of one worker.
+typedef struct lt_future lt_future;
+
+// What is called when a task is over: with its future, whose handle may have been freed meanwhile.
+typedef void (*lt_future_fn)(lt_future *future, void *arg);
+
+// Blocks until the task is over; `result` is what it returned. LT_FAILED if it ended with an error,
+// LT_CANCELLED; LT_INTERRUPTED: not over yet; LT_DEADLOCK from the task itself.
+LT_NODISCARD lt_status lt_future_result(lt_future *future, void **result);
+
+// The same, but LT_BUSY if the task is not over. Never blocks.
+LT_NODISCARD lt_status lt_future_try_result(lt_future *future, void **result);
+
+// The same as lt_future_result(); blocks for at most this many seconds. A worker that runs the task
+// itself does so to its end.
+LT_NODISCARD lt_status lt_future_result_timeout(lt_future *future, double seconds, void **result);
+
+// The error that the task ended with, valid as long as the handle. LT_EMPTY if it did not, or not
+// yet. The first call renders the trace, which can take some milliseconds.
+LT_NODISCARD lt_status lt_future_error(lt_future *future, const lt_error_info **info);
+
+// Whether the task is over: it returned, failed, or was cancelled.
+bool lt_future_done(const lt_future *future);
+
+// Whether a thread is in the task.
+bool lt_future_running(const lt_future *future);
+
+// Whether the task was cancelled.
+bool lt_future_cancelled(const lt_future *future);
+
+// Cancels the task if nobody has begun it: it will not be called. LT_OK too if that was done
+// before; LT_BUSY if it runs or has ended. Never blocks.
+LT_NODISCARD lt_status lt_future_cancel(lt_future *future);
+
+// Has callback(future, arg) called once when the task is over, on the thread that ended it; if it
+// is over already, at once, on this one. Those of one future are called in the order in which
+// they were added; an error in one goes to the hook. LT_INVALID for NULL, LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_future_add_done_callback(lt_future *future, lt_future_fn callback,
+    void *arg);
+
+// Blocks until so many of the n futures are over as the mode says: LT_ALL, LT_ANY, LT_FIRST_ERROR;
+// for at most this many seconds. `done` is how many are over, cancelled ones too, also with
+// LT_TIMED_OUT and LT_INTERRUPTED. With n = 0 it returns at once. LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_future_wait_many(lt_future *const *futures, size_t n, int mode,
+    double seconds, size_t *done);
+
+// Frees the handle; the task goes on, and what it ends with is forgotten, or an error told to the
+// hook. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_future_free(lt_future *future);
+
+// A pool runs tasks on threads of its own, its workers, in the order in which they were submitted.
+// A worker is started when a task comes and none is idle, up to a bound; idle ones are kept. What
+// was done before a submit happens before the task. A task that raises, throws or calls lt_exit()
+// ends itself alone. A forked child has the pool without its workers and tasks.
+typedef struct lt_pool lt_pool;
+
+// What a pool runs. What it returns is for the future.
+typedef void *(*lt_task_fn)(void *arg);
+
+// What lt_pool_stats() tells. Set `size` to sizeof(lt_pool_info).
+typedef struct lt_pool_info {
+    size_t size;
+    uint32_t max_workers;
+    uint32_t workers;
+    // Workers that wait for a task.
+    uint32_t idle;
+    // Workers that are in a task.
+    uint32_t running;
+    // Tasks that no worker has taken yet.
+    size_t queued;
+    // Tasks that have ended, in whatever way, without those that were cancelled.
+    uint64_t completed;
+} lt_pool_info;
+
+// A new pool of at most so many workers; 0: the number of processors + 4, but at most 32. Their
+// names are name_prefix_0 and so on; NULL for a default. NULL if the prefix is not UTF-8, or out
+// of memory.
+LT_NODISCARD lt_pool *lt_pool_new(uint32_t max_workers, const char *name_prefix);
+
+// Shuts the pool down, blocks until all its tasks have run and its workers ended, and frees it.
+// LT_DEADLOCK from a worker of it: nothing is done. LT_INTERRUPTED, or LT_BUSY while another thread
+// waits for its end: shut down, not freed. NULL is LT_OK.
+LT_NODISCARD lt_status lt_pool_free(lt_pool *pool);
+
+// Has a worker call function(arg). With a NULL `future` nobody hears of its end; its error goes to
+// the hook. LT_CLOSED after a shutdown, LT_INVALID for a NULL function, LT_NO_MEMORY; LT_NO_THREAD
+// if there is no worker and none can be started. Then it is not called. Never blocks for long.
+LT_NODISCARD lt_status lt_pool_submit(lt_pool *pool, lt_task_fn function, void *arg,
+    lt_future **future);
+
+// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at most
+// this many seconds. `results`, which may be NULL, are in their order. LT_FAILED at the first
+// error, told to the hook; LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled, results of
+// what has not ended are NULL, and tasks that run go on with their argument.
+LT_NODISCARD lt_status lt_pool_map(lt_pool *pool, lt_task_fn function, void *const *args, size_t n,
+    void **results, double seconds);
+
+// Shuts the pool down: submits return LT_CLOSED from now on. Tasks that have not begun are run, or,
+// with `cancel_pending`, cancelled. With `wait` it blocks until all workers have ended: LT_DEADLOCK
+// from one of them, and nothing is done; LT_INTERRUPTED: shut down, but not at its end.
+LT_NODISCARD lt_status lt_pool_shutdown(lt_pool *pool, bool wait, bool cancel_pending);
+
+// Tells how the pool does at this moment. LT_INVALID if info->size is not that of the struct.
+LT_NODISCARD lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);
+
 #ifdef __cplusplus
 }
 #endif

@@ -84,6 +84,7 @@ pub trait Object: Sized + Sync + 'static {
 }
 
 /// A handle that is not NULL. Whether its object is alive is known at each look at the word, not before.
+#[repr(transparent)]
 pub struct Handle<T: Object> {
     raw: u64,
     of: PhantomData<&'static T>,

@@ -44,6 +44,10 @@ pub struct Record {
     pub on_round: Cell<Option<OnRound>>,
     /// Told of the end of the thread.
     pub on_end: Cell<Option<OnEnd>>,
+    /// Told, with its argument, that the thread counts no more: the last thing of all.
+    pub on_gone: Cell<Option<(OnGone, *mut c_void)>>,
+    /// The handle of the pool that it works for, or NULL.
+    pub pool: Cell<*mut c_void>,
     /// The object of a joinable thread, given away by its resident; or NULL.
     pub joinable: Cell<*const ()>,
     /// What the thread must free, unless it ends before it can.
@@ -86,6 +90,9 @@ pub enum Round {
 /// Told of the end of a thread, while its record is still whole.
 pub type OnEnd = fn(&'static Record);
 
+/// Told that a thread has left the registry.
+pub type OnGone = fn(*mut c_void);
+
 /// Ends what was held.
 pub type End = unsafe extern "C" fn(*mut c_void);
 
@@ -106,6 +113,8 @@ impl Record {
             locals: Cell::new(ptr::null_mut()),
             on_round: Cell::new(None),
             on_end: Cell::new(None),
+            on_gone: Cell::new(None),
+            pool: Cell::new(ptr::null_mut()),
             joinable: Cell::new(ptr::null()),
             held: Cell::new(None),
             number: AtomicU64::new(0),
@@ -149,6 +158,8 @@ impl Record {
         self.copied.set(ptr::null_mut());
         self.errors.set(ptr::null_mut());
         self.on_end.set(None);
+        self.on_gone.set(None);
+        self.pool.set(ptr::null_mut());
         self.joinable.set(ptr::null());
         self.on_round.set(None);
         self.daemon.set(false);
@@ -166,6 +177,9 @@ impl Record {
         // SAFETY: NULL, or allocated with malloc for this thread, which no longer uses it.
         unsafe { libc::free(self.copied.replace(ptr::null_mut())) };
         registry::remove(self);
+        if let Some((on_gone, argument)) = self.on_gone.take() {
+            on_gone(argument);
+        }
         // The main thread's record stays what `interrupt_main` reaches, even after that thread.
         if let Some(slot) = self.slot.get().filter(|_| !self.is_main()) {
             slot.release();

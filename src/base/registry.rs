@@ -1,6 +1,6 @@
 //! The registry: every thread that has a record, in a list.
 
-use crate::base::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::base::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::base::fork::Participant;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
@@ -35,6 +35,14 @@ pub(super) fn next_ident() -> u64 {
 pub fn running() -> usize {
     // Relaxed: a count; who waits for it to fall synchronises with the thread by other means.
     RUNNING.load(Ordering::Relaxed)
+}
+
+/// How many forks lie between the first process and this one.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+pub fn forks() -> u32 {
+    // Relaxed: changes only in a forked child, while that has one thread.
+    FORKS.load(Ordering::Relaxed)
 }
 
 /// The idents below this are of threads that a fork has left behind, but for the one that forked.
@@ -102,6 +110,7 @@ pub(super) fn remove(record: &'static Record) {
 /// In a forked child: the forking thread is main and alone.
 fn in_child() {
     this_thread::become_main();
+    FORKS.fetch_add(1, Ordering::Relaxed);
     FIRST_OF_PROCESS.store(NEXT_IDENT.load(Ordering::Relaxed), Ordering::Relaxed);
     RUNNING.store(0, Ordering::Relaxed);
     // SAFETY: locked before the fork, by this thread, and there is no other.

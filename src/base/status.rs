@@ -89,6 +89,7 @@ pub enum Argument {
     Flag,
     Items,
     Futures,
+    Info,
 }
 
 impl Argument {
@@ -107,6 +108,7 @@ impl Argument {
             Argument::Flag => "flag",
             Argument::Items => "items",
             Argument::Futures => "futures",
+            Argument::Info => "info",
         }
     }
 }

@@ -151,6 +151,8 @@ pub(super) fn become_main() {
     // A started thread that forks is no longer one of those that are counted.
     record.role.set(Role::Foreign);
     record.on_end.set(None);
+    record.on_gone.set(None);
+    record.pool.set(ptr::null_mut());
     record.joinable.set(ptr::null());
     MAIN.store(ptr::from_ref(record).cast_mut(), Ordering::Relaxed);
 }

@@ -10,6 +10,7 @@
 //! Where there is no such assembly, an exception ends the process as it does from a plain thread.
 
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 
 pub use crate::base::record::Function;
 
@@ -21,12 +22,13 @@ pub const FRAMES: usize = 64;
 #[repr(C)]
 pub struct Frames {
     count: usize,
-    addresses: [usize; FRAMES],
+    /// The first `count` are initialised: every call of user code has room for these, and few use it.
+    addresses: [MaybeUninit<usize>; FRAMES],
 }
 
 impl Frames {
     const fn none() -> Frames {
-        Frames { count: 0, addresses: [0; FRAMES] }
+        Frames { count: 0, addresses: [const { MaybeUninit::uninit() }; FRAMES] }
     }
 
     /// The frames of the caller's stack.
@@ -38,7 +40,9 @@ impl Frames {
     }
 
     pub fn addresses(&self) -> &[usize] {
-        self.addresses.get(..self.count).unwrap_or_default()
+        let initialised = self.addresses.get(..self.count).unwrap_or_default();
+        // SAFETY: so many were written; the layout is that of what they wrap.
+        unsafe { core::slice::from_raw_parts(initialised.as_ptr().cast(), initialised.len()) }
     }
 }
 
@@ -47,7 +51,7 @@ extern "C" fn push_frame(context: *mut Context, frames: *mut c_void) -> c_int {
     let frames = unsafe { &mut *frames.cast::<Frames>() };
     let Some(slot) = frames.addresses.get_mut(frames.count) else { return END_OF_STACK };
     // SAFETY: the context is the unwinder's, for the time of this callback.
-    *slot = unsafe { _Unwind_GetIP(context) };
+    slot.write(unsafe { _Unwind_GetIP(context) });
     frames.count += 1;
     NO_REASON
 }

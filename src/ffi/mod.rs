@@ -23,6 +23,8 @@ pub mod once;
 pub mod spinlock;
 pub mod queue;
 pub mod timer;
+pub mod pool;
+pub mod future;
 
 use crate::base::handle::{Handle, Object};
 use crate::base::last_error::{record_error, record_error_in_handler};

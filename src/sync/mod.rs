@@ -13,7 +13,7 @@ pub mod queue;
 pub mod sleep;
 
 mod exclusion;
-mod grants;
+pub(crate) mod grants;
 mod waiters;
 mod ring;
 mod deque;

@@ -5,6 +5,7 @@ use crate::base::heap::{Text, boxed};
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
+use crate::base::this_thread;
 use crate::base::unwind::{self, Caught, Exception, Frames};
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
@@ -56,6 +57,22 @@ pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
     // SAFETY: as the caller vouches.
     let description = unsafe { put_into_words(caught.exception) };
     deliver(Some(record), description, caught.frames);
+}
+
+/// What is to be told of something that was thrown on this thread, and caught; ends it.
+///
+/// # Safety
+/// As for `deliver_caught`.
+pub unsafe fn report(record: &'static Record, caught: Caught) -> Report {
+    // SAFETY: as the caller vouches.
+    let description = unsafe { put_into_words(caught.exception) };
+    Report::new(record.ident(), names::of(record), description, caught.frames)
+}
+
+/// Tells the hook of an error that somebody else would have taken, had he not gone.
+pub fn tell(report: Report) {
+    let _ = PARTICIPANT.join();
+    call_hook(this_thread::current(), report);
 }
 
 /// Describes a caught exception, and ends it before anybody is told: C++ cannot catch an exception of

@@ -1,0 +1,209 @@
+//! Waiting for many futures at once.
+//!
+//! Who waits puts a watcher into each future that is not over. The end of a future tells its watchers,
+//! under the future's lock; the same lock takes a watcher out, so none is told after it has gone.
+
+use crate::base::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::base::block::Block;
+use crate::base::deadline::Timeout;
+use crate::base::handle::Handle;
+use crate::base::status::Error;
+use crate::base::wait;
+use crate::exec::future::Future;
+use core::cell::Cell;
+use core::ptr;
+
+/// When a wait for many is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    All,
+    Any,
+    FirstError,
+}
+
+/// What the watchers of one wait tell it.
+struct Tally {
+    mode: Mode,
+    /// How many futures are not over.
+    left: AtomicUsize,
+    over: AtomicUsize,
+    failed: AtomicUsize,
+    /// Changes when the wait may be over; the futex.
+    changes: AtomicU32,
+}
+
+impl Tally {
+    fn is_met(&self) -> bool {
+        // Acquire: what the tasks did happens before the end of the wait.
+        let left = self.left.load(Ordering::Acquire);
+        left == 0
+            || match self.mode {
+                Mode::All => false,
+                Mode::Any => self.over.load(Ordering::Acquire) > 0,
+                Mode::FirstError => self.failed.load(Ordering::Acquire) > 0,
+            }
+    }
+
+    fn count(&self, failed: bool) {
+        // Release: pairs with `is_met`. What is left comes last: it says that all has been counted.
+        self.failed.fetch_add(usize::from(failed), Ordering::Release);
+        self.over.fetch_add(1, Ordering::Release);
+        self.left.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// One wait's place in one future, under that future's lock.
+pub struct Watcher {
+    tally: *const Tally,
+    /// Whether it was put in; and whether it was not told or taken out since.
+    came: Cell<bool>,
+    watching: Cell<bool>,
+    next: Cell<*const Watcher>,
+}
+
+/// The watchers of one future.
+pub struct Watchers(Cell<*const Watcher>);
+
+// SAFETY: the watchers stay where they are while they are in the list, which is used under a lock.
+unsafe impl Send for Watchers {}
+
+impl Watchers {
+    pub const fn none() -> Watchers {
+        Watchers(Cell::new(ptr::null()))
+    }
+
+    /// The future is over: tells them all, and forgets them.
+    pub fn tell(&self, failed: bool) {
+        let mut next = self.0.replace(ptr::null());
+        // SAFETY: who is in the list stays until it is taken out, under the lock that is held.
+        while let Some(watcher) = unsafe { next.as_ref() } {
+            next = watcher.next.get();
+            watcher.watching.set(false);
+            // SAFETY: as old as its watchers.
+            let tally = unsafe { &*watcher.tally };
+            tally.count(failed);
+            if tally.is_met() {
+                // Relaxed: published by the lock, or by the numbers that were just counted.
+                tally.changes.fetch_add(1, Ordering::Relaxed);
+                wait::wake_all(&tally.changes);
+            }
+        }
+    }
+
+    /// In a forked child: those who waited are gone.
+    pub fn forget(&self) {
+        self.0.set(ptr::null());
+    }
+
+    /// # Safety
+    /// It stays where it is until it is told, or taken out.
+    unsafe fn put_in(&self, watcher: &Watcher) {
+        watcher.watching.set(true);
+        watcher.next.set(self.0.replace(watcher));
+    }
+
+    /// Takes a watcher out, if it is still there.
+    fn take_out(&self, watcher: &Watcher) {
+        if !watcher.watching.replace(false) {
+            return;
+        }
+        let mut at = &self.0;
+        // SAFETY: as in `tell`.
+        while let Some(here) = unsafe { at.get().as_ref() } {
+            if ptr::eq(here, watcher) {
+                return at.set(here.next.get());
+            }
+            at = &here.next;
+        }
+    }
+}
+
+/// How many of the futures are over.
+pub fn count_over(futures: &[Handle<Future>]) -> Result<usize, Error> {
+    futures.iter().try_fold(0, |count, future| Ok(count + usize::from(future.is_over()?)))
+}
+
+/// Waits until so many of the futures are over as the mode says.
+pub fn wait_many(futures: &[Handle<Future>], mode: Mode, timeout: Timeout) -> Result<(), Error> {
+    let is_met = || -> Result<bool, Error> {
+        let over = count_over(futures)?;
+        Ok(over == futures.len()
+            || match mode {
+                Mode::All => false,
+                Mode::Any => over > 0,
+                Mode::FirstError => {
+                    futures.iter().try_fold(false, |any, future| Ok(any || future.has_failed()?))?
+                }
+            })
+    };
+    if is_met()? {
+        return Ok(());
+    }
+    if timeout == Timeout::Poll {
+        return Err(Error::TimedOut);
+    }
+    let deadline = timeout.start();
+    for future in futures {
+        match future.help() {
+            Ok(false) => (),
+            Ok(true) if is_met()? => return Ok(()),
+            Ok(true) => (),
+            // The others may do.
+            Err(Error::WaitsForItself) if mode != Mode::All => (),
+            Err(error) => return Err(error),
+        }
+    }
+    watch(futures, mode, deadline.rest())
+}
+
+fn watch(futures: &[Handle<Future>], mode: Mode, timeout: Timeout) -> Result<(), Error> {
+    let tally = Tally {
+        mode,
+        left: AtomicUsize::new(futures.len()),
+        over: AtomicUsize::new(0),
+        failed: AtomicUsize::new(0),
+        changes: AtomicU32::new(0),
+    };
+    let mut watchers = Vec::new();
+    watchers.try_reserve_exact(futures.len()).map_err(|_| Error::NoMemory)?;
+    let new = |_: &Handle<Future>| Watcher {
+        tally: &tally,
+        came: Cell::new(false),
+        watching: Cell::new(false),
+        next: Cell::new(ptr::null()),
+    };
+    watchers.extend(futures.iter().map(new));
+    let mut result = Ok(());
+    for (future, watcher) in futures.iter().zip(&watchers) {
+        // SAFETY: the watchers do not move, and are all taken out below.
+        match future.watch(|watching| unsafe { watching.put_in(watcher) }) {
+            Ok(true) => watcher.came.set(true),
+            Ok(false) => tally.count(future.has_failed().unwrap_or(false)),
+            Err(error) => result = result.and(Err(error)),
+        }
+    }
+    let result = result.and_then(|()| sleep(&tally, timeout));
+    for (future, watcher) in futures.iter().zip(&watchers).filter(|(_, watcher)| watcher.came.get()) {
+        // Nobody has freed it: the watcher counts as one that waits.
+        future.unwatch(|watching| watching.take_out(watcher))?;
+    }
+    result
+}
+
+fn sleep(tally: &Tally, timeout: Timeout) -> Result<(), Error> {
+    let mut block = None;
+    loop {
+        let changes = tally.changes.load(Ordering::Relaxed);
+        if tally.is_met() {
+            return Ok(());
+        }
+        let block = match &block {
+            Some(block) => block,
+            None => block.insert(Block::begin(timeout)?),
+        };
+        let wake = block.sleep(&tally.changes, changes);
+        if wake.ends_wait() && !tally.is_met() {
+            block.reason(wake).map_or(Ok(()), Err)?;
+        }
+    }
+}
