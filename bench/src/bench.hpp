@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,6 +208,14 @@ inline int all_on_one(int) { return 0; }
 inline void sleep_for(uint64_t nanoseconds) {
     timespec t{time_t(nanoseconds / 1'000'000'000), long(nanoseconds % 1'000'000'000)};
     while (nanosleep(&t, &t) != 0 && errno == EINTR) {}
+}
+
+// How many threads the process has, by the kernel's count: a detached thread that has run its function
+// still has to give its stack back.
+inline nlink_t threads_now() {
+    struct stat of_tasks;
+    must(stat("/proc/self/task", &of_tasks) == 0, "stat of /proc/self/task");
+    return of_tasks.st_nlink;
 }
 
 // Waits until a thread of this process sleeps in the kernel: its state there is the only way to tell

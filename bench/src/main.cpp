@@ -32,6 +32,13 @@ constexpr Entry entries[] = {
     {"memory", bench::row_memory, "new + free of a lock; bytes for each"},
     {"timeout", bench::row_timeout, "how late a timed acquire returns"},
     {"queue", bench::row_queue, "alone, streams, round trips"},
+    {"pool", bench::row_pool, "a million empty tasks; submit to result"},
+    {"rwlock", bench::row_rwlock, "read and write alone; 99 % reads on 2 and 4 threads"},
+    {"once", bench::row_once, "when it is done"},
+    {"condition", bench::row_condition, "two threads that wake each other; notify with nobody waiting"},
+    {"barrier", bench::row_barrier, "a round of 2, 4 and 8 threads"},
+    {"rlock", bench::row_rlock, "acquire + release, alone and nested"},
+    {"spinlock", bench::row_spinlock, "acquire + release, alone and with others"},
     {"size", bench::row_size, "the stripped .so"},
 };
 
