@@ -50,6 +50,7 @@ constexpr Entry entries[] = {
                "  --quick      shorter rounds, for a first look\n"
                "  --rounds N   how many rounds, 5 if not given\n"
                "  --only NAME  one contestant alone, such as lowthread: for a profiler\n"
+               "  --control    lowthread once more in each table: what a ratio of 1 looks like here\n"
                "  --unpinned   leaves the threads to the scheduler\n"
                "  --tsv FILE   every figure once more, for a program to read\n",
                out);
@@ -116,6 +117,7 @@ int main(int count, char **arguments) {
         if (argument == "--help" || argument == "-h") usage(0);
         else if (argument == "--quick") bench::options.quick = true;
         else if (argument == "--unpinned") bench::options.pin = false;
+        else if (argument == "--control") bench::options.control = true;
         else if (argument == "--only") bench::options.only = value();
         else if (argument == "--rounds") bench::options.rounds = std::max(1, std::atoi(value()));
         else if (argument == "--tsv") {
