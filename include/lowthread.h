@@ -426,6 +426,55 @@ void *lt_local_get(const lt_local *local);
 // Sets the calling thread's value; NULL unsets it. LT_NO_MEMORY: unchanged.
 LT_NODISCARD lt_status lt_local_set(lt_local *local, void *value);
 
+// ---- Re-entrant lock ---------------------------------------------------------------------------
+
+// A re-entrant lock is owned by the thread that acquired it, which may acquire it again and must
+// release it as often. For the others it is as a lock: the last release happens before the next
+// acquire, and no waiter starves.
+typedef struct lt_rlock lt_rlock;
+
+// A new re-entrant lock, not acquired; NULL when out of memory.
+LT_NODISCARD lt_rlock *lt_rlock_new(void);
+
+// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
+// NULL is LT_OK.
+LT_NODISCARD lt_status lt_rlock_free(lt_rlock *rlock);
+
+// Acquires the lock; blocks while another thread holds it. LT_INTERRUPTED: not acquired.
+// LT_OVERFLOW if the calling thread holds it 2^64 - 1 times.
+LT_NODISCARD lt_status lt_rlock_acquire(lt_rlock *rlock);
+
+// Acquires the lock unless another thread holds it: then LT_BUSY. Never blocks.
+LT_NODISCARD lt_status lt_rlock_try_acquire(lt_rlock *rlock);
+
+// Acquires the lock; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not
+// acquired.
+LT_NODISCARD lt_status lt_rlock_acquire_timeout(lt_rlock *rlock, double seconds);
+
+// Releases the lock once. LT_NOT_OWNER if another thread holds it, LT_NOT_HELD if none does.
+// Never blocks.
+LT_NODISCARD lt_status lt_rlock_release(lt_rlock *rlock);
+
+// Whether the lock is acquired at this moment, by whatever thread.
+bool lt_rlock_locked(const lt_rlock *rlock);
+
+// Whether the calling thread holds the lock.
+bool lt_rlock_is_owned(const lt_rlock *rlock);
+
+// How often the calling thread holds the lock.
+uint64_t lt_rlock_recursion_count(const lt_rlock *rlock);
+
+// Releases the lock wholly and tells how often it was held, for lt_rlock_acquire_restore().
+// LT_NOT_OWNER or LT_NOT_HELD as for a release. Never blocks.
+LT_NODISCARD lt_status lt_rlock_release_save(lt_rlock *rlock, uint64_t *count);
+
+// Acquires the lock as often as it was held; blocks while another thread holds it. LT_DEADLOCK if
+// the calling thread does; LT_INVALID for 0. LT_INTERRUPTED: not acquired.
+LT_NODISCARD lt_status lt_rlock_acquire_restore(lt_rlock *rlock, uint64_t count);
+
+// Makes the lock free, in a forked child: its owner may be a thread that the child does not have.
+LT_NODISCARD lt_status lt_rlock_at_fork_reinit(lt_rlock *rlock);
+
 // ---- Semaphore ---------------------------------------------------------------------------------
 
 // A semaphore counts permits: an acquire takes one, or waits for one; a release gives some back.
@@ -489,6 +538,187 @@ LT_NODISCARD lt_status lt_event_try_wait(lt_event *event);
 // Blocks until the event is set, for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED:
 // it was not.
 LT_NODISCARD lt_status lt_event_wait_timeout(lt_event *event, double seconds);
+
+// ---- Condition ---------------------------------------------------------------------------------
+
+// A condition lets threads that hold a lock wait for what another thread does under that lock. A
+// wait releases the lock, sleeps until it is notified, and holds the lock again when it returns,
+// whatever it returns. Waiters are notified in the order in which they came; none wakes without a
+// notify, which happens before the return of the wait.
+typedef struct lt_condition lt_condition;
+
+// Says whether what is waited for is so. Called with the lock held.
+typedef bool (*lt_predicate)(void *arg);
+
+// A new condition; NULL when out of memory. The lock is named at each wait.
+LT_NODISCARD lt_condition *lt_condition_new(void);
+
+// Frees a condition. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_condition_free(lt_condition *condition);
+
+// Releases the lock, blocks until notified, and acquires it again. LT_NOT_HELD if the lock is not
+// acquired. LT_INTERRUPTED: not notified. Acquiring it again is not interrupted.
+LT_NODISCARD lt_status lt_condition_wait(lt_condition *condition, lt_lock *lock);
+
+// The same; waits for at most this many seconds to be notified. LT_TIMED_OUT: not notified. With
+// 0 the lock is released for a moment only.
+LT_NODISCARD lt_status lt_condition_wait_timeout(lt_condition *condition, lt_lock *lock,
+    double seconds);
+
+// Waits until predicate(arg) is true: asks before the first wait and after each. LT_TIMED_OUT if
+// that was false `seconds` after the call, LT_INTERRUPTED; LT_INVALID for a NULL predicate.
+LT_NODISCARD lt_status lt_condition_wait_for(lt_condition *condition, lt_lock *lock,
+    lt_predicate predicate, void *arg, double seconds);
+
+// lt_condition_wait() with a re-entrant lock, which is released wholly and then held as often as
+// before. LT_NOT_OWNER if another thread holds it.
+LT_NODISCARD lt_status lt_condition_wait_rlock(lt_condition *condition, lt_rlock *rlock);
+
+// lt_condition_wait_timeout() with a re-entrant lock.
+LT_NODISCARD lt_status lt_condition_wait_rlock_timeout(lt_condition *condition, lt_rlock *rlock,
+    double seconds);
+
+// lt_condition_wait_for() with a re-entrant lock.
+LT_NODISCARD lt_status lt_condition_wait_for_rlock(lt_condition *condition, lt_rlock *rlock,
+    lt_predicate predicate, void *arg, double seconds);
+
+// Wakes the n threads that have waited longest, or all if there are fewer; 0 wakes none. With or
+// without the lock. Never blocks.
+LT_NODISCARD lt_status lt_condition_notify(lt_condition *condition, uint32_t n);
+
+// Wakes all threads that wait.
+LT_NODISCARD lt_status lt_condition_notify_all(lt_condition *condition);
+
+// How many threads wait at this moment.
+uint32_t lt_condition_waiting(const lt_condition *condition);
+
+// ---- Barrier -----------------------------------------------------------------------------------
+
+// A barrier holds threads back until so many of them, its parties, are there; then it lets them
+// all go, and the next round begins. What each did before it came happens before the return of
+// all. A thread that gives up breaks the barrier: the others get LT_BROKEN, and so does who comes
+// later, until a reset.
+typedef struct lt_barrier lt_barrier;
+
+// A new barrier. In each round, the thread that comes last calls action(arg), which may be NULL,
+// before the others go on. NULL if `parties` is 0, or out of memory.
+LT_NODISCARD lt_barrier *lt_barrier_new(uint32_t parties, lt_thread_fn action, void *arg);
+
+// Frees a barrier. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
+LT_NODISCARD lt_status lt_barrier_free(lt_barrier *barrier);
+
+// Blocks until all parties are there. `index`, different for each of a round, is the order in which
+// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was. If the action
+// raises, the barrier is broken and the error goes on up the calling thread.
+LT_NODISCARD lt_status lt_barrier_wait(lt_barrier *barrier, uint32_t *index);
+
+// The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now.
+LT_NODISCARD lt_status lt_barrier_wait_timeout(lt_barrier *barrier, double seconds,
+    uint32_t *index);
+
+// Sends the threads that wait away with LT_BROKEN and begins a new round; mends a broken barrier.
+// Who comes later is of the new round.
+LT_NODISCARD lt_status lt_barrier_reset(lt_barrier *barrier);
+
+// Breaks the barrier: threads that wait, and those that come later, get LT_BROKEN.
+LT_NODISCARD lt_status lt_barrier_abort(lt_barrier *barrier);
+
+// How many threads make a round.
+uint32_t lt_barrier_parties(const lt_barrier *barrier);
+
+// How many threads of the round are there and wait, at this moment.
+uint32_t lt_barrier_waiting(const lt_barrier *barrier);
+
+// Whether the barrier is broken.
+bool lt_barrier_is_broken(const lt_barrier *barrier);
+
+// ---- Read-write lock ---------------------------------------------------------------------------
+
+// A read-write lock is held by any number of readers or by one writer. Nobody owns it: any thread
+// may release. It is not re-entrant: a thread that reads and comes again may wait for a writer that
+// waits for it. A release happens before the acquires that it makes possible. Who must wait does so
+// in line, so neither readers nor writers starve.
+typedef struct lt_rwlock lt_rwlock;
+
+// A new lock, not acquired; NULL when out of memory.
+LT_NODISCARD lt_rwlock *lt_rwlock_new(void);
+
+// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
+// NULL is LT_OK.
+LT_NODISCARD lt_status lt_rwlock_free(lt_rwlock *rwlock);
+
+// Acquires the lock for reading; blocks while a writer holds it or others wait in line.
+// LT_INTERRUPTED: not acquired. LT_OVERFLOW beyond 2^30 - 1 readers.
+LT_NODISCARD lt_status lt_rwlock_read_acquire(lt_rwlock *rwlock);
+
+// Acquires the lock for reading if that needs no waiting, else returns LT_BUSY. Never blocks.
+LT_NODISCARD lt_status lt_rwlock_try_read_acquire(lt_rwlock *rwlock);
+
+// Acquires the lock for reading; blocks for at most this many seconds. LT_TIMED_OUT or
+// LT_INTERRUPTED: not acquired.
+LT_NODISCARD lt_status lt_rwlock_read_acquire_timeout(lt_rwlock *rwlock, double seconds);
+
+// Releases the lock for one reader. LT_NOT_HELD if no reader holds it.
+// Never blocks.
+LT_NODISCARD lt_status lt_rwlock_read_release(lt_rwlock *rwlock);
+
+// Acquires the lock for writing; blocks while anybody holds it.
+// LT_INTERRUPTED: not acquired.
+LT_NODISCARD lt_status lt_rwlock_write_acquire(lt_rwlock *rwlock);
+
+// Acquires the lock for writing if that needs no waiting, else returns LT_BUSY. Never blocks.
+LT_NODISCARD lt_status lt_rwlock_try_write_acquire(lt_rwlock *rwlock);
+
+// Acquires the lock for writing; blocks for at most this many seconds. LT_TIMED_OUT or
+// LT_INTERRUPTED: not acquired.
+LT_NODISCARD lt_status lt_rwlock_write_acquire_timeout(lt_rwlock *rwlock, double seconds);
+
+// Releases the lock for its writer. LT_NOT_HELD if no writer holds it.
+// Never blocks.
+LT_NODISCARD lt_status lt_rwlock_write_release(lt_rwlock *rwlock);
+
+// Makes the lock free, in a forked child: its holders may be threads that the child does not have.
+LT_NODISCARD lt_status lt_rwlock_at_fork_reinit(lt_rwlock *rwlock);
+
+// ---- Once --------------------------------------------------------------------------------------
+
+// Says whether a function was called. Not a handle: `static lt_once_flag flag = LT_ONCE_FLAG_INIT;`
+// in the program's own memory, which must be zeroed. The end of the function happens before the
+// return of each lt_call_once() with the flag.
+typedef struct lt_once_flag {
+    // The library's alone.
+    uint64_t state;
+} lt_once_flag;
+
+// Calls function(arg), unless that was done with this flag; blocks while another thread is at it.
+// If it raises, the error goes on up, and the next call calls again. LT_INTERRUPTED: not called, or
+// not over; LT_DEADLOCK from the function itself; LT_INVALID for NULL.
+LT_NODISCARD lt_status lt_call_once(lt_once_flag *flag, lt_thread_fn function, void *arg);
+
+#define LT_ONCE_FLAG_INIT {0}
+
+// ---- Spinlock ----------------------------------------------------------------------------------
+
+// A spinlock is for sections of a few instructions: who waits for it stays awake. Nobody owns it,
+// and nothing keeps waiters in order. A release happens before the next acquire. Where the section
+// may block or take long, use a lock.
+typedef struct lt_spinlock lt_spinlock;
+
+// A new spinlock, not acquired; NULL when out of memory.
+LT_NODISCARD lt_spinlock *lt_spinlock_new(void);
+
+// Frees a spinlock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
+// NULL is LT_OK.
+LT_NODISCARD lt_status lt_spinlock_free(lt_spinlock *spinlock);
+
+// Acquires the spinlock; spins, and yields when it must, until that is possible. Not interrupted.
+LT_NODISCARD lt_status lt_spinlock_acquire(lt_spinlock *spinlock);
+
+// Acquires the spinlock if it is free, else returns LT_BUSY.
+LT_NODISCARD lt_status lt_spinlock_try_acquire(lt_spinlock *spinlock);
+
+// Releases the spinlock, whichever thread acquired it. LT_NOT_HELD if it is not acquired.
+LT_NODISCARD lt_status lt_spinlock_release(lt_spinlock *spinlock);
 
 // ---- Queue -------------------------------------------------------------------------------------
 

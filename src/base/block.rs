@@ -22,8 +22,14 @@ impl Block {
     pub fn begin(timeout: Timeout) -> Result<Block, Error> {
         match timeout {
             Timeout::Poll => Err(Error::TimedOut),
-            _ => Ok(Block { deadline: timeout.start(), began: now(), record: this_thread::current() }),
+            _ => Ok(Block::start(timeout)),
         }
+    }
+
+    /// For an operation whose poll is a wait that ends at once. That is not interrupted.
+    pub fn start(timeout: Timeout) -> Block {
+        let record = if timeout == Timeout::Poll { None } else { this_thread::current() };
+        Block { deadline: timeout.start(), began: now(), record }
     }
 
     /// For an operation that may not be interrupted.

@@ -37,6 +37,14 @@ pub fn running() -> usize {
     RUNNING.load(Ordering::Relaxed)
 }
 
+/// The idents below this are of threads that a fork has left behind, but for the one that forked.
+static FIRST_OF_PROCESS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the thread with this ident is of another process: that which was forked.
+pub fn vanished(ident: u64) -> bool {
+    ident < FIRST_OF_PROCESS.load(Ordering::Relaxed) && ident != this_thread::main_record().ident()
+}
+
 /// The list, locked: names are read and written, and other threads' records looked at, under it.
 pub fn lock() -> Guard<'static, List> {
     LIST.lock()
@@ -94,6 +102,7 @@ pub(super) fn remove(record: &'static Record) {
 /// In a forked child: the forking thread is main and alone.
 fn in_child() {
     this_thread::become_main();
+    FIRST_OF_PROCESS.store(NEXT_IDENT.load(Ordering::Relaxed), Ordering::Relaxed);
     RUNNING.store(0, Ordering::Relaxed);
     // SAFETY: locked before the fork, by this thread, and there is no other.
     let list = unsafe { LIST.peek_mut() };

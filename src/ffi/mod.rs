@@ -13,8 +13,14 @@ pub mod signal;
 pub mod error;
 pub mod joinable;
 pub mod local;
+pub mod rlock;
 pub mod semaphore;
 pub mod event;
+pub mod condition;
+pub mod barrier;
+pub mod rwlock;
+pub mod once;
+pub mod spinlock;
 pub mod queue;
 pub mod timer;
 

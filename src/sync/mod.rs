@@ -4,8 +4,14 @@ pub mod lock;
 pub mod rlock;
 pub mod semaphore;
 pub mod event;
+pub mod condition;
+pub mod barrier;
+pub mod rwlock;
+pub mod once;
+pub mod spinlock;
 pub mod queue;
 pub mod sleep;
 
 mod exclusion;
 mod grants;
+mod waiters;

@@ -32,11 +32,10 @@ pub(super) fn wait(
     }
 }
 
-pub(super) fn wake(word: &AtomicU32, n: u32) -> u32 {
+pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
     // SAFETY: FUTEX_WAKE reads nothing through the address: it only compares it with those slept on.
-    let woken = unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, n)
-    };
+    let woken =
+        unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, n) };
     u32::try_from(woken).unwrap_or(0)
 }
 

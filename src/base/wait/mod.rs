@@ -55,13 +55,13 @@ pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Opti
 }
 
 /// Wakes up to `n` of the threads that sleep on `word`; the count of those woken.
-/// The word may belong to an object that was freed meanwhile: its memory stays a word.
-pub fn wake(word: &AtomicU32, n: u32) -> u32 {
+/// Of the word only the address counts: the memory may serve other ends by now.
+pub fn wake(word: *const AtomicU32, n: u32) -> u32 {
     engine::wake(word, n)
 }
 
 /// Wakes every thread that sleeps on `word`.
-pub fn wake_all(word: &AtomicU32) -> u32 {
+pub fn wake_all(word: *const AtomicU32) -> u32 {
     engine::wake(word, i32::MAX as u32)
 }
 

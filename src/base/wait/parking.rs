@@ -159,8 +159,8 @@ fn sleep(bucket: &Bucket, sleeper: &Sleeper, deadline: Deadline) -> Wake {
     }
 }
 
-pub(super) fn wake(word: &AtomicU32, n: u32) -> u32 {
-    let place = word.as_ptr() as usize;
+pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
+    let place = word.addr();
     let bucket = Bucket::of(place);
     bucket.lock();
     let mut woken = 0;

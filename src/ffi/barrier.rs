@@ -1,0 +1,114 @@
+//! Section 8 of the header: the barrier.
+
+use crate::base::handle::Handle;
+use crate::base::status::lt_status;
+use crate::ffi::thread::lt_thread_fn;
+use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
+use crate::sync::barrier::Barrier;
+use core::ffi::c_void;
+
+/// A barrier holds threads back until so many of them, its parties, are there; then it lets them
+/// all go, and the next round begins. What each did before it came happens before the return of
+/// all. A thread that gives up breaks the barrier: the others get LT_BROKEN, and so does who comes
+/// later, until a reset.
+pub struct lt_barrier {
+    _opaque: [u8; 0],
+}
+
+/// A new barrier. In each round, the thread that comes last calls action(arg), which may be NULL,
+/// before the others go on. NULL if `parties` is 0, or out of memory.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_new(
+    parties: u32,
+    action: lt_thread_fn,
+    arg: *mut c_void,
+) -> *mut lt_barrier {
+    new_handle(&"lt_barrier_new", Handle::new_barrier(parties, action, arg))
+}
+
+/// Frees a barrier. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_free(barrier: *mut lt_barrier) -> lt_status {
+    // SAFETY: a handle, as the header asks; so everywhere in this file.
+    unsafe { free(&"lt_barrier_free", barrier, Handle::<Barrier>::free_barrier) }
+}
+
+/// Blocks until all parties are there. `index`, different for each of a round, is the order in which
+/// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was. If the action
+/// raises, the barrier is broken and the error goes on up the calling thread.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn lt_barrier_wait(barrier: *mut lt_barrier, index: *mut u32) -> lt_status {
+    // SAFETY: see above; `index` is NULL or valid to write to, as the header asks. Nothing here has a
+    // destructor.
+    unsafe {
+        let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait_at());
+        report_value(&"lt_barrier_wait", index_here, index)
+    }
+}
+
+/// The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn lt_barrier_wait_timeout(
+    barrier: *mut lt_barrier,
+    seconds: f64,
+    index: *mut u32,
+) -> lt_status {
+    // SAFETY: as for lt_barrier_wait.
+    unsafe {
+        let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait_at_timeout(seconds));
+        report_value(&"lt_barrier_wait_timeout", index_here, index)
+    }
+}
+
+/// Sends the threads that wait away with LT_BROKEN and begins a new round; mends a broken barrier.
+/// Who comes later is of the new round.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_reset(barrier: *mut lt_barrier) -> lt_status {
+    // SAFETY: see above.
+    let result = unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::reset);
+    report(&"lt_barrier_reset", result)
+}
+
+/// Breaks the barrier: threads that wait, and those that come later, get LT_BROKEN.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_abort(barrier: *mut lt_barrier) -> lt_status {
+    // SAFETY: see above.
+    let result = unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::abort);
+    report(&"lt_barrier_abort", result)
+}
+
+/// How many threads make a round.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_parties(barrier: *const lt_barrier) -> u32 {
+    // SAFETY: see above.
+    value_or_default(
+        &"lt_barrier_parties",
+        unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::parties),
+    )
+}
+
+/// How many threads of the round are there and wait, at this moment.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_waiting(barrier: *const lt_barrier) -> u32 {
+    // SAFETY: see above.
+    value_or_default(
+        &"lt_barrier_waiting",
+        unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::waiting_at),
+    )
+}
+
+/// Whether the barrier is broken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_is_broken(barrier: *const lt_barrier) -> bool {
+    // SAFETY: see above.
+    value_or_default(
+        &"lt_barrier_is_broken",
+        unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::is_broken),
+    )
+}

@@ -1,0 +1,393 @@
+//! The barrier: threads that wait until all of them are there, round after round.
+//!
+//! | state | meaning | goes on by |
+//! |---|---|---|
+//! | `Filling` | the round waits for more threads | the last one: `Acting`; the end of a wait, abort: `Broken` |
+//! | `Acting` | the last one runs the action; who comes now waits outside for the next round | its end: `Filling`; the end of a wait, abort: `BrokenActing` |
+//! | `Broken` | nobody waits | reset: `Filling` |
+//! | `BrokenActing` | the action of the round before still runs | its end: `Broken`; reset: `Acting` |
+//!
+//! Without an action there is no `Acting`. An action that is left by an exception breaks the barrier. A
+//! break, an abort and a reset send all who wait away with LT_BROKEN; but not those of a round that is
+//! complete, who are released when the action is over.
+
+use crate::base::arena::Arena;
+use crate::base::atomic::Ordering;
+use crate::base::block::Block;
+use crate::base::cleanup;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::mutex::{Guard, Mutex};
+use crate::base::status::Error;
+use crate::base::this_thread;
+use crate::base::unwind::Function;
+use crate::sync::waiters::{Chosen, Waiter, Waiters};
+use core::ffi::c_void;
+
+/// What a barrier has beside its word, which is only its handle check.
+pub struct Barrier {
+    round: Mutex<Round>,
+}
+
+struct Round {
+    state: State,
+    parties: u32,
+    action: Option<(Function, *mut c_void)>,
+    /// Those that wait for the rest of the round, in the order in which they came.
+    inside: Waiters,
+    /// Those that came while the action ran.
+    outside: Waiters,
+    /// The round that is complete but for its action, and the ident of the thread that runs that.
+    complete: Option<Chosen>,
+    actor: u64,
+}
+
+// SAFETY: the action's argument is the user's, who asked for it to be passed on any thread.
+unsafe impl Send for Round {}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Filling,
+    Acting,
+    Broken,
+    BrokenActing,
+}
+
+impl State {
+    fn acts(self) -> bool {
+        matches!(self, State::Acting | State::BrokenActing)
+    }
+
+    fn is_broken(self) -> bool {
+        matches!(self, State::Broken | State::BrokenActing)
+    }
+
+    fn broken(self) -> State {
+        if self.acts() { State::BrokenActing } else { State::Broken }
+    }
+
+    fn mended(self) -> State {
+        if self.acts() { State::Acting } else { State::Filling }
+    }
+
+    fn after_action(self) -> State {
+        if self.is_broken() { State::Broken } else { State::Filling }
+    }
+}
+
+/// Which line a waiter is in.
+const INSIDE: u32 = 0;
+const OUTSIDE: u32 = 1;
+
+/// What waiters are served with.
+const RELEASED: u32 = 1;
+const SENT_AWAY: u32 = 2;
+const COME_IN: u32 = 3;
+
+impl Object for Barrier {
+    const KIND: Kind = Kind::Barrier;
+    fn arena() -> &'static Arena<Barrier> {
+        &BARRIERS
+    }
+}
+
+static BARRIERS: Arena<Barrier> = Arena::new(
+    || Barrier { round: Mutex::new(Round::of(0, None)) },
+    Participant::new(
+        || BARRIERS.before_fork(|barrier| barrier.round.raw_lock()),
+        || BARRIERS.after_fork_in_parent(|barrier| barrier.round.raw_unlock()),
+        || BARRIERS.after_fork_in_child(Barrier::forget_waiters, |_, _| ()),
+    ),
+);
+
+impl Barrier {
+    /// In a forked child: nobody waits. The forking thread may be in the action of a round.
+    fn forget_waiters(&self) {
+        // SAFETY: locked before the fork, by this thread.
+        let round = unsafe { self.round.peek_mut() };
+        round.inside.forget();
+        round.outside.forget();
+        round.complete = None;
+        if !this_thread::existing().is_some_and(|record| record.ident() == round.actor) {
+            round.state = round.state.after_action();
+        }
+        self.round.raw_unlock();
+    }
+}
+
+impl Round {
+    const fn of(parties: u32, action: Option<(Function, *mut c_void)>) -> Round {
+        Round {
+            state: State::Filling,
+            parties,
+            action,
+            inside: Waiters::none(),
+            outside: Waiters::none(),
+            complete: None,
+            actor: 0,
+        }
+    }
+
+    fn line_of(&self, waiter: &Waiter) -> &Waiters {
+        if waiter.wants == INSIDE { &self.inside } else { &self.outside }
+    }
+}
+
+impl Handle<Barrier> {
+    pub fn new_barrier(parties: u32, action: Option<Function>, argument: *mut c_void) -> Result<Self, Error> {
+        if parties == 0 {
+            return Err(Error::NoParties);
+        }
+        Handle::new(0, |barrier: &Barrier| {
+            *barrier.round.lock() = Round::of(parties, action.map(|action| (action, argument)));
+        })
+    }
+
+    /// Ends the barrier, unless a thread waits for it or runs its action.
+    pub fn free_barrier(self) -> Result<(), Error> {
+        // Outlives the guard: the slot goes back, under the arena's lock, only after the round's.
+        let _resident = self.reside()?;
+        let round = self.round()?;
+        let idle = round.inside.is_empty() && round.outside.is_empty() && !round.state.acts();
+        self.free(|_, _, _| if idle { Ok(()) } else { Err(Error::Busy) })
+    }
+
+    /// Waits without bound; as which one of the round it came.
+    ///
+    /// # Safety
+    /// Nothing in the frames between here and the user's has a destructor.
+    pub unsafe fn wait_at(self) -> Result<u32, Error> {
+        self.check()?;
+        // SAFETY: as the caller vouches.
+        unsafe { self.wait_within(Timeout::Forever) }
+    }
+
+    /// The same, for at most so long.
+    ///
+    /// # Safety
+    /// As for `wait_at`.
+    pub unsafe fn wait_at_timeout(self, seconds: f64) -> Result<u32, Error> {
+        self.check()?;
+        let timeout = Timeout::from_seconds(seconds)?;
+        // SAFETY: as the caller vouches.
+        unsafe { self.wait_within(timeout) }
+    }
+
+    /// Sends all who wait away, and begins a new round.
+    pub fn reset(self) -> Result<(), Error> {
+        let mut round = self.round()?;
+        round.state = round.state.mended();
+        send_away(round);
+        Ok(())
+    }
+
+    /// Breaks the barrier.
+    pub fn abort(self) -> Result<(), Error> {
+        let mut round = self.round()?;
+        round.state = round.state.broken();
+        send_away(round);
+        Ok(())
+    }
+
+    pub fn parties(self) -> Result<u32, Error> {
+        Ok(self.round()?.parties)
+    }
+
+    /// How many wait for the rest of the round.
+    pub fn waiting_at(self) -> Result<u32, Error> {
+        Ok(self.round()?.inside.len() as u32)
+    }
+
+    pub fn is_broken(self) -> Result<bool, Error> {
+        Ok(self.round()?.state.is_broken())
+    }
+
+    /// The round, locked: alive, since `free_barrier` holds its lock too.
+    fn round(self) -> Result<Guard<'static, Round>, Error> {
+        self.state(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        let round = unsafe { self.body() }.round.lock();
+        // Relaxed: whoever freed it did so under the lock.
+        self.state(Ordering::Relaxed)?;
+        Ok(round)
+    }
+
+    /// # Safety
+    /// As for `wait_at`.
+    unsafe fn wait_within(self, timeout: Timeout) -> Result<u32, Error> {
+        match self.arrive(timeout)? {
+            Arrival::Over(index) => Ok(index),
+            Arrival::Last(index, action, argument) => {
+                let handle = self.into_raw();
+                // SAFETY: the action and its argument are what the user asked to be called; nothing
+                // here has a destructor.
+                unsafe { cleanup::call(action, argument, left_action, handle) };
+                self.end_action(RELEASED);
+                Ok(index)
+            }
+        }
+    }
+
+    /// Comes to the barrier, and waits; or is the last one, and has an action to run.
+    fn arrive(self, timeout: Timeout) -> Result<Arrival, Error> {
+        // While it is there, what it wakes up to is the same barrier, freed or not.
+        let barrier = self.reside()?;
+        let mut block = None;
+        loop {
+            let mut round = self.round()?;
+            let index = round.inside.len() as u32;
+            if round.state.is_broken() {
+                return Err(Error::Broken);
+            }
+            if round.state == State::Filling && index + 1 == round.parties {
+                let complete = round.inside.choose(usize::MAX, |_| true);
+                if let Some((action, argument)) = round.action {
+                    round.state = State::Acting;
+                    round.complete = Some(complete);
+                    round.actor = this_thread::ident();
+                    return Ok(Arrival::Last(index, action, argument));
+                }
+                drop(round);
+                complete.serve(RELEASED);
+                return Ok(Arrival::Over(index));
+            }
+            let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { INSIDE });
+            // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
+            unsafe { round.line_of(&waiter).join(&waiter) };
+            drop(round);
+            match barrier.await_service(&waiter, block.get_or_insert_with(|| Block::start(timeout)))? {
+                RELEASED => return Ok(Arrival::Over(index)),
+                SENT_AWAY => return Err(Error::Broken),
+                // The action is over.
+                _ => (),
+            }
+        }
+    }
+
+    /// The action has ended, and so has its round; the next one begins, or the barrier is broken.
+    fn end_action(self, end: u32) {
+        // The barrier is not freed while an action runs.
+        let Ok(mut round) = self.round() else { return };
+        if end == SENT_AWAY {
+            round.state = round.state.broken();
+        }
+        round.state = round.state.after_action();
+        let complete = round.complete.take();
+        // Into the next round, or to hear that the barrier is broken.
+        let outside = round.outside.choose(usize::MAX, |_| true);
+        drop(round);
+        if let Some(complete) = complete {
+            complete.serve(end);
+        }
+        outside.serve(COME_IN);
+    }
+}
+
+/// What became of a thread that came.
+enum Arrival {
+    /// The round is over, and this was its index.
+    Over(u32),
+    /// It was the last one, and runs the action.
+    Last(u32, Function, *mut c_void),
+}
+
+/// The action was left by an exception or by lt_exit.
+///
+/// # Safety
+/// The argument is the handle of a barrier.
+unsafe extern "C-unwind" fn left_action(barrier: *mut c_void) {
+    // SAFETY: as the caller vouches.
+    if let Ok(barrier) = unsafe { Handle::<Barrier>::from_raw(barrier) } {
+        barrier.end_action(SENT_AWAY);
+    }
+}
+
+/// Sends all who wait away.
+fn send_away(round: Guard<'_, Round>) {
+    let inside = round.inside.choose(usize::MAX, |_| true);
+    let outside = round.outside.choose(usize::MAX, |_| true);
+    drop(round);
+    inside.serve(SENT_AWAY);
+    outside.serve(SENT_AWAY);
+}
+
+impl Barrier {
+    /// Sleeps until served. If the wait ends before, the barrier is broken.
+    fn await_service(&self, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
+        loop {
+            let wake = match waiter.sleep(block) {
+                Ok(served) => return Ok(served),
+                Err(wake) => wake,
+            };
+            let mut round = self.round.lock();
+            if !round.inside.has(waiter) {
+                drop(round);
+                return Ok(waiter.sleep_till_served());
+            }
+            if let Some(reason) = block.reason(wake) {
+                round.line_of(waiter).leave(waiter);
+                round.state = round.state.broken();
+                send_away(round);
+                return Err(reason);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::atomic::AtomicU32;
+
+    unsafe extern "C-unwind" fn count(times: *mut c_void) {
+        // SAFETY: the tests pass counters.
+        unsafe { &*times.cast::<AtomicU32>() }.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn wait(barrier: Handle<Barrier>) -> Result<u32, Error> {
+        // SAFETY: nothing here has a destructor.
+        unsafe { barrier.wait_at() }
+    }
+
+    #[test]
+    fn each_round_has_one_action_before_anybody_is_released() {
+        let times = AtomicU32::new(0);
+        let barrier = Handle::new_barrier(3, Some(count), (&raw const times).cast_mut().cast()).unwrap();
+        std::thread::scope(|threads| {
+            for _ in 0..3 {
+                threads.spawn(|| {
+                    for round in 0..2_000 {
+                        assert!(wait(barrier).unwrap() < 3);
+                        assert_eq!(times.load(Ordering::SeqCst), 2 * round + 1);
+                        wait(barrier).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(times.into_inner(), 4_000);
+        assert_eq!(barrier.waiting_at(), Ok(0));
+        barrier.free_barrier().unwrap();
+    }
+
+    #[test]
+    fn who_gives_up_breaks_it_and_reset_mends_it() {
+        let barrier = Handle::new_barrier(2, None, core::ptr::null_mut()).unwrap();
+        // SAFETY: nothing here has a destructor.
+        assert_eq!(unsafe { barrier.wait_at_timeout(1e-4) }, Err(Error::TimedOut));
+        assert_eq!(barrier.is_broken(), Ok(true));
+        assert_eq!(wait(barrier), Err(Error::Broken));
+        barrier.reset().unwrap();
+        assert_eq!(barrier.is_broken(), Ok(false));
+        std::thread::scope(|threads| {
+            let waiter = threads.spawn(|| wait(barrier));
+            while barrier.waiting_at() != Ok(1) {
+                std::thread::yield_now();
+            }
+            barrier.abort().unwrap();
+            assert_eq!(waiter.join().unwrap(), Err(Error::Broken));
+        });
+        barrier.free_barrier().unwrap();
+        assert_eq!(wait(barrier), Err(Error::StaleHandle(Kind::Barrier)));
+    }
+}

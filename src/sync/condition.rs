@@ -1,0 +1,318 @@
+//! The condition: threads that wait, having released a lock, until they are notified.
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | holds the lock | wait | in the line, the lock released |
+//! | in the line, among the first n | notify(n) | notified |
+//! | in the line | the end of its time, an interrupt | out of the line |
+//! | notified, or out of the line | | holds the lock again, and returns |
+//!
+//! A thread is in the line before it releases the lock, so whoever acquires that next can notify it. Who
+//! is notified was in the line at that moment: nobody wakes without a notify, and none is lost.
+
+use crate::base::arena::Arena;
+use crate::base::atomic::Ordering;
+use crate::base::block::Block;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::mutex::{Guard, Mutex};
+use crate::base::status::Error;
+use crate::sync::lock::Lock;
+use crate::sync::rlock::RLock;
+use crate::sync::waiters::{Waiter, Waiters};
+use core::ffi::c_void;
+
+/// What a condition has beside its word, which is only its handle check.
+pub struct Condition {
+    line: Mutex<Waiters>,
+}
+
+/// What a waiter is served with.
+const NOTIFIED: u32 = 1;
+
+impl Object for Condition {
+    const KIND: Kind = Kind::Condition;
+    fn arena() -> &'static Arena<Condition> {
+        &CONDITIONS
+    }
+}
+
+static CONDITIONS: Arena<Condition> = Arena::new(
+    || Condition { line: Mutex::new(Waiters::none()) },
+    Participant::new(
+        || CONDITIONS.before_fork(|condition| condition.line.raw_lock()),
+        || CONDITIONS.after_fork_in_parent(|condition| condition.line.raw_unlock()),
+        || {
+            CONDITIONS.after_fork_in_child(
+                |condition| {
+                    // SAFETY: locked before the fork, by this thread.
+                    unsafe { condition.line.peek() }.forget();
+                    condition.line.raw_unlock();
+                },
+                |_, _| (),
+            )
+        },
+    ),
+);
+
+/// A lock that a thread can put down for the time of a wait.
+pub trait Held: Copy {
+    /// What is needed to take it up again.
+    type Token: Copy;
+    /// Whether the calling thread may put it down.
+    fn check_held(self) -> Result<(), Error>;
+    fn put_down(self) -> Result<Self::Token, Error>;
+    /// Blocks, whatever is pending.
+    fn take_up(self, token: Self::Token) -> Result<(), Error>;
+    /// Does something while the lock cannot be freed.
+    fn kept<R>(self, f: impl FnOnce() -> R) -> Result<R, Error>;
+}
+
+impl Held for Handle<Lock> {
+    type Token = ();
+
+    fn check_held(self) -> Result<(), Error> {
+        if self.locked()? { Ok(()) } else { Err(Error::NotHeld) }
+    }
+
+    fn put_down(self) -> Result<(), Error> {
+        self.release()
+    }
+
+    fn take_up(self, (): ()) -> Result<(), Error> {
+        self.acquire_uninterruptible()
+    }
+
+    fn kept<R>(self, f: impl FnOnce() -> R) -> Result<R, Error> {
+        let _resident = self.reside()?;
+        Ok(f())
+    }
+}
+
+impl Held for Handle<RLock> {
+    type Token = u64;
+
+    fn check_held(self) -> Result<(), Error> {
+        if self.is_owned()? {
+            Ok(())
+        } else if self.locked()? {
+            Err(Error::NotOwner)
+        } else {
+            Err(Error::NotHeld)
+        }
+    }
+
+    fn put_down(self) -> Result<u64, Error> {
+        self.release_save()
+    }
+
+    fn take_up(self, count: u64) -> Result<(), Error> {
+        self.acquire_restore_uninterruptible(count)
+    }
+
+    fn kept<R>(self, f: impl FnOnce() -> R) -> Result<R, Error> {
+        let _resident = self.reside()?;
+        Ok(f())
+    }
+}
+
+/// The user's question whether what it waits for is so.
+pub type Predicate = unsafe extern "C-unwind" fn(*mut c_void) -> bool;
+
+impl Handle<Condition> {
+    pub fn new_condition() -> Result<Handle<Condition>, Error> {
+        Handle::new(0, |_| ())
+    }
+
+    /// Ends the condition, unless a thread waits for it.
+    pub fn free_condition(self) -> Result<(), Error> {
+        // Outlives the guard: the slot goes back, under the arena's lock, only after the line's.
+        let _resident = self.reside()?;
+        let line = self.line()?;
+        self.free(|_, _, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })
+    }
+
+    /// Waits without bound.
+    pub fn wait(self, lock: impl Held) -> Result<(), Error> {
+        self.check()?;
+        lock.check_held()?;
+        self.wait_once(lock, &Block::start(Timeout::Forever))
+    }
+
+    pub fn wait_timeout(self, lock: impl Held, seconds: f64) -> Result<(), Error> {
+        self.check()?;
+        let block = check_arguments(lock, seconds)?;
+        self.wait_once(lock, &block)
+    }
+
+    /// Waits until the predicate says so. It is asked with the lock held, before each wait and after it.
+    ///
+    /// # Safety
+    /// The predicate may be called with the argument.
+    pub unsafe fn wait_for(
+        self,
+        lock: impl Held,
+        predicate: Predicate,
+        argument: *mut c_void,
+        seconds: f64,
+    ) -> Result<(), Error> {
+        self.check()?;
+        let block = check_arguments(lock, seconds)?;
+        // Nothing here has a destructor: the predicate may be left by an unwinding.
+        // SAFETY: as the caller vouches.
+        while !unsafe { predicate(argument) } {
+            match self.wait_once(lock, &block) {
+                Ok(()) => (),
+                // SAFETY: as above.
+                Err(Error::TimedOut) if unsafe { predicate(argument) } => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the `n` threads that have waited longest.
+    pub fn notify(self, n: usize) -> Result<(), Error> {
+        let chosen = self.line()?.choose(n, |_| true);
+        chosen.serve(NOTIFIED);
+        Ok(())
+    }
+
+    /// How many threads wait.
+    pub fn waiting(self) -> Result<usize, Error> {
+        Ok(self.line()?.len())
+    }
+
+    /// The line, locked: alive, since `free_condition` holds its lock too.
+    fn line(self) -> Result<Guard<'static, Waiters>, Error> {
+        self.state(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        let line = unsafe { self.body() }.line.lock();
+        // Relaxed: whoever freed it did so under the lock.
+        self.state(Ordering::Relaxed)?;
+        Ok(line)
+    }
+
+    fn wait_once(self, lock: impl Held, block: &Block) -> Result<(), Error> {
+        lock.kept(|| {
+            // While it is there, what it wakes up to is the same condition, freed or not.
+            let condition = self.reside()?;
+            let waiter = Waiter::new(0);
+            // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
+            unsafe { self.line()?.join(&waiter) };
+            match lock.put_down() {
+                Ok(token) => {
+                    let result = condition.await_notify(&waiter, block);
+                    lock.take_up(token)?;
+                    result
+                }
+                // Somebody else released it at this moment, wrongly.
+                Err(error) => {
+                    condition.give_back(&waiter);
+                    Err(error)
+                }
+            }
+        })?
+    }
+}
+
+impl Condition {
+    /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.
+    fn await_notify(&self, waiter: &Waiter, block: &Block) -> Result<(), Error> {
+        loop {
+            let wake = match waiter.sleep(block) {
+                Ok(_) => return Ok(()),
+                Err(wake) => wake,
+            };
+            let line = self.line.lock();
+            if !line.has(waiter) {
+                drop(line);
+                waiter.sleep_till_served();
+                return Ok(());
+            }
+            if let Some(reason) = block.reason(wake) {
+                line.leave(waiter);
+                return Err(reason);
+            }
+        }
+    }
+
+    /// Takes a waiter out that has not waited; a notify that had come for it goes to the next.
+    fn give_back(&self, waiter: &Waiter) {
+        let line = self.line.lock();
+        if line.has(waiter) {
+            return line.leave(waiter);
+        }
+        drop(line);
+        waiter.sleep_till_served();
+        let chosen = self.line.lock().choose(1, |_| true);
+        chosen.serve(NOTIFIED);
+    }
+}
+
+/// The wait that begins now, if the lock is held and the time is one.
+fn check_arguments(lock: impl Held, seconds: f64) -> Result<Block, Error> {
+    // A bad handle of the lock goes before the time, and that before what the lock is at this moment.
+    let held = lock.check_held();
+    if let Err(Error::NullHandle(_) | Error::StaleHandle(_) | Error::WrongHandle(..)) = held {
+        held?;
+    }
+    let timeout = Timeout::from_seconds(seconds)?;
+    held?;
+    Ok(Block::start(timeout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::atomic::AtomicUsize;
+
+    #[test]
+    fn the_lock_must_be_held_and_is_held_again() {
+        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_lock().unwrap());
+        assert_eq!(condition.wait(lock), Err(Error::NotHeld));
+        lock.acquire().unwrap();
+        assert_eq!(condition.wait_timeout(lock, 1e-4), Err(Error::TimedOut));
+        assert_eq!(condition.wait_timeout(lock, 0.0), Err(Error::TimedOut));
+        assert_eq!(condition.wait_timeout(lock, f64::NAN), Err(Error::TimeoutNotANumber));
+        assert_eq!(lock.locked(), Ok(true));
+        assert_eq!(condition.notify(7), Ok(()));
+        condition.free_condition().unwrap();
+        assert_eq!(condition.notify(1), Err(Error::StaleHandle(Kind::Condition)));
+        lock.free_exclusive().unwrap();
+    }
+
+    #[test]
+    fn notify_wakes_as_many_as_it_says_in_their_order() {
+        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_rlock().unwrap());
+        let woken = AtomicUsize::new(0);
+        std::thread::scope(|threads| {
+            for i in 0..4 {
+                let woken = &woken;
+                threads.spawn(move || {
+                    lock.enter().unwrap();
+                    lock.enter().unwrap();
+                    condition.wait(lock).unwrap();
+                    assert_eq!(lock.recursion_count(), Ok(2));
+                    // One at a time is notified, so the order of the line is that of these.
+                    assert_eq!(woken.fetch_add(1, Ordering::SeqCst), i);
+                    lock.leave().unwrap();
+                    lock.leave().unwrap();
+                });
+                while condition.waiting() != Ok(i + 1) {
+                    std::thread::yield_now();
+                }
+            }
+            assert_eq!(condition.free_condition(), Err(Error::Busy));
+            for i in 0..4 {
+                condition.notify(1).unwrap();
+                while woken.load(Ordering::SeqCst) != i + 1 {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        condition.free_condition().unwrap();
+        lock.free_exclusive().unwrap();
+    }
+}

@@ -1,0 +1,141 @@
+//! The spinlock: for sections of a few instructions. Who waits stays awake.
+//!
+//! | state | by | to |
+//! |---|---|---|
+//! | `FREE` | acquire | `LOCKED` |
+//! | `LOCKED` | release | `FREE` |
+//!
+//! A waiter looks less and less often, and then gives its core away between two looks: the holder may be
+//! waiting for just that.
+
+use crate::base::arena::Arena;
+use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Kind, Object};
+use crate::base::status::Error;
+
+/// What a spinlock has beside its word: nothing.
+pub struct Spinlock;
+
+const FREE: u64 = 0;
+const LOCKED: u64 = 1;
+
+/// The most pauses between two looks, before the core is given away instead.
+const LONGEST: u32 = 64;
+
+impl Object for Spinlock {
+    const KIND: Kind = Kind::Spinlock;
+    fn arena() -> &'static Arena<Spinlock> {
+        &SPINLOCKS
+    }
+}
+
+static SPINLOCKS: Arena<Spinlock> = Arena::new(
+    || Spinlock,
+    Participant::new(
+        || SPINLOCKS.before_fork(|_| ()),
+        || SPINLOCKS.after_fork_in_parent(|_| ()),
+        || SPINLOCKS.after_fork_in_child(|_| (), |_: &AtomicU64, _| ()),
+    ),
+);
+
+impl Handle<Spinlock> {
+    pub fn new_spinlock() -> Result<Handle<Spinlock>, Error> {
+        Handle::new(FREE, |_| ())
+    }
+
+    /// Ends the spinlock, held or not, unless a thread waits for it.
+    pub fn free_spinlock(self) -> Result<(), Error> {
+        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+    }
+
+    #[inline]
+    pub fn acquire_at_once(self) -> bool {
+        // Acquire, here and below: sees what was done before the release.
+        self.exchange(FREE, LOCKED, Ordering::Acquire).is_ok()
+    }
+
+    pub fn acquire(self) -> Result<(), Error> {
+        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly() }
+    }
+
+    #[inline]
+    pub fn try_acquire(self) -> Result<(), Error> {
+        // Relaxed: a first look, which spares a held lock the write.
+        if self.state(Ordering::Relaxed)? == LOCKED {
+            return Err(Error::Busy);
+        }
+        match self.exchange(FREE, LOCKED, Ordering::Acquire) {
+            Ok(()) => Ok(()),
+            Err(found) => self.state_of(found).and(Err(Error::Busy)),
+        }
+    }
+
+    #[inline]
+    pub fn release_at_once(self) -> bool {
+        // Release: what this thread did happens before the next acquire.
+        self.exchange(LOCKED, FREE, Ordering::Release).is_ok()
+    }
+
+    pub fn release(self) -> Result<(), Error> {
+        match self.exchange(LOCKED, FREE, Ordering::Release) {
+            Ok(()) => Ok(()),
+            Err(found) => self.state_of(found).and(Err(Error::NotHeld)),
+        }
+    }
+
+    #[cold]
+    fn acquire_slowly(self) -> Result<(), Error> {
+        // From here on, `free` sees that a thread waits.
+        let _resident = self.reside()?;
+        let mut pauses = 1;
+        loop {
+            match self.try_acquire() {
+                Err(Error::Busy) => (),
+                result => return result,
+            }
+            if pauses > LONGEST {
+                std::thread::yield_now();
+            } else {
+                (0..pauses).for_each(|_| core::hint::spin_loop());
+                pauses *= 2;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::UnsafeCell;
+
+    struct Counter(UnsafeCell<u64>);
+    // SAFETY: the test counts under the lock.
+    unsafe impl Sync for Counter {}
+
+    #[test]
+    fn four_threads_count_together() {
+        let spinlock = Handle::new_spinlock().unwrap();
+        let counter = Counter(UnsafeCell::new(0));
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                let counter = &counter;
+                threads.spawn(move || {
+                    for _ in 0..20_000 {
+                        spinlock.acquire().unwrap();
+                        // SAFETY: under the lock.
+                        unsafe { *counter.0.get() += 1 };
+                        spinlock.release().unwrap();
+                    }
+                });
+            }
+        });
+        // SAFETY: the others are through.
+        assert_eq!(unsafe { *counter.0.get() }, 80_000);
+        assert_eq!(spinlock.release(), Err(Error::NotHeld));
+        assert_eq!(spinlock.try_acquire(), Ok(()));
+        assert_eq!(spinlock.try_acquire(), Err(Error::Busy));
+        spinlock.free_spinlock().unwrap();
+        assert_eq!(spinlock.release(), Err(Error::StaleHandle(Kind::Spinlock)));
+    }
+}

@@ -1,0 +1,213 @@
+//! Threads that wait in line, first in first out, each with a word of its own to sleep on.
+//!
+//! A waiter lives on its thread's stack. The line is under the lock of the object that it belongs to.
+//!
+//! | state of a waiter | meaning | goes on by |
+//! |---|---|---|
+//! | in the line | its word is `NOT_YET` or `ASLEEP` | being taken out, by who serves it or by itself |
+//! | taken out to be served | the same, but it will not stay so | the server, which sets the word and wakes it |
+//! | served | its word is what it was served with | the end of its wait |
+//!
+//! A waiter that gives up takes itself out of the line; when it is not there any more, it was chosen, and
+//! waits for what it is served with, however late. So of those served none is lost.
+
+use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::block::Block;
+use crate::base::spin::Spin;
+use crate::base::wait::{self, Wake};
+use core::cell::Cell;
+use core::marker::PhantomPinned;
+use core::ptr;
+
+/// One thread that waits. Not moved, and not dropped, while it is in a line or being served.
+pub struct Waiter {
+    word: AtomicU32,
+    /// Told to whoever serves it.
+    pub wants: u32,
+    /// The rest is under the lock of the line.
+    in_line: Cell<bool>,
+    previous: Cell<*const Waiter>,
+    next: Cell<*const Waiter>,
+    _stays: PhantomPinned,
+}
+
+/// The word of a waiter that was not served, and is awake or may sleep.
+const NOT_YET: u32 = 0;
+const ASLEEP: u32 = u32::MAX;
+
+impl Waiter {
+    pub fn new(wants: u32) -> Waiter {
+        Waiter {
+            word: AtomicU32::new(NOT_YET),
+            wants,
+            in_line: Cell::new(false),
+            previous: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            _stays: PhantomPinned,
+        }
+    }
+
+    /// Sleeps until it is served: with what. Fails with what ended the wait before.
+    pub fn sleep(&self, block: &Block) -> Result<u32, Wake> {
+        let mut spin = Spin::new();
+        loop {
+            if let Some(served) = self.served() {
+                return Ok(served);
+            }
+            if spin.again() {
+                continue;
+            }
+            // Relaxed: on failure it was served, which `served` looks at in its own order.
+            let _ = self.word.compare_exchange(NOT_YET, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
+            let wake = block.sleep(&self.word, ASLEEP);
+            if wake.ends_wait() {
+                return self.served().ok_or(wake);
+            }
+        }
+    }
+
+    /// Sleeps until it is served, having been chosen.
+    pub fn sleep_till_served(&self) -> u32 {
+        loop {
+            if let Ok(served) = self.sleep(&Block::uninterruptible()) {
+                return served;
+            }
+        }
+    }
+
+    fn served(&self) -> Option<u32> {
+        // Acquire: what was done before it was served happens before the end of the wait.
+        match self.word.load(Ordering::Acquire) {
+            NOT_YET | ASLEEP => None,
+            served => Some(served),
+        }
+    }
+}
+
+/// The line.
+pub struct Waiters {
+    first: Cell<*const Waiter>,
+    last: Cell<*const Waiter>,
+    length: Cell<usize>,
+}
+
+// SAFETY: the waiters in the line stay where they are; the line is used under a lock.
+unsafe impl Send for Waiters {}
+
+impl Waiters {
+    pub const fn none() -> Waiters {
+        Waiters { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()), length: Cell::new(0) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.length.get()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.first.get().is_null()
+    }
+
+    /// What the first one wants.
+    pub fn first_wants(&self) -> Option<u32> {
+        // SAFETY: who is in the line stays where it is.
+        unsafe { self.first.get().as_ref() }.map(|first| first.wants)
+    }
+
+    /// How many want this.
+    pub fn wanting(&self, wanted: u32) -> usize {
+        let mut next = self.first.get();
+        let mut count = 0;
+        // SAFETY: as above.
+        while let Some(waiter) = unsafe { next.as_ref() } {
+            count += usize::from(waiter.wants == wanted);
+            next = waiter.next.get();
+        }
+        count
+    }
+
+    /// Puts a waiter at the end.
+    ///
+    /// # Safety
+    /// It is in no line. Its thread does not move or drop it before it is served or has left.
+    pub unsafe fn join(&self, waiter: &Waiter) {
+        waiter.in_line.set(true);
+        self.length.set(self.length.get() + 1);
+        waiter.previous.set(self.last.get());
+        waiter.next.set(ptr::null());
+        // SAFETY: who is in the line stays where it is.
+        match unsafe { self.last.get().as_ref() } {
+            Some(last) => last.next.set(waiter),
+            None => self.first.set(waiter),
+        }
+        self.last.set(waiter);
+    }
+
+    /// Whether the waiter is in the line, this one or none.
+    pub fn has(&self, waiter: &Waiter) -> bool {
+        waiter.in_line.get()
+    }
+
+    /// Takes a waiter out that is in the line.
+    pub fn leave(&self, waiter: &Waiter) {
+        waiter.in_line.set(false);
+        self.length.set(self.length.get().saturating_sub(1));
+        // SAFETY: who is in the line stays where it is.
+        unsafe {
+            match waiter.previous.get().as_ref() {
+                Some(previous) => previous.next.set(waiter.next.get()),
+                None => self.first.set(waiter.next.get()),
+            }
+            match waiter.next.get().as_ref() {
+                Some(next) => next.previous.set(waiter.previous.get()),
+                None => self.last.set(waiter.previous.get()),
+            }
+        }
+    }
+
+    /// Takes out up to `n` of those that want what `wanted` agrees to, the first ones first.
+    pub fn choose(&self, n: usize, wanted: impl Fn(u32) -> bool) -> Chosen {
+        let chosen = Waiters::none();
+        let mut next = self.first.get();
+        // SAFETY: who is in the line stays where it is; so does who was chosen, until it is served.
+        while let Some(waiter) = unsafe { next.as_ref() }.filter(|_| chosen.len() < n) {
+            next = waiter.next.get();
+            if wanted(waiter.wants) {
+                self.leave(waiter);
+                // SAFETY: it has just left.
+                unsafe { chosen.join(waiter) };
+                waiter.in_line.set(false);
+            }
+        }
+        Chosen { first: chosen.first.get() }
+    }
+
+    /// In a forked child: those who waited are gone.
+    pub fn forget(&self) {
+        self.first.set(ptr::null());
+        self.last.set(ptr::null());
+        self.length.set(0);
+    }
+}
+
+/// Waiters that were taken out, to be served outside of the lock.
+#[must_use]
+pub struct Chosen {
+    first: *const Waiter,
+}
+
+impl Chosen {
+    /// Serves them all, with a number that is small and not 0.
+    pub fn serve(self, with: u32) {
+        let mut next = self.first;
+        // SAFETY: who was chosen stays where it is until its word is set, and nobody else sets it.
+        while let Some(waiter) = unsafe { next.as_ref() } {
+            next = waiter.next.get();
+            let word = ptr::from_ref(&waiter.word);
+            // Release: pairs with `served`. The last use of the waiter: it may be gone a moment later, and
+            // at the worst the wake reaches somebody else, as every sleeper must expect.
+            if waiter.word.swap(with, Ordering::Release) == ASLEEP {
+                wait::wake(word, 1);
+            }
+        }
+    }
+}
