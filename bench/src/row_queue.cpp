@@ -43,8 +43,8 @@ struct Spsc {
     void put(void *item) {
         size_t at = tail.load(std::memory_order_relaxed);
         while (at - seen_head == capacity) {
-            pause_core();
             seen_head = head.load(std::memory_order_acquire);
+            if (at - seen_head == capacity) pause_core();
         }
         items[at % capacity] = item;
         tail.store(at + 1, std::memory_order_release);
@@ -52,8 +52,8 @@ struct Spsc {
     void *get() {
         size_t at = head.load(std::memory_order_relaxed);
         while (at == seen_tail) {
-            pause_core();
             seen_tail = tail.load(std::memory_order_acquire);
+            if (at == seen_tail) pause_core();
         }
         void *item = items[at % capacity];
         head.store(at + 1, std::memory_order_release);
