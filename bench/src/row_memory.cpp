@@ -73,12 +73,13 @@ TYPE(pool, lt_pool_new(2, nullptr));
 template <class T, auto init, auto destroy> struct Malloced {
     static T *make() {
         T *made = static_cast<T *>(std::malloc(sizeof(T)));
+        keep(made);
         MUST(made != nullptr && init(made) == 0);
         return made;
     }
     static void unmake(T *made) {
         MUST(destroy(made) == 0);
-        std::free(made);
+        std::free(const_cast<std::remove_volatile_t<T> *>(made));
     }
 };
 using MallocedSemaphore = Malloced<sem_t, [](sem_t *s) { return sem_init(s, 0, 0); }, sem_destroy>;
