@@ -727,11 +727,14 @@ LT_NODISCARD lt_status lt_spinlock_release(lt_spinlock *spinlock);
 // of its item.
 typedef struct lt_queue lt_queue;
 
+// What is called for an item that is discarded.
+typedef void (*lt_drop_fn)(void *item);
+
 // A new queue for at most `capacity` items, 0 for any number; NULL when out of memory.
 LT_NODISCARD lt_queue *lt_queue_new(size_t capacity);
 
-// Frees a queue and forgets the items in it. LT_BUSY, and nothing is freed, while a thread waits
-// for it. NULL is LT_OK.
+// Closes a queue, discards the items in it, and frees it. LT_BUSY, and nothing is done, while a
+// thread waits for it. NULL is LT_OK.
 LT_NODISCARD lt_status lt_queue_free(lt_queue *queue);
 
 // Puts an item in; blocks while the queue is full. Not put if it returns LT_CLOSED,
@@ -755,9 +758,40 @@ LT_NODISCARD lt_status lt_queue_try_get(lt_queue *queue, void **item);
 // LT_INTERRUPTED: nothing was taken.
 LT_NODISCARD lt_status lt_queue_get_timeout(lt_queue *queue, double seconds, void **item);
 
+// Puts n items in, in their order; blocks while the queue is full, for at most this many seconds.
+// LT_OK only if all were put; `done` is how many were, also with LT_TIMED_OUT, LT_INTERRUPTED,
+// LT_CLOSED and LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_queue_put_many(lt_queue *queue, void *const *items, size_t n,
+    double seconds, size_t *done);
+
+// Waits for an item, for at most this many seconds, and takes out as many as there are, up to n.
+// `done` is how many; 0 with LT_TIMED_OUT, LT_INTERRUPTED and LT_CLOSED.
+LT_NODISCARD lt_status lt_queue_get_many(lt_queue *queue, void **items, size_t n, double seconds,
+    size_t *done);
+
 // Closes the queue: puts return LT_CLOSED from now on, and so do gets once the items that are in
-// it are taken; with `immediate`, at once, and those items are forgotten. Wakes all who wait.
+// it are taken; with `immediate`, those are discarded, and gets return it at once. Wakes all who
+// wait. An item that is discarded counts as done.
 LT_NODISCARD lt_status lt_queue_close(lt_queue *queue, bool immediate);
+
+// Sets the function that is called for each item that an immediate close or the free discards, on
+// the thread that does so; NULL for none. If it raises, the error goes on up that thread, and the
+// rest stays in the queue.
+LT_NODISCARD lt_status lt_queue_set_drop(lt_queue *queue, lt_drop_fn drop);
+
+// Says that an item that was taken out is done with, for lt_queue_join(). LT_INVALID, and nothing
+// is counted, if all that were put are so already.
+LT_NODISCARD lt_status lt_queue_task_done(lt_queue *queue);
+
+// Blocks until all items that were put are done with. Each lt_queue_task_done() happens before its
+// return. LT_INTERRUPTED: not so yet.
+LT_NODISCARD lt_status lt_queue_join(lt_queue *queue);
+
+// Whether all items that were put are done with: LT_OK, or LT_BUSY. Never blocks.
+LT_NODISCARD lt_status lt_queue_try_join(lt_queue *queue);
+
+// The same as lt_queue_join(); blocks for at most this many seconds.
+LT_NODISCARD lt_status lt_queue_join_timeout(lt_queue *queue, double seconds);
 
 // How many items are in the queue at this moment.
 size_t lt_queue_size(const lt_queue *queue);
@@ -770,6 +804,9 @@ bool lt_queue_is_empty(const lt_queue *queue);
 
 // Whether the queue is full at this moment; one without a bound never is.
 bool lt_queue_is_full(const lt_queue *queue);
+
+// Whether the queue was closed.
+bool lt_queue_is_closed(const lt_queue *queue);
 
 // ---- Signal routing: here, behind the types that signals go to ---------------------------------
 

@@ -57,6 +57,17 @@ impl Deadline {
             Deadline::Never => false,
         }
     }
+
+    /// What is left until then.
+    pub fn rest(self) -> Timeout {
+        match self {
+            Deadline::Never => Timeout::Forever,
+            Deadline::At(at) => match at.saturating_sub(now()) {
+                0 => Timeout::Poll,
+                left => Timeout::Nanoseconds(left),
+            },
+        }
+    }
 }
 
 /// Nanoseconds on the monotonic clock.

@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod status;
 pub mod errno;
+pub mod fence;
 pub mod heap;
 pub mod deadline;
 pub mod wait;

@@ -108,6 +108,25 @@ unsafe fn report_value<V>(
     report(function, written)
 }
 
+/// The status of a call that counts what it did: the count is written though not all was done.
+///
+/// # Safety
+/// `out` is NULL or valid to write to.
+unsafe fn report_count(
+    function: &'static &'static str,
+    result: Result<(usize, Result<(), Error>), Error>,
+    out: *mut usize,
+) -> lt_status {
+    let result = result.and_then(|(count, result)| {
+        if !out.is_null() {
+            // SAFETY: as the caller vouches.
+            unsafe { out.write(count) };
+        }
+        result
+    });
+    report(function, result)
+}
+
 /// What a getter returns: the value, or its default for a bad handle.
 #[inline]
 fn value_or_default<V: Default>(function: &'static &'static str, result: Result<V, Error>) -> V {

@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
-use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
+use crate::ffi::{at, free, new_handle, report, report_count, report_value, value_or_default};
 use crate::sync::queue::Queue;
 use core::ffi::c_void;
 
@@ -20,13 +20,16 @@ pub extern "C" fn lt_queue_new(capacity: usize) -> *mut lt_queue {
     new_handle(&"lt_queue_new", Handle::new_queue(capacity))
 }
 
-/// Frees a queue and forgets the items in it. LT_BUSY, and nothing is freed, while a thread waits
-/// for it. NULL is LT_OK.
+/// What is called for an item that is discarded.
+pub type lt_drop_fn = Option<unsafe extern "C-unwind" fn(item: *mut c_void)>;
+
+/// Closes a queue, discards the items in it, and frees it. LT_BUSY, and nothing is done, while a
+/// thread waits for it. NULL is LT_OK.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lt_queue_free(queue: *mut lt_queue) -> lt_status {
-    // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_queue_free", queue, Handle::<Queue>::free_queue) }
+pub unsafe extern "C-unwind" fn lt_queue_free(queue: *mut lt_queue) -> lt_status {
+    // SAFETY: a handle, as the header asks; so everywhere in this file. Nothing here has a destructor.
+    unsafe { free(&"lt_queue_free", queue, |queue: Handle<Queue>| queue.free_queue()) }
 }
 
 /// Puts an item in; blocks while the queue is full. Not put if it returns LT_CLOSED,
@@ -94,13 +97,102 @@ pub unsafe extern "C" fn lt_queue_get_timeout(
     }
 }
 
-/// Closes the queue: puts return LT_CLOSED from now on, and so do gets once the items that are in
-/// it are taken; with `immediate`, at once, and those items are forgotten. Wakes all who wait.
+/// Puts n items in, in their order; blocks while the queue is full, for at most this many seconds.
+/// LT_OK only if all were put; `done` is how many were, also with LT_TIMED_OUT, LT_INTERRUPTED,
+/// LT_CLOSED and LT_NO_MEMORY.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lt_queue_close(queue: *mut lt_queue, immediate: bool) -> lt_status {
+pub unsafe extern "C" fn lt_queue_put_many(
+    queue: *mut lt_queue,
+    items: *const *mut c_void,
+    n: usize,
+    seconds: f64,
+    done: *mut usize,
+) -> lt_status {
+    // SAFETY: see above; there are n items, and `done` is NULL or valid to write to, as the header asks.
+    let put = unsafe {
+        for_items(queue, items, n).and_then(|queue| {
+            let items = if n == 0 { &[] } else { core::slice::from_raw_parts(items, n) };
+            queue.put_many(items, seconds)
+        })
+    };
+    // SAFETY: as above.
+    unsafe { report_count(&"lt_queue_put_many", put, done) }
+}
+
+/// Waits for an item, for at most this many seconds, and takes out as many as there are, up to n.
+/// `done` is how many; 0 with LT_TIMED_OUT, LT_INTERRUPTED and LT_CLOSED.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_get_many(
+    queue: *mut lt_queue,
+    items: *mut *mut c_void,
+    n: usize,
+    seconds: f64,
+    done: *mut usize,
+) -> lt_status {
+    // SAFETY: see above; there is room for n items, and `done` is NULL or valid to write to, as the
+    // header asks.
+    unsafe {
+        let got = for_items(queue, items, n).and_then(|queue| queue.get_many(items, n, seconds));
+        report_count(&"lt_queue_get_many", got, done)
+    }
+}
+
+/// Closes the queue: puts return LT_CLOSED from now on, and so do gets once the items that are in
+/// it are taken; with `immediate`, those are discarded, and gets return it at once. Wakes all who
+/// wait. An item that is discarded counts as done.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn lt_queue_close(queue: *mut lt_queue, immediate: bool) -> lt_status {
+    // SAFETY: see above; nothing here has a destructor.
+    let closed = unsafe { at::<Queue>(queue).and_then(|queue| queue.close(immediate)) };
+    report(&"lt_queue_close", closed)
+}
+
+/// Sets the function that is called for each item that an immediate close or the free discards, on
+/// the thread that does so; NULL for none. If it raises, the error goes on up that thread, and the
+/// rest stays in the queue.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_set_drop(queue: *mut lt_queue, drop: lt_drop_fn) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_close", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.close(immediate)))
+    report(&"lt_queue_set_drop", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.set_drop(drop)))
+}
+
+/// Says that an item that was taken out is done with, for lt_queue_join(). LT_INVALID, and nothing
+/// is counted, if all that were put are so already.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_task_done(queue: *mut lt_queue) -> lt_status {
+    // SAFETY: see above.
+    report(&"lt_queue_task_done", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::task_done))
+}
+
+/// Blocks until all items that were put are done with. Each lt_queue_task_done() happens before its
+/// return. LT_INTERRUPTED: not so yet.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_join(queue: *mut lt_queue) -> lt_status {
+    // SAFETY: see above.
+    report(&"lt_queue_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::join_queue))
+}
+
+/// Whether all items that were put are done with: LT_OK, or LT_BUSY. Never blocks.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_try_join(queue: *mut lt_queue) -> lt_status {
+    // SAFETY: see above.
+    report(&"lt_queue_try_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::try_join_queue))
+}
+
+/// The same as lt_queue_join(); blocks for at most this many seconds.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_join_timeout(queue: *mut lt_queue, seconds: f64) -> lt_status {
+    // SAFETY: see above.
+    let joined = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.join_queue_timeout(seconds));
+    report(&"lt_queue_join_timeout", joined)
 }
 
 /// How many items are in the queue at this moment.
@@ -132,6 +224,16 @@ pub unsafe extern "C" fn lt_queue_is_full(queue: *const lt_queue) -> bool {
     value_or_default(&"lt_queue_is_full", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::is_full))
 }
 
+/// Whether the queue was closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_queue_is_closed(queue: *const lt_queue) -> bool {
+    // SAFETY: see above.
+    value_or_default(
+        &"lt_queue_is_closed",
+        unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::is_closed),
+    )
+}
+
 /// The queue, if it is one and there is a place for the item.
 ///
 /// # Safety
@@ -141,4 +243,19 @@ unsafe fn for_item(queue: *mut lt_queue, item: *mut *mut c_void) -> Result<Handl
     let queue = unsafe { at::<Queue>(queue) }?;
     queue.check()?;
     if item.is_null() { Err(Error::NullArgument(Argument::Item)) } else { Ok(queue) }
+}
+
+/// The queue, if it is one and there are the items, or places for them.
+///
+/// # Safety
+/// As for [`at`].
+unsafe fn for_items(
+    queue: *mut lt_queue,
+    items: *const *mut c_void,
+    n: usize,
+) -> Result<Handle<Queue>, Error> {
+    // SAFETY: passed on.
+    let queue = unsafe { at::<Queue>(queue) }?;
+    queue.check()?;
+    if items.is_null() && n > 0 { Err(Error::NullArgument(Argument::Items)) } else { Ok(queue) }
 }

@@ -109,7 +109,7 @@ impl Barrier {
         round.inside.forget();
         round.outside.forget();
         round.complete = None;
-        if !this_thread::existing().is_some_and(|record| record.ident() == round.actor) {
+        if this_thread::existing().is_none_or(|record| record.ident() != round.actor) {
             round.state = round.state.after_action();
         }
         self.round.raw_unlock();

@@ -15,3 +15,6 @@ pub mod sleep;
 mod exclusion;
 mod grants;
 mod waiters;
+mod ring;
+mod deque;
+mod side;

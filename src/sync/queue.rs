@@ -1,78 +1,72 @@
 //! The queue: first in first out, of pointers, for many producers and consumers.
 //!
-//! A ring under a short lock, and for each side a place to sleep: a count that changes when something
-//! was done for that side. A thread reads the count under the lock, so what happens after it has
-//! looked at the ring cannot be missed.
+//! The items are in a [`Ring`] or, without a bound, in a [`Deque`]; this is what waits around them. On
+//! each [`Side`] a thread tries for a moment and then sleeps until the other side has done something.
 //!
 //! | state | put | get |
 //! |---|---|---|
-//! | `Open` | waits for room | waits for an item |
-//! | `Closed` | LT_CLOSED | what is left, then LT_CLOSED |
+//! | open | waits for room | waits for an item |
+//! | closed | LT_CLOSED | what is left, then LT_CLOSED |
+//!
+//! An item that another thread is in the middle of putting hides those behind it. So whoever finds what it
+//! wants wakes the next, if there is more: the wake of that may have been spent on who found nothing.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
+use crate::base::fence;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
-use crate::base::wait::{self, Wake};
+use crate::base::unwind::Function;
+use crate::base::wait;
+use crate::sync::deque::Deque;
+use crate::sync::ring::{self, Refused, Ring};
+use crate::sync::side::Side;
+use core::cell::UnsafeCell;
 use core::ffi::c_void;
-use std::collections::VecDeque;
+use core::ptr;
 
 /// What a queue has beside its word, which is only its handle check.
 pub struct Queue {
-    ring: Mutex<Ring>,
+    /// Changes only while nobody else knows the handle.
+    store: UnsafeCell<Store>,
     /// Where threads sleep that wait for an item, and for room.
     items: Side,
     room: Side,
+    /// How many items are done with, and who waits for all to be.
+    done: AtomicU64,
+    joiners: AtomicU32,
+    /// Changes when all items are done; the joiners' futex.
+    rests: AtomicU32,
+    /// Called for items that are discarded; a `Function`, or NULL.
+    drop: AtomicPtr<()>,
 }
 
-struct Ring {
-    items: VecDeque<*mut c_void>,
-    /// 0: unbounded.
-    capacity: usize,
-    state: State,
+// SAFETY: the store is Sync, and is replaced only while nobody else knows the handle.
+unsafe impl Sync for Queue {}
+
+enum Store {
+    Ring(Ring),
+    Deque(Deque),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    Closed,
-}
-
-// SAFETY: the library never looks behind the pointers that it passes on.
-unsafe impl Send for Ring {}
-
-/// One side's place to sleep. The numbers are read under the ring's lock, whose holder before has seen
-/// or made each change that matters: Relaxed will do.
-struct Side {
-    /// Changes with each thing done for the side; the futex.
-    count: AtomicU32,
-    waiting: AtomicU32,
-}
-
-impl Side {
-    const fn new() -> Side {
-        Side { count: AtomicU32::new(0), waiting: AtomicU32::new(0) }
+impl Store {
+    /// That of a queue that is free.
+    const fn none() -> Store {
+        Store::Deque(Deque::new(0))
     }
+}
 
-    /// Says that something was done for `n` waiters; how many there are to be woken, without the lock.
-    fn done(&self, n: u32) -> u32 {
-        let waiting = self.waiting.load(Ordering::Relaxed).min(n);
-        if waiting > 0 {
-            self.count.fetch_add(1, Ordering::Relaxed);
+macro_rules! on_store {
+    ($queue:expr, $store:ident => $what:expr) => {
+        match $queue.store() {
+            Store::Ring($store) => $what,
+            Store::Deque($store) => $what,
         }
-        waiting
-    }
-
-    fn wake(&self, n: u32) {
-        if n > 0 {
-            wait::wake(&self.count, n);
-        }
-    }
+    };
 }
 
 impl Object for Queue {
@@ -84,225 +78,434 @@ impl Object for Queue {
 
 static QUEUES: Arena<Queue> = Arena::new(
     || Queue {
-        ring: Mutex::new(Ring { items: VecDeque::new(), capacity: 0, state: State::Open }),
+        store: UnsafeCell::new(Store::none()),
         items: Side::new(),
         room: Side::new(),
+        done: AtomicU64::new(0),
+        joiners: AtomicU32::new(0),
+        rests: AtomicU32::new(0),
+        drop: AtomicPtr::new(ptr::null_mut()),
     },
     Participant::new(
-        || QUEUES.before_fork(|queue| queue.ring.raw_lock()),
-        || QUEUES.after_fork_in_parent(|queue| queue.ring.raw_unlock()),
-        || {
-            QUEUES.after_fork_in_child(
-                |queue| queue.ring.raw_unlock(),
-                |_, queue| {
-                    // Relaxed: there is one thread.
-                    queue.items.waiting.store(0, Ordering::Relaxed);
-                    queue.room.waiting.store(0, Ordering::Relaxed);
-                },
-            )
-        },
+        || QUEUES.before_fork(Queue::lock),
+        || QUEUES.after_fork_in_parent(Queue::unlock),
+        || QUEUES.after_fork_in_child(Queue::unlock, |_, queue| queue.forget_threads()),
     ),
 );
 
 impl Handle<Queue> {
     pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
+        fence::prepare();
+        let store = match capacity {
+            1..=ring::LARGEST => Store::Ring(Ring::new(capacity)?),
+            _ => Store::Deque(Deque::new(capacity)),
+        };
         Handle::new(0, |queue: &Queue| {
-            *queue.ring.lock() = Ring { items: VecDeque::new(), capacity, state: State::Open };
+            queue.replace(store);
+            // Relaxed: published by the word.
+            queue.done.store(0, Ordering::Relaxed);
+            queue.drop.store(ptr::null_mut(), Ordering::Relaxed);
         })
     }
 
-    /// Ends the queue, unless a thread waits for it. What is in it is forgotten.
-    pub fn free_queue(self) -> Result<(), Error> {
-        // Outlives the guard: the slot goes back, under the arena's lock, only after the ring's.
-        let _resident = self.reside()?;
-        let (queue, mut ring) = self.enter()?;
-        self.free(|_, _, _| {
-            let waiting =
-                queue.items.waiting.load(Ordering::Relaxed) + queue.room.waiting.load(Ordering::Relaxed);
-            if waiting == 0 { Ok(()) } else { Err(Error::Busy) }
-        })?;
-        ring.items = VecDeque::new();
+    /// Ends the queue, unless a thread waits for it. Discards what is in it.
+    ///
+    /// # Safety
+    /// Nothing in the frames between here and the user's has a destructor.
+    pub unsafe fn free_queue(self) -> Result<(), Error> {
+        if self.visitors()? > 0 {
+            return Err(Error::Busy);
+        }
+        // SAFETY: as the caller vouches.
+        unsafe { self.close(true)? };
+        let queue = self.reside()?;
+        self.free(|_, _, waiting| if waiting == 1 { Ok(()) } else { Err(Error::Busy) })?;
+        queue.replace(Store::none());
         Ok(())
     }
 
+    #[inline]
     pub fn put(self, item: *mut c_void) -> Result<(), Error> {
-        self.put_within(item, || Ok(Timeout::Forever))
+        let queue = self.alive()?;
+        match queue.push(item) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.put_slowly(refused, item, Timeout::Forever),
+        }
     }
 
+    #[inline]
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
-        let (queue, ring) = self.enter()?;
-        queue.push(ring, item)
+        let queue = self.alive()?;
+        match queue.push(item) {
+            Ok(()) => Ok(()),
+            Err(refused) => settle(refused, Error::Full, || queue.push(item)),
+        }
     }
 
     pub fn put_timeout(self, item: *mut c_void, seconds: f64) -> Result<(), Error> {
-        self.put_within(item, || Timeout::from_seconds(seconds))
+        let queue = self.alive()?;
+        let timeout = Timeout::from_seconds(seconds)?;
+        match queue.push(item) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.put_slowly(refused, item, timeout),
+        }
     }
 
+    #[inline]
     pub fn get(self) -> Result<*mut c_void, Error> {
-        self.get_within(|| Ok(Timeout::Forever))
+        let queue = self.alive()?;
+        match queue.pop() {
+            Ok(item) => Ok(item),
+            Err(refused) => self.get_slowly(refused, Timeout::Forever),
+        }
     }
 
+    #[inline]
     pub fn try_get(self) -> Result<*mut c_void, Error> {
-        let (queue, ring) = self.enter()?;
-        queue.pop(ring)
+        let queue = self.alive()?;
+        match queue.pop() {
+            Ok(item) => Ok(item),
+            Err(refused) => settle(refused, Error::Empty, || queue.pop()),
+        }
     }
 
     pub fn get_timeout(self, seconds: f64) -> Result<*mut c_void, Error> {
-        self.get_within(|| Timeout::from_seconds(seconds))
+        let queue = self.alive()?;
+        let timeout = Timeout::from_seconds(seconds)?;
+        match queue.pop() {
+            Ok(item) => Ok(item),
+            Err(refused) => self.get_slowly(refused, timeout),
+        }
     }
 
-    /// No more puts; gets take what is left, or nothing if `immediate`. Wakes all who wait.
-    pub fn close(self, immediate: bool) -> Result<(), Error> {
-        let (queue, mut ring) = self.enter()?;
-        ring.state = State::Closed;
-        if immediate {
-            ring.items = VecDeque::new();
+    /// Puts the items one after the other; how many, and why not all.
+    pub fn put_many(self, items: &[*mut c_void], seconds: f64) -> Result<(usize, Result<(), Error>), Error> {
+        let queue = self.alive()?;
+        let mut timeout = Timeout::from_seconds(seconds)?;
+        let deadline = timeout.start();
+        for (done, item) in items.iter().enumerate() {
+            if let Err(refused) = queue.push(*item) {
+                if let Err(error) = self.put_slowly(refused, *item, timeout) {
+                    return Ok((done, Err(error)));
+                }
+                timeout = deadline.rest();
+            }
         }
-        let (items, room) = (queue.items.done(u32::MAX), queue.room.done(u32::MAX));
-        drop(ring);
-        queue.items.wake(items);
-        queue.room.wake(room);
+        Ok((items.len(), Ok(())))
+    }
+
+    /// Waits for one item, and takes as many as there are and `items` has room for; how many, and why none.
+    ///
+    /// # Safety
+    /// `items` is valid for writing `n` pointers.
+    pub unsafe fn get_many(
+        self,
+        items: *mut *mut c_void,
+        n: usize,
+        seconds: f64,
+    ) -> Result<(usize, Result<(), Error>), Error> {
+        let queue = self.alive()?;
+        let timeout = Timeout::from_seconds(seconds)?;
+        let mut done = 0;
+        while done < n {
+            let item = match queue.pop() {
+                Ok(item) => item,
+                Err(refused) if done == 0 => match self.get_slowly(refused, timeout) {
+                    Ok(item) => item,
+                    Err(error) => return Ok((0, Err(error))),
+                },
+                Err(_) => break,
+            };
+            // SAFETY: as the caller vouches.
+            unsafe { items.add(done).write(item) };
+            done += 1;
+        }
+        Ok((done, Ok(())))
+    }
+
+    /// No more puts; gets take what is left, or nothing if `immediate`: then that is discarded. Wakes all
+    /// who wait.
+    ///
+    /// # Safety
+    /// Nothing in the frames between here and the user's has a destructor.
+    pub unsafe fn close(self, immediate: bool) -> Result<(), Error> {
+        let queue = self.alive()?;
+        on_store!(queue, store => store.close());
+        queue.wake_all();
+        if !immediate {
+            return Ok(());
+        }
+        loop {
+            let item = match self.try_get() {
+                Ok(item) => item,
+                Err(Error::Closed) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            queue.add_done(1)?;
+            // Acquire: pairs with `set_drop`.
+            let drop = queue.drop.load(Ordering::Acquire);
+            if !drop.is_null() {
+                // SAFETY: set by `set_drop`, and the user's to be called with items.
+                unsafe { core::mem::transmute::<*mut (), Function>(drop)(item) };
+            }
+        }
+    }
+
+    /// What is to be called for each item that is discarded.
+    pub fn set_drop(self, drop: Option<Function>) -> Result<(), Error> {
+        let drop = drop.map_or(ptr::null_mut(), |drop| drop as *mut ());
+        // Release: what the user prepared for it happens before its calls.
+        self.alive()?.drop.store(drop, Ordering::Release);
         Ok(())
     }
 
+    /// One item that was got is done with.
+    pub fn task_done(self) -> Result<(), Error> {
+        self.alive()?.add_done(1)
+    }
+
+    /// Waits until all items that were put are done with.
+    pub fn join_queue(self) -> Result<(), Error> {
+        self.alive()?;
+        self.join_within(Timeout::Forever)
+    }
+
+    pub fn try_join_queue(self) -> Result<(), Error> {
+        if self.alive()?.all_done() { Ok(()) } else { Err(Error::Busy) }
+    }
+
+    pub fn join_queue_timeout(self, seconds: f64) -> Result<(), Error> {
+        self.alive()?;
+        let timeout = Timeout::from_seconds(seconds)?;
+        self.join_within(timeout)
+    }
+
     pub fn size(self) -> Result<usize, Error> {
-        Ok(self.enter()?.1.items.len())
+        Ok(on_store!(self.alive()?, store => store.length()))
     }
 
     pub fn capacity(self) -> Result<usize, Error> {
-        Ok(self.enter()?.1.capacity)
+        Ok(on_store!(self.alive()?, store => store.capacity()))
     }
 
     pub fn is_full(self) -> Result<bool, Error> {
-        Ok(self.enter()?.1.is_full())
+        let capacity = self.capacity()?;
+        Ok(capacity != 0 && self.size()? >= capacity)
     }
 
-    /// The queue and its ring, locked: alive, since `free_queue` holds the lock too.
-    fn enter(self) -> Result<(&'static Queue, Guard<'static, Ring>), Error> {
+    pub fn is_closed(self) -> Result<bool, Error> {
+        Ok(on_store!(self.alive()?, store => store.is_closed()))
+    }
+
+    #[inline]
+    fn alive(self) -> Result<&'static Queue, Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
         self.state(Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
-        let queue = unsafe { self.body() };
-        let ring = queue.ring.lock();
-        // Relaxed: whoever freed it did so under the lock.
-        self.state(Ordering::Relaxed)?;
-        Ok((queue, ring))
+        Ok(unsafe { self.body() })
     }
 
-    fn put_within(
-        self,
-        item: *mut c_void,
-        timeout: impl FnOnce() -> Result<Timeout, Error>,
-    ) -> Result<(), Error> {
-        self.within(timeout, Error::Full, |queue| &queue.room, |queue, ring| queue.push(ring, item))
+    #[cold]
+    fn put_slowly(self, refused: Refused, item: *mut c_void, timeout: Timeout) -> Result<(), Error> {
+        self.within(refused, timeout, |queue| &queue.room, |queue| queue.push(item))
     }
 
-    fn get_within(self, timeout: impl FnOnce() -> Result<Timeout, Error>) -> Result<*mut c_void, Error> {
-        self.within(timeout, Error::Empty, |queue| &queue.items, Queue::pop)
+    #[cold]
+    fn get_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
+        self.within(refused, timeout, |queue| &queue.items, Queue::pop)
     }
 
-    /// Tries `attempt`, under the lock, until it gives something else than `not_yet`; sleeps on `side`.
+    /// Tries until it is not refused; sleeps on `side` between.
     fn within<R>(
         self,
-        timeout: impl FnOnce() -> Result<Timeout, Error>,
-        not_yet: Error,
-        side: impl Fn(&'static Queue) -> &'static Side,
-        attempt: impl Fn(&Queue, Guard<'static, Ring>) -> Result<R, Error>,
+        refused: Refused,
+        timeout: Timeout,
+        side: impl Fn(&Queue) -> &Side,
+        attempt: impl Fn(&Queue) -> Result<R, Refused>,
     ) -> Result<R, Error> {
-        let (queue, ring) = self.enter()?;
-        let timeout = timeout()?;
-        match attempt(queue, ring) {
-            Err(error) if error == not_yet => (),
-            result => return result,
+        // What ends the call, whether or not there is something to wait for.
+        let over = |refused: Refused| match refused {
+            Refused::Closed => Some(Error::Closed),
+            Refused::NoMemory => Some(Error::NoMemory),
+            Refused::Not | Refused::NotYet => None,
+        };
+        if let Some(error) = over(refused) {
+            return Err(error);
         }
         let block = Block::begin(timeout)?;
-        let side = side(queue);
-        // Registered until the end: `free` must not come between two sleeps.
-        let waiting = side.register();
+        // From here on, `free` sees that a thread waits.
+        let queue = self.reside()?;
+        let side = side(&queue);
+        let mut spin = Spin::new();
+        while spin.again() {
+            match attempt(&queue) {
+                Ok(result) => return Ok(result),
+                Err(refused) => over(refused).map_or(Ok(()), Err)?,
+            }
+        }
         loop {
-            let (queue, ring) = self.enter()?;
-            let count = side.count.load(Ordering::Relaxed);
-            match attempt(queue, ring) {
-                Err(error) if error == not_yet => (),
-                result => return result,
-            }
-            let wake = waiting.sleep(&block, count);
-            if wake.ends_wait() {
-                let (queue, ring) = self.enter()?;
-                match attempt(queue, ring) {
-                    Err(error) if error == not_yet => (),
-                    result => return result,
-                }
-                if let Some(reason) = block.reason(wake) {
-                    return Err(reason);
+            side.register();
+            match attempt(&queue) {
+                Err(Refused::Not | Refused::NotYet) => (),
+                result => {
+                    side.leave();
+                    return result.map_err(|refused| over(refused).unwrap_or(Error::Closed));
                 }
             }
+            let slept = side.sleep(&block);
+            if slept.is_err() {
+                side.leave();
+            }
+            match (attempt(&queue), slept) {
+                (Ok(result), _) => return Ok(result),
+                (Err(Refused::Not | Refused::NotYet), Ok(())) => (),
+                (Err(Refused::Not | Refused::NotYet), Err(wake)) => block.reason(wake).map_or(Ok(()), Err)?,
+                (Err(refused), _) => over(refused).map_or(Ok(()), Err)?,
+            }
+        }
+    }
+
+    fn join_within(self, timeout: Timeout) -> Result<(), Error> {
+        let queue = self.reside()?;
+        if queue.all_done() {
+            return Ok(());
+        }
+        let block = Block::begin(timeout)?;
+        // SeqCst, here and in `add_done`: of the last item and a joiner that come together, one sees the
+        // other.
+        queue.joiners.fetch_add(1, Ordering::SeqCst);
+        let result = queue.await_rest(&block);
+        // Relaxed: one too many only costs a wake.
+        queue.joiners.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+}
+
+/// Waits out that another thread is in the middle of what is tried.
+#[cold]
+fn settle<R>(mut refused: Refused, not: Error, attempt: impl Fn() -> Result<R, Refused>) -> Result<R, Error> {
+    let mut spin = Spin::new();
+    loop {
+        match refused {
+            Refused::Not => return Err(not),
+            Refused::Closed => return Err(Error::Closed),
+            Refused::NoMemory => return Err(Error::NoMemory),
+            // It has a few instructions to go, and may have lost its core.
+            Refused::NotYet if spin.pause() => (),
+            Refused::NotYet => std::thread::yield_now(),
+        }
+        match attempt() {
+            Ok(result) => return Ok(result),
+            Err(again) => refused = again,
         }
     }
 }
 
 impl Queue {
-    fn push(&self, mut ring: Guard<'_, Ring>, item: *mut c_void) -> Result<(), Error> {
-        if ring.state == State::Closed {
-            return Err(Error::Closed);
+    #[inline]
+    fn store(&self) -> &Store {
+        // SAFETY: replaced only while nobody else knows the handle.
+        unsafe { &*self.store.get() }
+    }
+
+    fn replace(&self, store: Store) {
+        // SAFETY: called while nobody else knows the handle.
+        drop(core::mem::replace(unsafe { &mut *self.store.get() }, store));
+    }
+
+    #[inline]
+    fn push(&self, item: *mut c_void) -> Result<(), Refused> {
+        on_store!(self, store => store.push(item))?;
+        if self.items.is_awaited() {
+            self.items.wake(1);
         }
-        if ring.is_full() {
-            return Err(Error::Full);
+        // The room that a wake was for may have been hidden until now.
+        if self.room.is_awaited() && !self.is_full() {
+            self.room.wake(1);
         }
-        ring.items.try_reserve(1).map_err(|_| Error::NoMemory)?;
-        ring.items.push_back(item);
-        let waiting = self.items.done(1);
-        drop(ring);
-        self.items.wake(waiting);
         Ok(())
     }
 
-    fn pop(&self, mut ring: Guard<'_, Ring>) -> Result<*mut c_void, Error> {
-        let Some(item) = ring.items.pop_front() else {
-            return Err(if ring.state == State::Closed { Error::Closed } else { Error::Empty });
-        };
-        let waiting = self.room.done(1);
-        drop(ring);
-        self.room.wake(waiting);
+    #[inline]
+    fn pop(&self) -> Result<*mut c_void, Refused> {
+        let item = on_store!(self, store => store.pop())?;
+        if self.room.is_awaited() {
+            self.room.wake(1);
+        }
+        // And so may the item.
+        if self.items.is_awaited() && on_store!(self, store => store.length()) > 0 {
+            self.items.wake(1);
+        }
         Ok(item)
     }
-}
 
-impl Ring {
     fn is_full(&self) -> bool {
-        self.capacity != 0 && self.items.len() >= self.capacity
+        let capacity = on_store!(self, store => store.capacity());
+        capacity != 0 && on_store!(self, store => store.length()) >= capacity
     }
-}
 
-/// A thread that waits on one side.
-struct Waiting<'a> {
-    side: &'a Side,
-}
-
-impl Side {
-    /// Registers the calling thread, which then looks at the ring under its lock.
-    fn register(&self) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting { side: self }
+    fn wake_all(&self) {
+        fence::heavy();
+        self.items.wake(u32::MAX);
+        self.room.wake(u32::MAX);
     }
-}
 
-impl Waiting<'_> {
-    /// Sleeps until something is done for the side after `count` was read.
-    fn sleep(&self, block: &Block, count: u32) -> Wake {
-        let mut spin = Spin::new();
-        while self.side.count.load(Ordering::Relaxed) == count {
-            if !spin.again() {
-                return block.sleep(&self.side.count, count);
+    fn all_done(&self) -> bool {
+        // SeqCst: see `join_within`. What was done with the items happens before the return of a join.
+        self.done.load(Ordering::SeqCst) == on_store!(self, store => store.puts())
+    }
+
+    /// Counts items that are done with; no more than were put.
+    fn add_done(&self, n: u64) -> Result<(), Error> {
+        let more = |done: u64| {
+            let done = done.checked_add(n)?;
+            (done <= on_store!(self, store => store.puts())).then_some(done)
+        };
+        // SeqCst: see `join_within`.
+        let counted = self.done.fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
+        counted.map_err(|_| Error::NothingToBeDone)?;
+        if self.joiners.load(Ordering::SeqCst) > 0 && self.all_done() {
+            self.rests.fetch_add(1, Ordering::Release);
+            wait::wake_all(&self.rests);
+        }
+        Ok(())
+    }
+
+    fn await_rest(&self, block: &Block) -> Result<(), Error> {
+        loop {
+            // Acquire: pairs with `add_done`.
+            let rests = self.rests.load(Ordering::Acquire);
+            if self.all_done() {
+                return Ok(());
+            }
+            let wake = block.sleep(&self.rests, rests);
+            if wake.ends_wait() && !self.all_done() {
+                block.reason(wake).map_or(Ok(()), Err)?;
             }
         }
-        Wake::Changed
     }
-}
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        // Without the lock: a moment too long only costs a wake that finds nobody.
-        self.side.waiting.fetch_sub(1, Ordering::Relaxed);
+    fn lock(&self) {
+        if let Store::Deque(deque) = self.store() {
+            deque.raw_lock();
+        }
+    }
+
+    fn unlock(&self) {
+        if let Store::Deque(deque) = self.store() {
+            deque.raw_unlock();
+        }
+    }
+
+    /// In a forked child: nobody waits, and nobody is in the middle of anything.
+    fn forget_threads(&self) {
+        self.items.forget();
+        self.room.forget();
+        // Relaxed: there is one thread.
+        self.joiners.store(0, Ordering::Relaxed);
+        if let Store::Ring(ring) = self.store() {
+            self.done.fetch_add(ring.repair(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -311,52 +514,91 @@ mod tests {
     use super::*;
     use core::ptr::without_provenance_mut as item;
 
+    fn free(queue: Handle<Queue>) -> Result<(), Error> {
+        // SAFETY: no drop function is set.
+        unsafe { queue.free_queue() }
+    }
+
+    fn close(queue: Handle<Queue>, immediate: bool) -> Result<(), Error> {
+        // SAFETY: as above.
+        unsafe { queue.close(immediate) }
+    }
+
     #[test]
     fn first_in_first_out_within_its_bound() {
-        let queue = Handle::new_queue(2).unwrap();
-        assert_eq!(queue.try_get(), Err(Error::Empty));
-        queue.put(item(1)).unwrap();
-        queue.try_put(item(2)).unwrap();
-        assert_eq!(queue.try_put(item(3)), Err(Error::Full));
-        assert_eq!(queue.put_timeout(item(3), 1e-4), Err(Error::TimedOut));
-        assert_eq!(queue.is_full(), Ok(true));
-        assert_eq!(queue.get(), Ok(item(1)));
-        assert_eq!(queue.get_timeout(0.0), Ok(item(2)));
-        assert_eq!(queue.get_timeout(1e-4), Err(Error::TimedOut));
-        queue.free_queue().unwrap();
-        assert_eq!(queue.size(), Err(Error::StaleHandle(Kind::Queue)));
+        for capacity in [2, ring::LARGEST + 1] {
+            let queue = Handle::new_queue(capacity).unwrap();
+            assert_eq!(queue.try_get(), Err(Error::Empty));
+            for i in 1..=capacity {
+                queue.put(item(i)).unwrap();
+            }
+            assert_eq!(queue.try_put(item(9)), Err(Error::Full));
+            assert_eq!(queue.put_timeout(item(9), 1e-4), Err(Error::TimedOut));
+            assert_eq!(queue.is_full(), Ok(true));
+            for i in 1..=capacity {
+                assert_eq!(queue.get_timeout(0.0), Ok(item(i)));
+            }
+            assert_eq!(queue.get_timeout(1e-4), Err(Error::TimedOut));
+            free(queue).unwrap();
+            assert_eq!(queue.size(), Err(Error::StaleHandle(Kind::Queue)));
+        }
     }
 
     #[test]
     fn a_closed_queue_is_drained_and_then_says_so() {
-        let queue = Handle::new_queue(0).unwrap();
-        queue.put(item(1)).unwrap();
-        queue.close(false).unwrap();
-        assert_eq!(queue.put(item(2)), Err(Error::Closed));
-        assert_eq!(queue.get(), Ok(item(1)));
-        assert_eq!(queue.get(), Err(Error::Closed));
-        queue.free_queue().unwrap();
+        for capacity in [0, 3] {
+            let queue = Handle::new_queue(capacity).unwrap();
+            queue.put(item(1)).unwrap();
+            close(queue, false).unwrap();
+            assert_eq!(queue.put(item(2)), Err(Error::Closed));
+            assert_eq!(queue.get(), Ok(item(1)));
+            assert_eq!(queue.get(), Err(Error::Closed));
+            free(queue).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_join_waits_for_as_many_as_were_put() {
+        let queue = Handle::new_queue(4).unwrap();
+        assert_eq!(queue.join_queue(), Ok(()));
+        assert_eq!(queue.task_done(), Err(Error::NothingToBeDone));
+        assert_eq!(queue.put_many(&[item(1), item(2), item(3)], -1.0), Ok((3, Ok(()))));
+        assert_eq!(queue.try_join_queue(), Err(Error::Busy));
+        assert_eq!(queue.join_queue_timeout(1e-4), Err(Error::TimedOut));
+        std::thread::scope(|threads| {
+            threads.spawn(|| queue.join_queue().unwrap());
+            for _ in 0..3 {
+                queue.get().unwrap();
+                queue.task_done().unwrap();
+            }
+        });
+        queue.put(item(4)).unwrap();
+        close(queue, true).unwrap();
+        assert_eq!(queue.try_join_queue(), Ok(()));
+        free(queue).unwrap();
     }
 
     #[test]
     fn nothing_is_lost_between_many_threads() {
-        let queue = Handle::new_queue(3).unwrap();
-        let sum = crate::base::atomic::AtomicUsize::new(0);
-        std::thread::scope(|threads| {
-            let producers: Vec<_> = (0..3)
-                .map(|_| threads.spawn(move || (1..=10_000).for_each(|i| queue.put(item(i)).unwrap())))
-                .collect();
-            for _ in 0..3 {
-                threads.spawn(|| {
-                    while let Ok(i) = queue.get() {
-                        sum.fetch_add(i.addr(), Ordering::Relaxed);
-                    }
-                });
-            }
-            producers.into_iter().for_each(|p| p.join().unwrap());
-            queue.close(false).unwrap();
-        });
-        assert_eq!(sum.into_inner(), 3 * 10_000 * 10_001 / 2);
-        queue.free_queue().unwrap();
+        for capacity in [0, 1, 3, 1024] {
+            let queue = Handle::new_queue(capacity).unwrap();
+            let sum = core::sync::atomic::AtomicUsize::new(0);
+            std::thread::scope(|threads| {
+                let producers: Vec<_> = (0..3)
+                    .map(|_| threads.spawn(move || (1..=10_000).for_each(|i| queue.put(item(i)).unwrap())))
+                    .collect();
+                for _ in 0..3 {
+                    threads.spawn(|| {
+                        while let Ok(i) = queue.get() {
+                            sum.fetch_add(i.addr(), Ordering::Relaxed);
+                        }
+                    });
+                }
+                producers.into_iter().for_each(|p| p.join().unwrap());
+                close(queue, false).unwrap();
+            });
+            assert_eq!(sum.into_inner(), 3 * 10_000 * 10_001 / 2);
+            free(queue).unwrap();
+        }
     }
 }

@@ -1,0 +1,309 @@
+//! A bounded ring without a lock, for many producers and consumers.
+//!
+//! Producers claim positions at the tail, consumers at the head. Each cell has a sequence number that says
+//! whose turn it is, after Dmitry Vyukov's bounded queue:
+//!
+//! | sequence of the cell at position p | meaning | goes on by |
+//! |---|---|---|
+//! | p | free, or a producer has claimed it and is writing | that producer: p + 1 |
+//! | p + 1 | full, or a consumer has claimed it and is reading | that consumer: p + length |
+//!
+//! The highest bit of the tail says that the ring is closed: no position can be claimed there any more.
+
+use crate::base::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::base::status::Error;
+use core::alloc::Layout;
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+
+/// The most items that a ring is made for: its memory is taken at once.
+pub const LARGEST: usize = 16_384;
+
+const CLOSED: u64 = 1 << 63;
+
+pub struct Ring {
+    tail: Tail,
+    head: Head,
+    cells: Cells,
+    capacity: u64,
+}
+
+/// What producers write, away from what consumers do.
+#[repr(align(64))]
+struct Tail {
+    at: AtomicU64,
+    /// The head as a producer last saw it: it is never further back than this.
+    head: AtomicU64,
+}
+
+#[repr(align(64))]
+struct Head {
+    at: AtomicU64,
+}
+
+#[repr(align(16))]
+struct Cell {
+    sequence: AtomicU64,
+    item: AtomicPtr<c_void>,
+}
+
+/// Why nothing was put or taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no room, or no item.
+    Not,
+    /// There may be one, but another thread is in the middle of it.
+    NotYet,
+    Closed,
+    NoMemory,
+}
+
+impl Ring {
+    pub fn new(capacity: usize) -> Result<Ring, Error> {
+        // One cell would be free and full at the same time.
+        let cells = Cells::new(capacity.next_power_of_two().max(2))?;
+        Ok(Ring {
+            tail: Tail { at: AtomicU64::new(0), head: AtomicU64::new(0) },
+            head: Head { at: AtomicU64::new(0) },
+            cells,
+            capacity: capacity as u64,
+        })
+    }
+
+    #[inline]
+    pub fn push(&self, item: *mut c_void) -> Result<(), Refused> {
+        // Relaxed: the exchange decides.
+        let mut tail = self.tail.at.load(Ordering::Relaxed);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(Refused::Closed);
+            }
+            let cell = self.cells.at(tail);
+            // Acquire: the consumer before has read what this one overwrites.
+            let sequence = cell.sequence.load(Ordering::Acquire);
+            if sequence != tail || !self.has_room(tail) {
+                let now = self.tail.at.load(Ordering::Relaxed);
+                if now == tail {
+                    return Err(self.why_full(tail));
+                }
+                tail = now;
+                continue;
+            }
+            // Relaxed: the sequence is what publishes.
+            match self.tail.at.compare_exchange_weak(tail, tail + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => {
+                    cell.item.store(item, Ordering::Relaxed);
+                    // Release: the put happens before the get.
+                    cell.sequence.store(tail + 1, Ordering::Release);
+                    return Ok(());
+                }
+                Err(now) => tail = now,
+            }
+        }
+    }
+
+    #[inline]
+    pub fn pop(&self) -> Result<*mut c_void, Refused> {
+        // Relaxed: the exchange decides.
+        let mut head = self.head.at.load(Ordering::Relaxed);
+        loop {
+            let cell = self.cells.at(head);
+            // Acquire: the put happens before the get.
+            if cell.sequence.load(Ordering::Acquire) != head + 1 {
+                let now = self.head.at.load(Ordering::Relaxed);
+                if now == head {
+                    return Err(self.why_empty(head));
+                }
+                head = now;
+                continue;
+            }
+            // Relaxed: the sequence orders the uses of the cell.
+            match self.head.at.compare_exchange_weak(head, head + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => {
+                    let item = cell.item.load(Ordering::Relaxed);
+                    // Release: read before it is overwritten.
+                    cell.sequence.store(head + self.cells.length(), Ordering::Release);
+                    return Ok(item);
+                }
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// No position is claimed after this.
+    pub fn close(&self) {
+        // AcqRel: of a put and a close, one sees the other.
+        self.tail.at.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.tail.at.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    /// How many items there are, with those that are being put.
+    pub fn length(&self) -> usize {
+        // Acquire: the head first, so that the difference is not negative.
+        let head = self.head.at.load(Ordering::Acquire);
+        (self.puts().saturating_sub(head)).min(self.capacity) as usize
+    }
+
+    /// How many were ever put.
+    pub fn puts(&self) -> u64 {
+        self.tail.at.load(Ordering::Acquire) & !CLOSED
+    }
+
+    /// Whether a producer at this position keeps to the capacity, where there are more cells than that.
+    #[inline]
+    fn has_room(&self, tail: u64) -> bool {
+        // Saturating: a tail that others have left behind long ago is found out by the exchange.
+        let fits = |head: u64| tail.saturating_sub(head) < self.capacity;
+        if self.cells.length() == self.capacity || fits(self.tail.head.load(Ordering::Relaxed)) {
+            return true;
+        }
+        let head = self.head.at.load(Ordering::Relaxed);
+        self.tail.head.store(head, Ordering::Relaxed);
+        fits(head)
+    }
+
+    #[cold]
+    fn why_full(&self, tail: u64) -> Refused {
+        let head = self.head.at.load(Ordering::Relaxed);
+        if tail.saturating_sub(head) >= self.capacity { Refused::Not } else { Refused::NotYet }
+    }
+
+    #[cold]
+    fn why_empty(&self, head: u64) -> Refused {
+        // Acquire: who finds it closed sees the last put.
+        match self.tail.at.load(Ordering::Acquire) {
+            tail if tail == head => Refused::Not,
+            tail if tail == head | CLOSED => Refused::Closed,
+            _ => Refused::NotYet,
+        }
+    }
+
+    /// In a forked child: what threads were in the middle of that are gone. An item that one was putting or
+    /// getting is the parent's; the others stay. How many there are less.
+    pub fn repair(&self) -> u64 {
+        // Relaxed throughout: there is one thread.
+        let (head, tail) = (self.head.at.load(Ordering::Relaxed), self.puts());
+        let length = self.cells.length();
+        // Moves the items up to the tail, so that no position is left out between them.
+        let mut first = tail;
+        for from in (head..tail).rev() {
+            let cell = self.cells.at(from);
+            if cell.sequence.load(Ordering::Relaxed) == from + 1 {
+                first -= 1;
+                let item = cell.item.load(Ordering::Relaxed);
+                self.cells.at(first).item.store(item, Ordering::Relaxed);
+            }
+        }
+        for position in first..first + length {
+            let sequence = if position < tail { position + 1 } else { position };
+            self.cells.at(position).sequence.store(sequence, Ordering::Relaxed);
+        }
+        self.head.at.store(first, Ordering::Relaxed);
+        self.tail.head.store(first, Ordering::Relaxed);
+        first - head
+    }
+}
+
+/// The cells: a power of two of them.
+struct Cells {
+    first: NonNull<Cell>,
+    mask: u64,
+}
+
+// SAFETY: owned, like a boxed slice, and the cells are Sync.
+unsafe impl Send for Cells {}
+// SAFETY: as above.
+unsafe impl Sync for Cells {}
+
+impl Cells {
+    fn new(count: usize) -> Result<Cells, Error> {
+        let layout = Layout::array::<Cell>(count).map_err(|_| Error::NoMemory)?;
+        // SAFETY: the layout has a size that is not 0.
+        let first =
+            NonNull::new(unsafe { std::alloc::alloc(layout) }.cast::<Cell>()).ok_or(Error::NoMemory)?;
+        for i in 0..count {
+            let free = Cell { sequence: AtomicU64::new(i as u64), item: AtomicPtr::new(ptr::null_mut()) };
+            // SAFETY: within what was just allocated.
+            unsafe { first.add(i).write(free) };
+        }
+        Ok(Cells { first, mask: count as u64 - 1 })
+    }
+
+    fn length(&self) -> u64 {
+        self.mask + 1
+    }
+
+    #[inline]
+    fn at(&self, position: u64) -> &Cell {
+        // SAFETY: the mask keeps it within the cells.
+        unsafe { self.first.add((position & self.mask) as usize).as_ref() }
+    }
+}
+
+impl Drop for Cells {
+    fn drop(&mut self) {
+        if let Ok(layout) = Layout::array::<Cell>(self.length() as usize) {
+            // SAFETY: allocated with this layout. Cells have no destructors.
+            unsafe { std::alloc::dealloc(self.first.as_ptr().cast(), layout) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::ptr::without_provenance_mut as item;
+
+    #[test]
+    fn every_capacity_is_kept_to() {
+        for capacity in [1, 2, 3, 5, 8] {
+            let ring = Ring::new(capacity).unwrap();
+            for lap in 0..3 {
+                for i in 0..capacity {
+                    assert!(ring.push(item(lap * capacity + i)).is_ok());
+                }
+                assert!(ring.push(item(0)) == Err(Refused::Not));
+                assert_eq!(ring.length(), capacity);
+                for i in 0..capacity {
+                    assert!(ring.pop() == Ok(item(lap * capacity + i)));
+                }
+                assert!(ring.pop() == Err(Refused::Not));
+            }
+            ring.push(item(7)).unwrap();
+            ring.close();
+            assert!(ring.push(item(8)) == Err(Refused::Closed));
+            assert!(ring.pop() == Ok(item(7)));
+            assert!(ring.pop() == Err(Refused::Closed));
+        }
+    }
+
+    #[test]
+    fn a_repair_leaves_out_what_was_being_put_or_got() {
+        let ring = Ring::new(4).unwrap();
+        for i in 0..4 {
+            ring.push(item(i)).unwrap();
+        }
+        // A consumer that has claimed the first, and a producer in the middle of the third.
+        ring.head.at.store(1, Ordering::Relaxed);
+        ring.cells.at(2).sequence.store(2, Ordering::Relaxed);
+        assert_eq!(ring.repair(), 1);
+        assert_eq!(ring.length(), 2);
+        for i in [1, 3] {
+            assert!(ring.pop() == Ok(item(i)));
+        }
+        for i in 10..14 {
+            assert!(ring.push(item(i)).is_ok());
+        }
+        assert!(ring.push(item(0)) == Err(Refused::Not));
+        for i in 10..14 {
+            assert!(ring.pop() == Ok(item(i)));
+        }
+    }
+}

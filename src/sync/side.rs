@@ -1,0 +1,81 @@
+//! One side of a queue: where threads sleep that wait for what the other side does.
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | n waiters | one that is about to sleep | n + 1; then it looks again, and sleeps until it is granted |
+//! | n > 0 | something done for one | n - 1, and one grant is posted |
+//! | n > 0 | a waiter that found what it wants, or gives up | n - 1 |
+//! | 0 | the same | unchanged: its grant is on the way, and it takes that |
+//!
+//! So each sleeper is woken once, and nobody pays for those who are awake.
+
+use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::block::Block;
+use crate::base::fence;
+use crate::base::wait::Wake;
+use crate::sync::grants::Grants;
+
+/// On a cache line of its own: those who do something look at it all the time.
+#[repr(align(64))]
+pub struct Side {
+    waiters: AtomicU32,
+    grants: Grants,
+}
+
+impl Side {
+    pub const fn new() -> Side {
+        Side { waiters: AtomicU32::new(0), grants: Grants::none() }
+    }
+
+    /// Whether somebody waits; for who has just done something, or found that there is more to be had.
+    #[inline]
+    pub fn is_awaited(&self) -> bool {
+        // What was done comes before the look; see `register`.
+        fence::light();
+        self.waiters.load(Ordering::Relaxed) > 0
+    }
+
+    /// Wakes up to `n` waiters.
+    #[cold]
+    pub fn wake(&self, n: u32) {
+        let mut woken = 0;
+        while woken < n && self.withdraw() {
+            woken += 1;
+        }
+        if woken > 0 {
+            self.grants.post(woken);
+        }
+    }
+
+    /// Says that the calling thread waits. It looks once more before it sleeps.
+    pub fn register(&self) {
+        // Relaxed: the fence orders it before the look.
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+        fence::heavy();
+    }
+
+    /// Takes one waiter from the count; false if all have been granted something.
+    fn withdraw(&self) -> bool {
+        let less = |n: u32| n.checked_sub(1);
+        // Relaxed: the grant orders what it is given for.
+        self.waiters.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    /// Sleeps until granted: then it does not wait any more. Fails with what ended the wait before.
+    pub fn sleep(&self, block: &Block) -> Result<(), Wake> {
+        self.grants.take(block)
+    }
+
+    /// Waits no more.
+    pub fn leave(&self) {
+        if !self.withdraw() {
+            self.grants.take_the_coming();
+        }
+    }
+
+    /// In a forked child: nobody waits.
+    pub fn forget(&self) {
+        self.waiters.store(0, Ordering::Relaxed);
+        self.grants.forget();
+    }
+}
