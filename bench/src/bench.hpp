@@ -10,6 +10,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ struct Options {
     int rounds = 5;
     bool quick = false;
     bool pin = true;
+    bool control = false;       // Ours once more, under another name: what a ratio of 1 looks like.
     std::string only;           // One contestant, for a profiler; the tables then have no ratios.
     std::FILE *tsv = nullptr;   // Every figure once more, for a program to read.
 };
@@ -209,6 +211,14 @@ inline void sleep_for(uint64_t nanoseconds) {
     while (nanosleep(&t, &t) != 0 && errno == EINTR) {}
 }
 
+// How many threads the process has, by the kernel's count: a detached thread that has run its function
+// still has to give its stack back.
+inline nlink_t threads_now() {
+    struct stat of_tasks;
+    must(stat("/proc/self/task", &of_tasks) == 0, "stat of /proc/self/task");
+    return of_tasks.st_nlink;
+}
+
 // Waits until a thread of this process sleeps in the kernel: its state there is the only way to tell
 // a sleeper from one that still spins.
 class SleepWatch {
@@ -300,25 +310,33 @@ inline double median(std::vector<double> values) { return quantile(std::move(val
 
 // ---- What others do to the machine meanwhile ---------------------------------------------------
 
-// The part of the machine, 0 to 1, that other processes used since the last call.
-inline double used_by_others() {
-    static double last_busy = 0, last_own = 0, last_wall = 0;
-    double busy = 0, ticks = double(sysconf(_SC_CLK_TCK));
-    if (std::FILE *file = std::fopen("/proc/stat", "re")) {
-        // user nice system idle iowait irq softirq steal
-        double t[8] = {};
-        if (std::fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", t, t + 1, t + 2, t + 3, t + 4, t + 5,
-                        t + 6, t + 7) == 8) {
-            busy = (t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / ticks;
-        }
-        std::fclose(file);
+// From its making on: what part of the machine, 0 to 1, other processes have used.
+class Others {
+public:
+    double used() const {
+        Sample end;
+        double used = (end.busy - begin_.busy - (end.own - begin_.own)) / (end.wall - begin_.wall);
+        return std::clamp(used / double(sysconf(_SC_NPROCESSORS_ONLN)), 0.0, 1.0);
     }
-    double own = double(read_clock(CLOCK_PROCESS_CPUTIME_ID)) / 1e9, wall = double(now()) / 1e9;
-    double used = (busy - last_busy - (own - last_own)) / (wall - last_wall) /
-                  double(sysconf(_SC_NPROCESSORS_ONLN));
-    last_busy = busy, last_own = own, last_wall = wall;
-    return std::clamp(used, 0.0, 1.0);
-}
+
+private:
+    struct Sample {
+        double busy = 0;
+        double own = double(read_clock(CLOCK_PROCESS_CPUTIME_ID)) / 1e9;
+        double wall = double(now()) / 1e9;
+        Sample() {
+            if (std::FILE *file = std::fopen("/proc/stat", "re")) {
+                // user nice system idle iowait irq softirq steal
+                double t[8] = {};
+                if (std::fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", t, t + 1, t + 2, t + 3, t + 4,
+                                t + 5, t + 6, t + 7) == 8) {
+                    busy = (t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / double(sysconf(_SC_CLK_TCK));
+                }
+                std::fclose(file);
+            }
+        }
+    } begin_;
+};
 
 // ---- Rows --------------------------------------------------------------------------------------
 
@@ -390,19 +408,34 @@ public:
             return !options.only.empty() && options.only != c.name;
         });
         if (contestants_.empty()) return;
-        used_by_others();
-        for (int turn = 0; turn < options.rounds * parts_; ++turn) {
-            // Another one begins each time: nobody is always the one after the heaviest.
-            for (size_t i = 0; i < contestants_.size(); ++i) {
-                Contestant &c = contestants_[(i + size_t(turn)) % contestants_.size()];
-                Figures figures = c.round();
-                must(figures.size() == metrics_.size(), "a round with all its figures");
-                for (size_t m = 0; m < figures.size(); ++m) c.parts[m].push_back(figures[m]);
-                if ((turn + 1) % parts_ == 0) end_round(c);
+        if (options.control && contestants_[0].kind == Kind::ours) {
+            limit("lowthread, once more", contestants_[0].round);
+        }
+        double others = 0;
+        int again = 0;
+        for (int round = 0, turn = 0; round < options.rounds;) {
+            Others meanwhile;
+            for (int part = 0; part < parts_; ++part, ++turn) {
+                // Another one begins each time: nobody is always the one after the heaviest.
+                for (size_t i = 0; i < contestants_.size(); ++i) {
+                    Contestant &c = contestants_[(i + size_t(turn)) % contestants_.size()];
+                    Figures figures = c.round();
+                    must(figures.size() == metrics_.size(), "a round with all its figures");
+                    for (size_t m = 0; m < figures.size(); ++m) c.parts[m].push_back(figures[m]);
+                }
+            }
+            // A round that others have disturbed is run again: twice the rounds must do, though.
+            double used = meanwhile.used();
+            bool keep = used < 0.1 || again == options.rounds;
+            for (Contestant &c : contestants_) end_round(c, keep);
+            if (keep) {
+                others += used / options.rounds;
+                ++round;
+            } else {
+                ++again;
             }
         }
-        double others = used_by_others();
-        print_table(others);
+        print_table(others, again);
         if (options.only.empty()) {
             for (const Goal &goal : goals_) print_goal(goal);
         }
@@ -455,10 +488,10 @@ private:
         return *this;
     }
 
-    void end_round(Contestant &c) const {
+    void end_round(Contestant &c, bool keep) const {
         for (size_t m = 0; m < metrics_.size(); ++m) {
             std::vector<double> &parts = c.parts[m];
-            c.figures[m].push_back(banded(parts, best_part_ ? Over::smallest : metrics_[m].over).value);
+            if (keep) c.figures[m].push_back(banded(parts, best_part_ ? Over::smallest : metrics_[m].over).value);
             parts.clear();
         }
     }
@@ -494,9 +527,10 @@ private:
         return number(r.value) + " [" + number(r.low) + "-" + number(r.high) + "]";
     }
 
-    void print_table(double others) const {
+    void print_table(double others, int again) const {
         std::printf("%s", title_.c_str());
         if (others > 0.03) std::printf("   (other processes used %.0f %% of the machine)", others * 100);
+        if (again > 0) std::printf("   (rounds run again: %d)", again);
         std::printf("\n  %-28s", "");
         for (size_t m = 0; m < metrics_.size(); ++m) {
             std::printf(" %13s%s", metrics_[m].name, m == 0 ? "    +-%  ratio              " : "");

@@ -32,6 +32,13 @@ constexpr Entry entries[] = {
     {"memory", bench::row_memory, "new + free of a lock; bytes for each"},
     {"timeout", bench::row_timeout, "how late a timed acquire returns"},
     {"queue", bench::row_queue, "alone, streams, round trips"},
+    {"pool", bench::row_pool, "a million empty tasks; submit to result"},
+    {"rwlock", bench::row_rwlock, "read and write alone; 99 % reads on 2 and 4 threads"},
+    {"once", bench::row_once, "when it is done"},
+    {"condition", bench::row_condition, "two threads that wake each other; notify with nobody waiting"},
+    {"barrier", bench::row_barrier, "a round of 2, 4 and 8 threads"},
+    {"rlock", bench::row_rlock, "acquire + release, alone and nested"},
+    {"spinlock", bench::row_spinlock, "acquire + release, alone and with others"},
     {"size", bench::row_size, "the stripped .so"},
 };
 
@@ -43,6 +50,7 @@ constexpr Entry entries[] = {
                "  --quick      shorter rounds, for a first look\n"
                "  --rounds N   how many rounds, 5 if not given\n"
                "  --only NAME  one contestant alone, such as lowthread: for a profiler\n"
+               "  --control    lowthread once more in each table: what a ratio of 1 looks like here\n"
                "  --unpinned   leaves the threads to the scheduler\n"
                "  --tsv FILE   every figure once more, for a program to read\n",
                out);
@@ -109,6 +117,7 @@ int main(int count, char **arguments) {
         if (argument == "--help" || argument == "-h") usage(0);
         else if (argument == "--quick") bench::options.quick = true;
         else if (argument == "--unpinned") bench::options.pin = false;
+        else if (argument == "--control") bench::options.control = true;
         else if (argument == "--only") bench::options.only = value();
         else if (argument == "--rounds") bench::options.rounds = std::max(1, std::atoi(value()));
         else if (argument == "--tsv") {

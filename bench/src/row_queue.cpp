@@ -9,6 +9,9 @@
 #ifdef HAVE_MOODYCAMEL
 #include <blockingconcurrentqueue.h>
 #endif
+#ifdef HAVE_RUST
+#include <peers.h>
+#endif
 
 namespace bench {
 
@@ -40,8 +43,8 @@ struct Spsc {
     void put(void *item) {
         size_t at = tail.load(std::memory_order_relaxed);
         while (at - seen_head == capacity) {
-            pause_core();
             seen_head = head.load(std::memory_order_acquire);
+            if (at - seen_head == capacity) pause_core();
         }
         items[at % capacity] = item;
         tail.store(at + 1, std::memory_order_release);
@@ -49,8 +52,8 @@ struct Spsc {
     void *get() {
         size_t at = head.load(std::memory_order_relaxed);
         while (at == seen_tail) {
-            pause_core();
             seen_tail = tail.load(std::memory_order_acquire);
+            if (at == seen_tail) pause_core();
         }
         void *item = items[at % capacity];
         head.store(at + 1, std::memory_order_release);
@@ -122,7 +125,45 @@ struct GlibQueue {
 };
 #endif
 
+#ifdef HAVE_RUST
+struct Kanal {
+    static constexpr const char *name = "kanal";
+    void *queue = peer_kanal_new(capacity);
+    ~Kanal() { peer_kanal_free(queue); }
+    void put(void *item) { peer_kanal_put(queue, item); }
+    void *get() { return peer_kanal_get(queue); }
+};
+
+struct Crossbeam {
+    static constexpr const char *name = "crossbeam-channel";
+    void *queue = peer_crossbeam_new(capacity);
+    ~Crossbeam() { peer_crossbeam_free(queue); }
+    void put(void *item) { peer_crossbeam_put(queue, item); }
+    void *get() { return peer_crossbeam_get(queue); }
+};
+
+// Many producers and consumers, and no sleep: who waits burns a core, and yields it now and then.
+struct Array {
+    static constexpr const char *name = "limit, ArrayQueue, yielding";
+    void *queue = peer_array_queue_new(capacity);
+    ~Array() { peer_array_queue_free(queue); }
+    void put(void *item) { peer_array_queue_put(queue, item); }
+    void *get() { return peer_array_queue_get(queue); }
+};
+#endif
+
+template <class F> void each_limit(bool one_to_one_on_two_cores, F f) {
+    if (one_to_one_on_two_cores) f.template operator()<Spsc>();
+#ifdef HAVE_RUST
+    f.template operator()<Array>();
+#endif
+}
+
 template <class F> void each_peer(F f) {
+#ifdef HAVE_RUST
+    f.template operator()<Kanal>();
+    f.template operator()<Crossbeam>();
+#endif
     f.template operator()<MutexRing>();
 #ifdef HAVE_TBB
     f.template operator()<TbbQueue>();
@@ -202,10 +243,10 @@ template <class Queue> Row::Figures round_trip(int (*place)(int)) {
     return {team.wall / double(turns) / 1e3, team.cpu / double(turns) / 1e3};
 }
 
-void compare_round_trip(const char *title, int (*place)(int), bool spinning) {
+void compare_round_trip(const char *title, int (*place)(int), bool two_cores) {
     Row row(title, {{"us"}, {"CPU us/op"}});
     row.ours([=] { return round_trip<Ours>(place); });
-    if (spinning) row.limit(Spsc::name, [=] { return round_trip<Spsc>(place); });
+    each_limit(two_cores, [&]<class Queue>() { row.limit(Queue::name, [=] { return round_trip<Queue>(place); }); });
     each_peer([&]<class Queue>() { row.peer(Queue::name, [=] { return round_trip<Queue>(place); }); });
     row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
 }
@@ -217,18 +258,20 @@ void row_queue() {
         Pinned pinned(0);
         Row row("queue: put + get, uncontended", {{"ns"}});
         row.ours(pair_round<Ours>);
-        row.limit(Spsc::name, pair_round<Spsc>);
+        each_limit(true, [&]<class Queue>() { row.limit(Queue::name, pair_round<Queue>); });
         each_peer([&]<class Queue>() { row.peer(Queue::name, pair_round<Queue>); });
         row.at_least(1, Row::best_peer).best_of_many().run();
     }
-    for (int pairs : {1, 2}) {
+    for (int pairs : {1, 2, 4}) {
         char title[80];
         std::snprintf(title, sizeof title, "queue: stream, %d producers, %d consumers", pairs, pairs);
         Row row(title, {{"M/s", Better::higher}, {"CPU ns/op"}});
         row.ours([=] { return stream_round<Ours>(pairs); });
-        if (pairs == 1 && processors() > 1) row.limit(Spsc::name, [=] { return stream_round<Spsc>(pairs); });
+        each_limit(pairs == 1 && processors() > 1, [&]<class Queue>() {
+            row.limit(Queue::name, [=] { return stream_round<Queue>(pairs); });
+        });
         each_peer([&]<class Queue>() { row.peer(Queue::name, [=] { return stream_round<Queue>(pairs); }); });
-        row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
+        row.at_least(pairs == 1 ? 1.2 : 1.1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
     }
     compare_round_trip("queue: round trip through two queues, same core", all_on_one, false);
     if (processors() > 1) {

@@ -5,8 +5,6 @@
 #include "lowthread.h"
 #include "rows.hpp"
 
-#include <sys/stat.h>
-
 namespace bench {
 
 namespace {
@@ -25,14 +23,6 @@ void end_one(void *ended) {
 void *end_one_pthread(void *ended) {
     end_one(ended);
     return nullptr;
-}
-
-// How many threads the process has, by the kernel's count: a detached thread that has run its function
-// still has to give its stack back.
-nlink_t threads_now() {
-    struct stat of_tasks;
-    MUST(stat("/proc/self/task", &of_tasks) == 0);
-    return of_tasks.st_nlink;
 }
 
 template <class Start> Row::Figures one_batch(Start start) {

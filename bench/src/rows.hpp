@@ -15,6 +15,13 @@ void row_fairness();
 void row_memory();
 void row_timeout();
 void row_queue();
+void row_pool();
+void row_rwlock();
+void row_once();
+void row_condition();
+void row_barrier();
+void row_rlock();
+void row_spinlock();
 void row_size();
 
 }  // namespace bench

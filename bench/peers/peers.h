@@ -1,0 +1,90 @@
+/*
+ * Rust's queues, locks and pools, as C calls them: what a `new` returns goes to the others of its name.
+ */
+#ifndef PEERS_H
+#define PEERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Bounded queues. array_queue never sleeps: it spins and yields. ---- */
+
+#define PEER_QUEUE(name)                                                                           \
+    void *peer_##name##_new(size_t capacity);                                                      \
+    void peer_##name##_free(void *queue);                                                          \
+    void peer_##name##_put(void *queue, void *item);                                               \
+    void *peer_##name##_get(void *queue);
+PEER_QUEUE(kanal)
+PEER_QUEUE(crossbeam)
+PEER_QUEUE(array_queue)
+
+/* ---- Pools ---- */
+
+typedef void *(*peer_function)(void *argument);
+
+#define PEER_POOL(name)                                                                            \
+    void *peer_##name##_new(size_t workers);                                                       \
+    void peer_##name##_free(void *pool);                                                           \
+    void peer_##name##_execute(void *pool, peer_function function, void *argument);                \
+    void *peer_##name##_submit(void *pool, peer_function function, void *argument);
+PEER_POOL(crossbeam_pool)
+PEER_POOL(rayon)
+PEER_POOL(threadpool)
+
+/* What a `submit` returned. One thread may wait. */
+void *peer_future_result(void *future);
+void peer_future_free(void *future);
+
+/* ---- Locks ---- */
+
+/* What Rust's standard library wants back for a release. */
+typedef struct peer_guard {
+    uintptr_t words[2];
+} peer_guard;
+
+void *peer_parking_lot_mutex_new(void);
+void peer_parking_lot_mutex_free(void *mutex);
+void peer_parking_lot_mutex_acquire(void *mutex);
+void peer_parking_lot_mutex_release(void *mutex);
+void *peer_parking_lot_condition_new(void);
+void peer_parking_lot_condition_free(void *condition);
+void peer_parking_lot_condition_wait(void *condition, void *mutex);
+void peer_parking_lot_condition_notify(void *condition);
+
+void *peer_std_mutex_new(void);
+void peer_std_mutex_free(void *mutex);
+peer_guard peer_std_mutex_acquire(void *mutex);
+void peer_std_mutex_release(peer_guard guard);
+void *peer_std_condition_new(void);
+void peer_std_condition_free(void *condition);
+peer_guard peer_std_condition_wait(void *condition, peer_guard guard);
+void peer_std_condition_notify(void *condition);
+
+void *peer_parking_lot_rwlock_new(void);
+void peer_parking_lot_rwlock_free(void *lock);
+void peer_parking_lot_rwlock_read_acquire(void *lock);
+void peer_parking_lot_rwlock_read_release(void *lock);
+void peer_parking_lot_rwlock_write_acquire(void *lock);
+void peer_parking_lot_rwlock_write_release(void *lock);
+
+void *peer_std_rwlock_new(void);
+void peer_std_rwlock_free(void *lock);
+peer_guard peer_std_rwlock_read_acquire(void *lock);
+void peer_std_rwlock_read_release(peer_guard guard);
+peer_guard peer_std_rwlock_write_acquire(void *lock);
+void peer_std_rwlock_write_release(peer_guard guard);
+
+void *peer_parking_lot_reentrant_new(void);
+void peer_parking_lot_reentrant_free(void *lock);
+void peer_parking_lot_reentrant_acquire(void *lock);
+void peer_parking_lot_reentrant_release(void *lock);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
