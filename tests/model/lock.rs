@@ -1,0 +1,146 @@
+//! The lock: one holder at a time, no wake-up lost, no trace left.
+
+use crate::{Inside, Target, check, threads};
+use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
+use lowthread::base::handle::{Handle, Kind};
+use lowthread::base::status::Error;
+use lowthread::sync::lock::Lock;
+
+/// A bound that passes sometimes before the patience of a waiter does, and sometimes after.
+const SOON: f64 = 1.5e-3;
+
+fn end(lock: Handle<Lock>) {
+    assert_eq!(lock.state(SeqCst), Ok(0), "something was left in the state");
+    lock.free_lock().unwrap();
+}
+
+#[test]
+fn one_holder_at_a_time_and_everybody_comes_in() {
+    check(|| {
+        let (lock, inside) = (Handle::new_lock().unwrap(), Inside::new());
+        threads(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..2 {
+                        lock.acquire().unwrap();
+                        inside.visit(1);
+                        lock.release().unwrap();
+                    }
+                });
+            }
+        });
+        end(lock);
+    });
+}
+
+#[test]
+fn who_gives_up_takes_no_wake_up_along() {
+    check(|| {
+        let (lock, inside, target) = (Handle::new_lock().unwrap(), Inside::new(), Target::new());
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    lock.acquire().unwrap();
+                    inside.visit(1);
+                    lock.release().unwrap();
+                });
+            }
+            scope.spawn(|| match lock.acquire_timeout(SOON) {
+                Ok(()) => {
+                    inside.visit(1);
+                    lock.release().unwrap();
+                }
+                result => assert_eq!(result, Err(Error::TimedOut)),
+            });
+            scope.spawn(|| {
+                target.enter();
+                match lock.acquire() {
+                    Ok(()) => {
+                        inside.visit(1);
+                        lock.release().unwrap();
+                    }
+                    result => assert_eq!(result, Err(Error::Interrupted)),
+                }
+            });
+            target.interrupt();
+        });
+        end(lock);
+    });
+}
+
+#[test]
+fn an_interrupt_ends_a_wait_that_nothing_else_ends() {
+    check(|| {
+        let (lock, target) = (Handle::new_lock().unwrap(), Target::new());
+        lock.acquire().unwrap();
+        threads(|scope| {
+            scope.spawn(|| {
+                target.enter();
+                assert_eq!(lock.acquire(), Err(Error::Interrupted));
+            });
+            scope.spawn(|| {
+                let result = lock.acquire_timeout(SOON);
+                assert_eq!(result, Err(Error::TimedOut));
+            });
+            target.interrupt();
+        });
+        lock.release().unwrap();
+        end(lock);
+    });
+}
+
+#[test]
+fn another_thread_may_release() {
+    check(|| {
+        let (lock, turn) = (Handle::new_lock().unwrap(), AtomicU32::new(0));
+        lock.acquire().unwrap();
+        threads(|scope| {
+            scope.spawn(|| {
+                turn.fetch_add(1, SeqCst);
+                lock.release().unwrap();
+            });
+            scope.spawn(|| {
+                lock.acquire().unwrap();
+                assert_eq!(turn.load(SeqCst), 1);
+                lock.release().unwrap();
+            });
+            lock.acquire().unwrap();
+            assert_eq!(turn.load(SeqCst), 1);
+            lock.release().unwrap();
+        });
+        end(lock);
+    });
+}
+
+#[test]
+fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
+    check(|| {
+        let (lock, freed) = (Handle::new_lock().unwrap(), AtomicU32::new(0));
+        let stale = Error::StaleHandle(Kind::Lock);
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| match lock.acquire() {
+                    // The lock may be freed while it is held.
+                    Ok(()) => assert!(matches!(lock.release(), Ok(()) | Err(Error::StaleHandle(_)))),
+                    result => assert_eq!(result, Err(stale)),
+                });
+            }
+            scope.spawn(|| match lock.free_lock() {
+                Ok(()) => {
+                    freed.fetch_add(1, SeqCst);
+                }
+                result => assert_eq!(result, Err(Error::Busy)),
+            });
+            // Another one may get the slot.
+            let other = Handle::new_lock().unwrap();
+            other.acquire().unwrap();
+            other.release().unwrap();
+            end(other);
+        });
+        if freed.load(SeqCst) == 1 {
+            assert_eq!(lock.free_lock(), Err(stale));
+        } else {
+            end(lock);
+        }
+    });
+}

@@ -1,0 +1,106 @@
+//! Models: small programs on the library's own code, of which the model checker runs thousands of
+//! interleavings. `make model`, or for one of them
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg shuttle" cargo test --release --test model lock::
+//! ```
+//!
+//! A model is a function without arguments that starts threads (as `std::thread::scope` does), lets
+//! them use the library, and asserts what must be so. It fails also if its threads wait for each other
+//! for ever. What is chosen by chance must come from `model::draw` and `model::chance`.
+//!
+//! | environment | |
+//! |---|---|
+//! | `LT_MODEL_ITERATIONS` | how often each model is run by each scheduler |
+//! | `LT_MODEL_SCHEDULE` | runs once, by this schedule: a failing model prints it |
+
+#![cfg(shuttle)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a model fails")]
+
+mod lock;
+mod semaphore;
+
+use lowthread::base::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
+use lowthread::base::model;
+use lowthread::base::record::Record;
+use lowthread::base::this_thread;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
+use shuttle::{Config, MaxSteps, Runner};
+use std::sync::Mutex;
+
+pub use shuttle::thread::scope as threads;
+
+const ITERATIONS: usize = 20_000;
+/// How many times a schedule of the second kind prefers another thread at a point that it chose.
+const PREEMPTIONS: usize = 3;
+
+/// Runs a model under both schedulers: one takes any thread at each point, the other seldom changes it.
+pub fn check(model: fn()) {
+    // The library's state is the process's: one model at a time.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().expect("a model failed before this one, and left the library as it was then");
+    let iterations = std::env::var("LT_MODEL_ITERATIONS");
+    let iterations = iterations.map_or(ITERATIONS, |n| n.parse().expect("LT_MODEL_ITERATIONS: a number"));
+    if let Ok(schedule) = std::env::var("LT_MODEL_SCHEDULE") {
+        run(model, ReplayScheduler::new_from_encoded(schedule.trim()));
+    } else {
+        run(model, RandomScheduler::new(iterations));
+        run(model, PctScheduler::new(PREEMPTIONS, iterations));
+    }
+}
+
+fn run(model: fn(), scheduler: impl Scheduler + 'static) {
+    let mut config = Config::new();
+    config.stack_size = 0x40000;
+    config.max_steps = MaxSteps::FailAfter(100_000);
+    let once = move || {
+        model::begin();
+        model();
+    };
+    model::explore(|| {
+        Runner::new(scheduler, config).run(once);
+    });
+}
+
+/// Counts threads in a place that only so many may be in.
+pub struct Inside(AtomicU32);
+
+impl Inside {
+    pub fn new() -> Inside {
+        Inside(AtomicU32::new(0))
+    }
+
+    /// Goes in, and out again. Fails if there are more than `most`.
+    pub fn visit(&self, most: u32) {
+        assert!(self.0.fetch_add(1, SeqCst) < most, "too many threads inside");
+        model::point();
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// A thread that others interrupt.
+pub struct Target(AtomicPtr<Record>);
+
+impl Target {
+    pub fn new() -> Target {
+        Target(AtomicPtr::default())
+    }
+
+    /// The calling thread is it from now on.
+    pub fn enter(&self) {
+        let record = this_thread::current().expect("memory for a record");
+        record.interruptible.set(true);
+        self.0.store(std::ptr::from_ref(record).cast_mut(), SeqCst);
+    }
+
+    /// Interrupts it once it has entered.
+    pub fn interrupt(&self) {
+        loop {
+            // SAFETY: NULL or a record, and these are never unmapped.
+            if let Some(record) = unsafe { self.0.load(SeqCst).as_ref() } {
+                return record.interrupt.raise_plain();
+            }
+            model::yield_now();
+        }
+    }
+}
