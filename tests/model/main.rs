@@ -17,7 +17,10 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a model fails")]
 
+mod base;
+mod event;
 mod lock;
+mod queue;
 mod semaphore;
 
 use lowthread::base::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
@@ -42,6 +45,8 @@ pub fn check(model: fn()) {
     let iterations = std::env::var("LT_MODEL_ITERATIONS");
     let iterations = iterations.map_or(ITERATIONS, |n| n.parse().expect("LT_MODEL_ITERATIONS: a number"));
     if let Ok(schedule) = std::env::var("LT_MODEL_SCHEDULE") {
+        // By then the arenas had as many slots as the model needs.
+        run(model, RandomScheduler::new(1_000));
         run(model, ReplayScheduler::new_from_encoded(schedule.trim()));
     } else {
         run(model, RandomScheduler::new(iterations));
