@@ -1,6 +1,6 @@
 //! The lock: one holder at a time, no wake-up lost, no trace left.
 
-use crate::{Inside, Target, check, threads};
+use crate::{Inside, Target, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::status::Error;
@@ -9,7 +9,7 @@ use lowthread::sync::lock::Lock;
 /// A bound that passes sometimes before the patience of a waiter does, and sometimes after.
 const SOON: f64 = 1.5e-3;
 
-fn end(lock: Handle<Lock>) {
+fn end_free(lock: Handle<Lock>) {
     assert_eq!(lock.state(SeqCst), Ok(0), "something was left in the state");
     lock.free_lock().unwrap();
 }
@@ -29,7 +29,7 @@ fn one_holder_at_a_time_and_everybody_comes_in() {
                 });
             }
         });
-        end(lock);
+        end_free(lock);
     });
 }
 
@@ -64,7 +64,7 @@ fn who_gives_up_takes_no_wake_up_along() {
             });
             target.interrupt();
         });
-        end(lock);
+        end_free(lock);
     });
 }
 
@@ -85,7 +85,7 @@ fn an_interrupt_ends_a_wait_that_nothing_else_ends() {
             target.interrupt();
         });
         lock.release().unwrap();
-        end(lock);
+        end_free(lock);
     });
 }
 
@@ -108,7 +108,7 @@ fn another_thread_may_release() {
             assert_eq!(turn.load(SeqCst), 1);
             lock.release().unwrap();
         });
-        end(lock);
+        end_free(lock);
     });
 }
 
@@ -135,12 +135,12 @@ fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
             let other = Handle::new_lock().unwrap();
             other.acquire().unwrap();
             other.release().unwrap();
-            end(other);
+            end(|| other.free_lock());
         });
         if freed.load(SeqCst) == 1 {
             assert_eq!(lock.free_lock(), Err(stale));
         } else {
-            end(lock);
+            end_free(lock);
         }
     });
 }

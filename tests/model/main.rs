@@ -1,9 +1,5 @@
 //! Models: small programs on the library's own code, of which the model checker runs thousands of
-//! interleavings. `make model`, or for one of them
-//!
-//! ```sh
-//! RUSTFLAGS="--cfg shuttle" cargo test --release --test model lock::
-//! ```
+//! interleavings: `make model`, or `make model MODEL=lock::` for some of them.
 //!
 //! A model is a function without arguments that starts threads (as `std::thread::scope` does), lets
 //! them use the library, and asserts what must be so. It fails also if its threads wait for each other
@@ -26,6 +22,7 @@ mod semaphore;
 use lowthread::base::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
 use lowthread::base::model;
 use lowthread::base::record::Record;
+use lowthread::base::status::Error;
 use lowthread::base::this_thread;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
@@ -33,7 +30,7 @@ use std::sync::Mutex;
 
 pub use shuttle::thread::scope as threads;
 
-const ITERATIONS: usize = 20_000;
+const ITERATIONS: usize = 10_000;
 /// How many times a schedule of the second kind prefers another thread at a point that it chose.
 const PREEMPTIONS: usize = 3;
 
@@ -65,6 +62,17 @@ fn run(model: fn(), scheduler: impl Scheduler + 'static) {
     model::explore(|| {
         Runner::new(scheduler, config).run(once);
     });
+}
+
+/// Frees an object that nobody else knows. A thread with the handle of an object that was in the slot
+/// before can be resident for a moment, and then this one counts as busy.
+pub fn end(free: impl Fn() -> Result<(), Error>) {
+    loop {
+        match free() {
+            Err(Error::Busy) => model::yield_now(),
+            result => return result.unwrap(),
+        };
+    }
 }
 
 /// Counts threads in a place that only so many may be in.

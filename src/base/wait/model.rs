@@ -114,18 +114,22 @@ fn sleep(task: TaskId) -> Wake {
 }
 
 fn sleep_until(task: TaskId, at: u64) -> Wake {
-    for _ in 0..model::draw(10) {
+    for turns_left in (0..=model::draw(10)).rev() {
         if model::chance(2) {
             model::yield_now();
         } else {
             model::point();
         }
-        if let Some(wake) = rise(task, None) {
+        // After the point: it may have been woken in its last turn.
+        let late = turns_left == 0;
+        if late {
+            model::pass_until(at);
+        }
+        if let Some(wake) = rise(task, late.then_some(Wake::TimedOut)) {
             return wake;
         }
     }
-    model::pass_until(at);
-    rise(task, Some(Wake::TimedOut)).unwrap_or(Wake::TimedOut)
+    Wake::TimedOut
 }
 
 /// Ends the sleep if there is a reason, the sleeper's own or another's; the reason.
