@@ -13,7 +13,7 @@ use lowthread::base::wait::{self, Wake};
 #[test]
 fn the_mutex_has_one_holder_and_wakes_the_next() {
     check(|| {
-        let (mutex, inside) = (Mutex::new(0), Inside::new());
+        let (mutex, inside) = (Mutex::new(0), Inside::default());
         threads(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {

@@ -30,7 +30,7 @@ fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
 #[test]
 fn a_set_is_seen_by_whoever_waits_and_by_whoever_comes() {
     check(|| {
-        let (event, done, target) = (Handle::new_event().unwrap(), AtomicU32::new(0), Target::new());
+        let (event, done, target) = (Handle::new_event().unwrap(), AtomicU32::new(0), Target::default());
         let seen = |otherwise: Error, result: Result<(), Error>| match result {
             Ok(()) => assert_eq!(done.load(SeqCst), 1),
             result => assert_eq!(result, Err(otherwise)),

@@ -17,7 +17,7 @@ fn end_free(lock: Handle<Lock>) {
 #[test]
 fn one_holder_at_a_time_and_everybody_comes_in() {
     check(|| {
-        let (lock, inside) = (Handle::new_lock().unwrap(), Inside::new());
+        let (lock, inside) = (Handle::new_lock().unwrap(), Inside::default());
         threads(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -36,7 +36,7 @@ fn one_holder_at_a_time_and_everybody_comes_in() {
 #[test]
 fn who_gives_up_takes_no_wake_up_along() {
     check(|| {
-        let (lock, inside, target) = (Handle::new_lock().unwrap(), Inside::new(), Target::new());
+        let (lock, inside, target) = (Handle::new_lock().unwrap(), Inside::default(), Target::default());
         threads(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
@@ -71,7 +71,7 @@ fn who_gives_up_takes_no_wake_up_along() {
 #[test]
 fn an_interrupt_ends_a_wait_that_nothing_else_ends() {
     check(|| {
-        let (lock, target) = (Handle::new_lock().unwrap(), Target::new());
+        let (lock, target) = (Handle::new_lock().unwrap(), Target::default());
         lock.acquire().unwrap();
         threads(|scope| {
             scope.spawn(|| {

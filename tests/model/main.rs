@@ -76,13 +76,10 @@ pub fn end(free: impl Fn() -> Result<(), Error>) {
 }
 
 /// Counts threads in a place that only so many may be in.
+#[derive(Default)]
 pub struct Inside(AtomicU32);
 
 impl Inside {
-    pub fn new() -> Inside {
-        Inside(AtomicU32::new(0))
-    }
-
     /// Goes in, and out again. Fails if there are more than `most`.
     pub fn visit(&self, most: u32) {
         assert!(self.0.fetch_add(1, SeqCst) < most, "too many threads inside");
@@ -92,13 +89,10 @@ impl Inside {
 }
 
 /// A thread that others interrupt.
+#[derive(Default)]
 pub struct Target(AtomicPtr<Record>);
 
 impl Target {
-    pub fn new() -> Target {
-        Target(AtomicPtr::default())
-    }
-
     /// The calling thread is it from now on.
     pub fn enter(&self) {
         let record = this_thread::current().expect("memory for a record");

@@ -80,7 +80,7 @@ fn nothing_is_lost_in_an_unbounded_queue() {
 #[test]
 fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
     check(|| {
-        let (queue, target) = (Handle::new_queue(1).unwrap(), Target::new());
+        let (queue, target) = (Handle::new_queue(1).unwrap(), Target::default());
         let (put, got, producing) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(2));
         let produce = |items: [*mut c_void; 2], put_one: &dyn Fn(*mut c_void) -> Result<(), Error>| {
             for item in items {

@@ -19,7 +19,7 @@ fn end(semaphore: Handle<Semaphore>, permits: u32) {
 #[test]
 fn as_many_inside_as_there_are_permits() {
     check(|| {
-        let (semaphore, inside) = (Handle::new_semaphore(2, 2).unwrap(), Inside::new());
+        let (semaphore, inside) = (Handle::new_semaphore(2, 2).unwrap(), Inside::default());
         threads(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -37,7 +37,7 @@ fn as_many_inside_as_there_are_permits() {
 fn who_gives_up_neither_loses_nor_makes_a_permit() {
     check(|| {
         let (semaphore, inside, target) =
-            (Handle::new_semaphore(1, 9).unwrap(), Inside::new(), Target::new());
+            (Handle::new_semaphore(1, 9).unwrap(), Inside::default(), Target::default());
         let hold = |expected: Error, result: Result<(), Error>| match result {
             Ok(()) => {
                 inside.visit(1);
