@@ -3,6 +3,7 @@
 use crate::{Inside, Target, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
+use lowthread::base::model;
 use lowthread::base::status::Error;
 use lowthread::sync::lock::Lock;
 
@@ -28,6 +29,54 @@ fn one_holder_at_a_time_and_everybody_comes_in() {
                     }
                 });
             }
+        });
+        end_free(lock);
+    });
+}
+
+/// Others may make the state again that a thread which is late to sleep expects, flag and count: then it
+/// falls asleep though it was passed over. Chance alone does not get there, so it is led a little.
+#[test]
+fn who_is_late_to_sleep_is_not_forgotten() {
+    check(|| {
+        let (lock, stage) = (Handle::new_lock().unwrap(), AtomicU32::new(0));
+        // Not for ever: the schedule may be another one.
+        let until = |come: &dyn Fn() -> bool| (0..20).any(|_| come() || !model::yield_now());
+        let waiters = |n: u64| move || lock.state(SeqCst).is_ok_and(|state| state >> 4 == n);
+        lock.acquire().unwrap();
+        threads(|scope| {
+            let third = || {
+                until(&|| stage.load(SeqCst) == 3);
+                lock.acquire().unwrap();
+                lock.release().unwrap();
+            };
+            let the_same = model::chance(2);
+            scope.spawn(move || {
+                lock.acquire().unwrap();
+                lock.release().unwrap();
+                if the_same {
+                    third();
+                }
+            });
+            if !the_same {
+                scope.spawn(third);
+            }
+            scope.spawn(|| {
+                until(&|| stage.load(SeqCst) == 1);
+                lock.acquire().unwrap();
+                lock.release().unwrap();
+            });
+            until(&waiters(1));
+            lock.release().unwrap();
+            lock.acquire().unwrap();
+            stage.store(1, SeqCst);
+            until(&waiters(2));
+            lock.release().unwrap();
+            until(&waiters(1));
+            lock.acquire().unwrap();
+            stage.store(3, SeqCst);
+            until(&waiters(2));
+            lock.release().unwrap();
         });
         end_free(lock);
     });

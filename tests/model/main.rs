@@ -18,6 +18,7 @@ mod event;
 mod lock;
 mod queue;
 mod semaphore;
+mod stall;
 
 use lowthread::base::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
 use lowthread::base::model;
@@ -31,10 +32,11 @@ use std::sync::Mutex;
 pub use shuttle::thread::scope as threads;
 
 const ITERATIONS: usize = 10_000;
-/// How many times a schedule of the second kind prefers another thread at a point that it chose.
+/// The depth of the second kind of schedules: how many changes of the thread a defect may need.
 const PREEMPTIONS: usize = 3;
 
-/// Runs a model under both schedulers: one takes any thread at each point, the other seldom changes it.
+/// Runs a model under three schedulers: one takes any thread at each point, one seldom changes it, and
+/// one leaves a thread where it is for long.
 pub fn check(model: fn()) {
     // The library's state is the process's: one model at a time.
     static ALONE: Mutex<()> = Mutex::new(());
@@ -48,6 +50,7 @@ pub fn check(model: fn()) {
     } else {
         run(model, RandomScheduler::new(iterations));
         run(model, PctScheduler::new(PREEMPTIONS, iterations));
+        run(model, stall::StallScheduler::new(iterations));
     }
 }
 
