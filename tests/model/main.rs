@@ -25,7 +25,7 @@ use lowthread::base::model;
 use lowthread::base::record::Record;
 use lowthread::base::status::Error;
 use lowthread::base::this_thread;
-use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, RoundRobinScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
 use std::sync::Mutex;
 
@@ -44,8 +44,8 @@ pub fn check(model: fn()) {
     let iterations = std::env::var("LT_MODEL_ITERATIONS");
     let iterations = iterations.map_or(ITERATIONS, |n| n.parse().expect("LT_MODEL_ITERATIONS: a number"));
     if let Ok(schedule) = std::env::var("LT_MODEL_SCHEDULE") {
-        // By then the arenas had as many slots as the model needs.
-        run(model, RandomScheduler::new(1_000));
+        // Not the library's first steps, which are others.
+        run(model, RoundRobinScheduler::new(1));
         run(model, ReplayScheduler::new_from_encoded(schedule.trim()));
     } else {
         run(model, RandomScheduler::new(iterations));
