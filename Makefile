@@ -2,6 +2,8 @@
 
 PREFIX ?= /usr/local
 TIMES ?= 10
+ITERATIONS ?= 10000
+MODEL ?=
 
 # Cargo's folder, where the user has chosen another one.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
@@ -9,7 +11,7 @@ SONAME = liblowthread.so.$(shell sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Carg
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
 
-.PHONY: all help demo test header install asan stress bench clean
+.PHONY: all help demo test header install asan stress model bench clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -24,6 +26,7 @@ help:
 	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
+	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make bench     the benchmarks: BENCH_ARGS are for lowthread-bench"
 	@echo "make clean     remove everything that was built"
 
@@ -60,6 +63,11 @@ stress:
 	@cmake --preset default
 	@cmake --build --preset default -j $(JOBS)
 	@ctest --preset default -LE package --repeat until-fail:$(TIMES) -j $$((2 * $(JOBS)))
+
+# A flag of its own means other objects, which do not drive out the ordinary ones.
+model:
+	@RUSTFLAGS="$(RUSTFLAGS) --cfg shuttle" LT_MODEL_ITERATIONS=$(ITERATIONS) \
+	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/model --test model -- $(MODEL)
 
 bench:
 	@cmake -S bench -B build-bench -DCMAKE_BUILD_TYPE=Release

@@ -16,8 +16,9 @@ use core::cell::UnsafeCell;
 use core::ops::Deref;
 use core::ptr;
 
-/// How many slots a chunk has: with its header, 4 KiB of slots of one cache line.
-const SLOTS: usize = 63;
+/// How many slots a chunk has: with its header, 4 KiB of slots of one cache line. Few in a model, where
+/// a slot must be used again soon.
+const SLOTS: usize = if cfg!(shuttle) { 2 } else { 63 };
 
 /// One place for an object. A cache line wide, so that two locks never share one.
 #[repr(C, align(64))]

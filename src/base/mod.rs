@@ -1,6 +1,8 @@
 //! What everything else stands on: statuses, deadlines, the wait engine, handles and thread records.
 
 pub mod atomic;
+#[cfg(shuttle)]
+pub mod model;
 pub mod status;
 pub mod errno;
 pub mod fence;

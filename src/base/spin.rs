@@ -4,9 +4,9 @@ use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::deadline::now;
 
 /// Pauses keep the core: right when the other side is running on another core.
-const PAUSES: u32 = 20;
+const PAUSES: u32 = if cfg!(shuttle) { 1 } else { 20 };
 /// Yields give the core away: right when the other side waits for this one.
-const YIELDS: u32 = 40;
+const YIELDS: u32 = if cfg!(shuttle) { 1 } else { 40 };
 
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
 /// this, in nanoseconds, was of that kind,
@@ -28,6 +28,11 @@ pub struct Spin {
 
 impl Spin {
     pub fn new() -> Spin {
+        // In a model, sometimes there is no time at all.
+        #[cfg(shuttle)]
+        if crate::base::model::inside() {
+            return Spin { turns: crate::base::model::draw((PAUSES + YIELDS + 1).into()) as u32 };
+        }
         Spin::default()
     }
 
@@ -53,6 +58,10 @@ impl Spin {
 
 /// Yields, unless that was found to take long lately. Whether it did not.
 fn yield_briefly() -> bool {
+    #[cfg(shuttle)]
+    if crate::base::model::yield_now() {
+        return true;
+    }
     let before = now();
     // Relaxed, here and below: a hint, that guards nothing.
     if before < NO_YIELD_UNTIL.load(Ordering::Relaxed) {

@@ -55,6 +55,10 @@ impl Known {
         if key == NO_KEY {
             return Known::Not;
         }
+        #[cfg(shuttle)]
+        if let Some(value) = crate::base::model::value() {
+            return Known::of(value);
+        }
         // SAFETY: the key exists.
         Known::of(unsafe { libc::pthread_getspecific(key as libc::pthread_key_t) })
     }
@@ -114,6 +118,10 @@ impl Record {
 
 /// Sets the thread-specific value. False if the C library has no memory for it.
 fn set_value(value: *const c_void) -> bool {
+    #[cfg(shuttle)]
+    if crate::base::model::set_value(value, thread_ended) {
+        return true;
+    }
     // SAFETY: the key exists.
     key().is_ok_and(|key| unsafe { libc::pthread_setspecific(key, value) } == 0)
 }
@@ -226,6 +234,11 @@ pub fn native_id() -> i64 {
 
 #[cfg(target_os = "linux")]
 fn on_main_thread() -> bool {
+    // A model's threads may all be on it, and none of them is it.
+    #[cfg(shuttle)]
+    if crate::base::model::inside() {
+        return false;
+    }
     // SAFETY: cannot fail and touches no memory.
     native_id() == i64::from(unsafe { libc::getpid() })
 }

@@ -21,12 +21,19 @@ use crate::base::interrupt::Interrupt;
 #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
 mod futex;
 #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
-use futex as engine;
+use futex as real;
 
 #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
 mod parking;
 #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-use parking as engine;
+use parking as real;
+
+#[cfg(shuttle)]
+mod model;
+#[cfg(shuttle)]
+use model as engine;
+#[cfg(not(shuttle))]
+use real as engine;
 
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

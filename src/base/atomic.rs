@@ -1,3 +1,0 @@
-//! The atomics: those of the language.
-
-pub use core::sync::atomic::*;

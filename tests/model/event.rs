@@ -1,0 +1,80 @@
+//! The event: a set is seen by all who wait, even with a clear behind it.
+
+use crate::{Target, check, end, threads};
+use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
+use lowthread::base::handle::{Handle, Kind};
+use lowthread::base::model;
+use lowthread::base::status::Error;
+
+const SOON: f64 = 1e-3;
+
+#[test]
+fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
+    check(|| {
+        let event = Handle::new_event().unwrap();
+        threads(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| event.wait().unwrap());
+            }
+            while event.visitors() != Ok(3) {
+                model::yield_now();
+            }
+            event.set().unwrap();
+            event.clear().unwrap();
+        });
+        assert_eq!(event.is_set(), Ok(false));
+        event.free_event().unwrap();
+    });
+}
+
+#[test]
+fn a_set_is_seen_by_whoever_waits_and_by_whoever_comes() {
+    check(|| {
+        let (event, done, target) = (Handle::new_event().unwrap(), AtomicU32::new(0), Target::default());
+        let seen = |otherwise: Error, result: Result<(), Error>| match result {
+            Ok(()) => assert_eq!(done.load(SeqCst), 1),
+            result => assert_eq!(result, Err(otherwise)),
+        };
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    event.wait().unwrap();
+                    assert_eq!(done.load(SeqCst), 1);
+                });
+            }
+            scope.spawn(|| seen(Error::TimedOut, event.wait_timeout(SOON)));
+            scope.spawn(|| {
+                target.enter();
+                seen(Error::Interrupted, event.wait());
+            });
+            scope.spawn(|| target.interrupt());
+            done.store(1, SeqCst);
+            event.set().unwrap();
+        });
+        event.free_event().unwrap();
+    });
+}
+
+#[test]
+fn a_free_that_races_with_a_wait_ends_it_or_is_refused() {
+    check(|| {
+        let event = Handle::new_event().unwrap();
+        let stale = Err(Error::StaleHandle(Kind::Event));
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let result = event.wait();
+                    assert!(result == Ok(()) || result == stale);
+                });
+            }
+            while event.free_event() == Err(Error::Busy) {
+                event.set().unwrap();
+                model::yield_now();
+            }
+            // Others may get the slot.
+            let others = [(); 2].map(|_| Handle::new_event().unwrap());
+            others.iter().for_each(|other| end(|| other.free_event()));
+        });
+        assert_eq!(event.free_event(), stale);
+    });
+}
