@@ -972,10 +972,10 @@ LT_NODISCARD lt_status lt_pool_free(lt_pool *pool);
 LT_NODISCARD lt_status lt_pool_submit(lt_pool *pool, lt_task_fn function, void *arg,
     lt_future **future);
 
-// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at most
-// this many seconds. `results`, which may be NULL, are in their order. LT_FAILED at the first
-// error, told to the hook; LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled, results of
-// what has not ended are NULL, and tasks that run go on with their argument.
+// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at
+// most this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook
+// hears of, LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled; results of what has not
+// ended are NULL, and what runs goes on with its argument.
 LT_NODISCARD lt_status lt_pool_map(lt_pool *pool, lt_task_fn function, void *const *args, size_t n,
     void **results, double seconds);
 

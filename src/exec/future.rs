@@ -207,7 +207,8 @@ impl Handle<Future> {
             let pool = future.pool.get();
             let ran = promise.run();
             if ran {
-                pool::helped(pool);
+                // SAFETY: the handle of the future's pool.
+                unsafe { pool::helped(pool) };
             }
             return Ok(ran);
         }
@@ -471,7 +472,8 @@ impl Promise {
             return false;
         };
         let mut task = Task { function, argument, result: ptr::null_mut() };
-        match task.run(exited, self.0.cast_mut().cast()) {
+        // SAFETY: the user gave both; and `exited` asks for a promise.
+        match unsafe { task.run(exited, self.0.cast_mut().cast()) } {
             None => {
                 // Relaxed: published by the state.
                 future.result.store(task.result, Ordering::Relaxed);
@@ -583,9 +585,12 @@ pub struct Task {
 
 impl Task {
     /// Calls the function: what it threw, if it did. `exited` is told if it is left by lt_exit.
-    pub fn run(&mut self, exited: unwind::Function, argument: *mut c_void) -> Option<Caught> {
+    ///
+    /// # Safety
+    /// The task's function may be called with its argument, and `exited` with its own.
+    pub unsafe fn run(&mut self, exited: unwind::Function, argument: *mut c_void) -> Option<Caught> {
         let mut guarded = Guarded { task: self, caught: None };
-        // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
+        // SAFETY: as the caller vouches; nothing here has a destructor.
         unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
         guarded.caught
     }

@@ -444,7 +444,8 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
             Queued::Promised(promise) => promise.run(),
             Queued::Forgotten(function, argument) => {
                 let mut task = Task { function, argument, result: ptr::null_mut() };
-                if let Some(caught) = task.run(left, ptr::null_mut()) {
+                // SAFETY: the user gave both.
+                if let Some(caught) = unsafe { task.run(left, ptr::null_mut()) } {
                     // SAFETY: caught here.
                     unsafe { excepthook::deliver_caught(record, caught) };
                 }
@@ -474,8 +475,11 @@ fn gone(resident: *mut c_void) {
 }
 
 /// A task of the pool with this handle was run by a worker that waited for it.
-pub fn helped(pool: *mut c_void) {
-    // SAFETY: the handle that a future of the pool has.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+pub unsafe fn helped(pool: *mut c_void) {
+    // SAFETY: passed on.
     if let Ok(pool) = unsafe { Handle::<Pool>::from_raw(pool) }.and_then(|pool| pool.alive()) {
         pool.inside.lock().completed += 1;
     }

@@ -82,10 +82,10 @@ pub unsafe extern "C" fn lt_pool_submit(
     report(&"lt_pool_submit", submitted)
 }
 
-/// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at most
-/// this many seconds. `results`, which may be NULL, are in their order. LT_FAILED at the first
-/// error, told to the hook; LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled, results of
-/// what has not ended are NULL, and tasks that run go on with their argument.
+/// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at
+/// most this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook
+/// hears of, LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled; results of what has not
+/// ended are NULL, and what runs goes on with its argument.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_pool_map(
