@@ -185,11 +185,10 @@ unsafe fn wait_many(
         // SAFETY: there are n of them.
         unsafe { at::<Future>(*futures.add(i)) }?.check()?;
     }
-    // SAFETY: n handles, none of which is NULL; a `Handle` is the handle that C has.
-    let futures = if n == 0 {
-        &[]
-    } else {
-        unsafe { core::slice::from_raw_parts(futures.cast::<Handle<Future>>(), n) }
+    let futures = match n {
+        0 => &[],
+        // SAFETY: n handles, none of which is NULL; a `Handle` is the handle that C has.
+        _ => unsafe { core::slice::from_raw_parts(futures.cast::<Handle<Future>>(), n) },
     };
     let mode = match mode {
         LT_ALL => Mode::All,

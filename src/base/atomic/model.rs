@@ -20,6 +20,13 @@ macro_rules! atomics {
                 Self(core::sync::atomic::$name::new(value))
             }
 
+            /// # Safety
+            /// As for the language's own.
+            pub unsafe fn from_ptr<'a>(value: *mut $value) -> &'a Self {
+                // SAFETY: as the caller vouches; the layout is the same.
+                unsafe { &*value.cast() }
+            }
+
             pub const fn as_ptr(&self) -> *mut $value {
                 self.0.as_ptr()
             }

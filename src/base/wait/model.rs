@@ -65,14 +65,14 @@ pub(super) fn wait(
     }
 }
 
-pub(super) fn wake(word: &AtomicU32, n: u32) -> u32 {
+pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
     if !model::inside() {
         return real::wake(word, n);
     }
     model::point();
     rouse(n, |sleeper| {
         // Who is on his way out because of an interrupt may count as woken, or may not.
-        let here = ptr::eq(sleeper.place, word.as_ptr()) && !sleeper.woken;
+        let here = sleeper.place.addr() == word.addr() && !sleeper.woken;
         let wakes = here && !(sleeper.interrupted && model::chance(2));
         sleeper.woken |= wakes;
         wakes
