@@ -399,12 +399,16 @@ static void scene_begin(scene *s) {
     must(lt_thread_is_alive(s->first.thread) && lt_thread_is_alive(s->last.thread));
 }
 
+static void scene_join(scene *s) {
+    must(end(&s->first) == LT_OK && s->first.index == 0);
+    must(end(&s->last) == LT_OK && s->last.index == 1);
+}
+
 // The round was complete: those of it go on, whatever happened to the barrier meanwhile.
 static void scene_end(scene *s) {
     must(lt_thread_is_alive(s->first.thread) && lt_thread_is_alive(s->last.thread));
     must(lt_event_set(s->out) == LT_OK);
-    must(end(&s->first) == LT_OK && s->first.index == 0);
-    must(end(&s->last) == LT_OK && s->last.index == 1);
+    scene_join(s);
 }
 
 static void scene_free(scene *s) {
@@ -570,6 +574,51 @@ TEST(a_time_out_of_those_of_a_complete_round_does_not_break_it) {
     assert_ok(end(&s.last));
     must_be_empty(s.barrier, false);
     scene_free(&s);
+}
+
+// Who waited outside waits still when the action is over, at every moment of its coming in.
+TEST(free_is_busy_while_those_outside_come_in) {
+    for (int i = 0; i < 100; i++) {
+        scene s;
+        party outside;
+        scene_begin(&s);
+        launch(&outside, s.barrier, LT_FOREVER);
+        must_soon(sleeps(&outside));
+        assert_ok(lt_event_set(s.out));
+        for (double began = lt_monotonic(); lt_barrier_waiting(s.barrier) == 0;) {
+            assert_true(seconds_since(began) < POLL_SECONDS);
+            assert_status(lt_barrier_free(s.barrier), LT_BUSY);
+        }
+        assert_ok(lt_barrier_wait(s.barrier, NULL));
+        assert_ok(end(&outside));
+        scene_join(&s);
+        scene_free(&s);
+    }
+}
+
+TEST(a_reset_sends_those_away_who_come_in) {
+    for (int i = 0; i < 300; i++) {
+        scene s;
+        party outside;
+        scene_begin(&s);
+        launch(&outside, s.barrier, LT_FOREVER);
+        must_soon(sleeps(&outside));
+        assert_ok(lt_event_set(s.out));
+        if (i % 3 == 0) {
+            assert_ok(end(&s.last)); // Or the action may still run.
+        }
+        spend(i % 60 * 1e-6);
+        assert_ok(lt_barrier_reset(s.barrier));
+        assert_ok(lt_thread_join_timeout(outside.thread, POLL_SECONDS));
+        assert_status(end(&outside), LT_BROKEN); // It came before the reset.
+        if (i % 3 == 0) {
+            assert_ok(end(&s.first));
+        } else {
+            scene_join(&s);
+        }
+        must_be_empty(s.barrier, false);
+        scene_free(&s);
+    }
 }
 
 static lt_barrier *own_barrier;
@@ -741,6 +790,34 @@ TEST(in_a_child_the_action_of_another_thread_does_not_run) {
     assert_int_equal(run_in_child(check_child_of_broken, s.barrier), 0);
     scene_end(&s);
     scene_free(&s);
+}
+
+static bool run_once;
+
+static void fork_elsewhere(void *barrier) {
+    must(run_in_child(check_child, *(lt_barrier **)barrier) == 0);
+}
+
+static void fork_on_a_thread(void *barrier) {
+    if (run_once) {
+        return;
+    }
+    run_once = true;
+    lt_thread *thread;
+    must(lt_thread_start(fork_elsewhere, barrier, NULL, &thread) == LT_OK);
+    must(lt_thread_join(thread) == LT_OK && lt_thread_free(thread) == LT_OK);
+}
+
+// Of the parent's main thread, which is not the child's.
+TEST(in_the_child_of_a_thread_the_action_of_the_main_thread_does_not_run) {
+    static lt_barrier *barrier;
+    barrier = new_barrier(2, fork_on_a_thread, &barrier);
+    party first;
+    start(&first, barrier, LT_FOREVER);
+    assert_ok(lt_barrier_wait(barrier, NULL));
+    assert_ok(end(&first));
+    assert_true(run_once);
+    assert_ok(lt_barrier_free(barrier));
 }
 
 static pid_t child_of_action;

@@ -377,3 +377,61 @@ TEST(the_function_may_fork_and_returns_in_both) {
     waiter_launch(&w, call_and_fork_within, &on_thread);
     assert_ok(waiter_join(&w));
 }
+
+// ---- Callers that the library did not start
+
+static void *call_on_a_foreign_thread(void *s) {
+    must(call_it(s) == LT_OK);
+    return NULL;
+}
+
+TEST(in_a_child_a_function_that_a_foreign_thread_was_in_is_called_again) {
+    scene s = {.in = lt_event_new(), .out = lt_event_new()};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, call_on_a_foreign_thread, &s), 0);
+    assert_ok(lt_event_wait(s.in));
+    assert_int_equal(run_in_child(check_child, &s), 0);
+    assert_int_equal(run_in_child(check_grandchild, &s), 0);
+    assert_ok(lt_event_set(s.out));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(s.calls, 1);
+}
+
+static void fork_on_other_threads(void *arg);
+
+static void check_child_of_main(void *arg) {
+    alarm(20);
+    scene *s = arg;
+    for (int i = 0; i < 2; i++) {
+        must(lt_call_once(&s->flag, fork_on_other_threads, s) == LT_OK);
+        must(atomic_load(&s->calls) == 2);
+    }
+}
+
+static lt_status fork_and_check(void *s) {
+    must(run_in_child(check_child_of_main, s) == 0);
+    return LT_OK;
+}
+
+static void *fork_and_check_on_a_foreign_thread(void *s) {
+    must(fork_and_check(s) == LT_OK);
+    return NULL;
+}
+
+static void fork_on_other_threads(void *arg) {
+    scene *s = arg;
+    if (atomic_fetch_add(&s->calls, 1) == 0) {
+        pthread_t foreign;
+        waiter w;
+        waiter_launch(&w, fork_and_check, s);
+        must(waiter_join(&w) == LT_OK);
+        must(pthread_create(&foreign, NULL, fork_and_check_on_a_foreign_thread, s) == 0);
+        must(pthread_join(foreign, NULL) == 0);
+    }
+}
+
+TEST(in_the_child_of_a_thread_a_function_that_the_main_thread_was_in_is_called_again) {
+    scene s = {.calls = 0};
+    assert_ok(lt_call_once(&s.flag, fork_on_other_threads, &s));
+    assert_int_equal(s.calls, 1);
+}

@@ -165,6 +165,28 @@ TEST(at_fork_reinit_makes_it_free) {
     assert_ok(lt_rwlock_free(rwlock));
 }
 
+// As a release would, it lets those in who wait: they came after the fork.
+TEST(at_fork_reinit_leaves_it_to_those_who_wait) {
+    for (int turn = 0; turn < 4; turn++) {
+        lt_rwlock *rwlock = new_rwlock();
+        for (int i = 0; i < (turn < 2 ? 1 : 3); i++) {
+            assert_ok(turn < 2 ? lt_rwlock_write_acquire(rwlock) : lt_rwlock_read_acquire(rwlock));
+        }
+        waiter writer, reader;
+        waiter_start(&writer, waits_write_wait, rwlock);
+        waiter_start(&reader, waits_read_wait, rwlock);
+        assert_ok(lt_rwlock_at_fork_reinit(rwlock));
+        assert_ok(waiter_join(&writer));
+        assert_false(waiter_is_done(&reader));
+        must_be_written(rwlock);
+        assert_ok(lt_rwlock_write_release(rwlock));
+        assert_ok(waiter_join(&reader));
+        assert_ok(lt_rwlock_read_release(rwlock));
+        must_be_free(rwlock);
+        assert_ok(lt_rwlock_free(rwlock));
+    }
+}
+
 // ---- The line
 
 TEST(a_writer_waits_for_all_readers) {
