@@ -100,10 +100,15 @@ static lt_status take_turn(void *arg) {
     return status;
 }
 
+// Whether so many wait, and the last of them has released the lock too.
+static bool waiting(const site *s, uint32_t n) {
+    return lt_condition_waiting(s->condition) == n && !is_locked(s);
+}
+
 static void start_turn(waiter *w, site *s) {
     uint32_t before = lt_condition_waiting(s->condition);
     waiter_launch(w, take_turn, s);
-    must_soon(lt_condition_waiting(s->condition) == before + 1);
+    must_soon(waiting(s, before + 1));
 }
 
 static int count_done(const waiter *w, int n) {
@@ -439,7 +444,7 @@ static void start_sleeper(sleeper *own, site *s) {
     uint32_t before = lt_condition_waiting(s->condition);
     *own = (sleeper){.site = s};
     must(lt_thread_start(sleeper_run, own, NULL, &own->thread) == LT_OK);
-    must_soon(lt_condition_waiting(s->condition) == before + 1);
+    must_soon(waiting(s, before + 1));
 }
 
 static lt_status join_sleeper(sleeper *own) {
@@ -616,8 +621,7 @@ TEST(a_predicate_is_asked_before_the_first_wait_and_after_each_notify) {
             waiter w;
             waiter_launch(&w, wait_for_answer, &q);
             for (int times = 1; times < 6; times++) {
-                must_soon(atomic_load(&q.asked_so_far) == times
-                          && lt_condition_waiting(s.condition) == 1);
+                must_soon(atomic_load(&q.asked_so_far) == times && waiting(&s, 1));
                 assert_false(waiter_is_done(&w));
                 assert_ok(lt_condition_notify(s.condition, 1));
             }
@@ -792,10 +796,10 @@ TEST(of_many_waiters_those_are_woken_that_came_first_and_no_others) {
         for (double began = lt_monotonic(); seconds_since(began) < 0.3; rounds++) {
             uint32_t n = (uint32_t)(rounds % 7);
             enter(&o.site);
-            uint32_t waiting = lt_condition_waiting(o.site.condition);
-            assert_int_equal(waiting, o.tickets - o.served);
+            uint32_t in_line = lt_condition_waiting(o.site.condition);
+            assert_int_equal(in_line, o.tickets - o.served);
             assert_ok(lt_condition_notify(o.site.condition, n));
-            o.served += n < waiting ? n : waiting;
+            o.served += n < in_line ? n : in_line;
             assert_int_equal(lt_condition_waiting(o.site.condition), o.tickets - o.served);
             leave(&o.site);
             if (rounds % 5 == 0) {
