@@ -148,7 +148,8 @@ TEST(a_lock_that_is_not_held_is_reported_by_each_form) {
         check_error(site_wait(&r), LT_NOT_HELD, "lt_condition_wait_rlock");
         check_error(site_wait_timeout(&r, 0.0), LT_NOT_HELD, "lt_condition_wait_rlock_timeout");
         check_error(site_wait_timeout(&r, 1.0), LT_NOT_HELD, "lt_condition_wait_rlock_timeout");
-        check_error(site_wait_for(&r, is_so, NULL, 1.0), LT_NOT_HELD, "lt_condition_wait_for_rlock");
+        check_error(
+            site_wait_for(&r, is_so, NULL, 1.0), LT_NOT_HELD, "lt_condition_wait_for_rlock");
         assert_false(is_locked(&s) || is_locked(&r));
         enter(&s);
         enter(&r);
@@ -476,7 +477,8 @@ TEST(a_notify_that_races_with_an_interrupt_wakes_one) {
     for_each_site(s) {
         int first_won = 0, second_won = 0;
         double began = lt_monotonic();
-        for (int round = 0; !raced_enough(began, 0.3, first_won >= 10 && second_won >= 10); round++) {
+        for (int round = 0; !raced_enough(began, 0.3, first_won >= 10 && second_won >= 10);
+             round++) {
             sleeper first;
             waiter second;
             start_sleeper(&first, &s);

@@ -188,15 +188,17 @@ static lt_condition *new_condition(void) {
 }
 
 // Those that take no handle.
-static const char *const OTHERS[] = {"lt_allocate_lock", "lt_barrier_new", "lt_call_once", "lt_check_interrupt", "lt_condition_new", "lt_enumerate",
-    "lt_errors_new", "lt_event_new", "lt_exit", "lt_get_ident", "lt_get_native_id",
-    "lt_interrupt_main", "lt_interrupt_signal", "lt_last_errno", "lt_last_error", "lt_last_status",
-    "lt_local_new", "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new",
-    "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size", "lt_set_thread_name",
-    "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback", "lt_signal_to_main", "lt_sleep", "lt_spinlock_new",
-    "lt_stack_size", "lt_start_new_thread", "lt_start_new_thread_copy", "lt_status_message",
-    "lt_status_name", "lt_thread_count", "lt_thread_name", "lt_thread_start", "lt_timer_start",
-    "lt_version", "lt_watchdog_start"};
+static const char *const OTHERS[] = {
+    "lt_allocate_lock", "lt_barrier_new", "lt_call_once", "lt_check_interrupt",
+    "lt_condition_new", "lt_enumerate", "lt_errors_new", "lt_event_new", "lt_exit",
+    "lt_get_ident", "lt_get_native_id", "lt_interrupt_main", "lt_interrupt_signal",
+    "lt_last_errno", "lt_last_error", "lt_last_status", "lt_local_new", "lt_main_ident",
+    "lt_monotonic", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new",
+    "lt_semaphore_new", "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size",
+    "lt_set_thread_name", "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback",
+    "lt_signal_to_main", "lt_sleep", "lt_spinlock_new", "lt_stack_size", "lt_start_new_thread",
+    "lt_start_new_thread_copy", "lt_status_message", "lt_status_name", "lt_thread_count",
+    "lt_thread_name", "lt_thread_start", "lt_timer_start", "lt_version", "lt_watchdog_start"};
 
 // LT_BAD_HANDLE; the same, but NULL is fine; the same, but NULL means something; 0, false or NULL.
 typedef enum { STATUS, FREED, OPTIONAL, VALUE } on_bad_handle;
@@ -272,7 +274,8 @@ TEST(every_export_is_in_one_of_the_tables) {
     assert_int_equal(missing, 0);
     size_t rows = LENGTH(ROWS) + LENGTH(OTHERS);
 #define COUNT(...) -1
-    assert_int_equal(exports, (int)rows + 0 WRONG_ARGUMENTS(COUNT) SECOND_HANDLES(COUNT)); // And nothing else is in them.
+    // And nothing else is in them.
+    assert_int_equal(exports, (int)rows + 0 WRONG_ARGUMENTS(COUNT) SECOND_HANDLES(COUNT));
 }
 
 // ---- Objects

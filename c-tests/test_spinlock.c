@@ -61,7 +61,8 @@ TEST(free_of_null_or_of_a_held_one_is_fine) {
 static long long time_on_a_core(waiter *w) {
     char path[64];
     long long time = 0;
-    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/schedstat", atomic_load(&w->native_id));
+    int64_t id = atomic_load(&w->native_id);
+    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/schedstat", id);
     FILE *file = fopen(path, "r");
     must(file != NULL && fscanf(file, "%lld", &time) == 1);
     fclose(file);
