@@ -80,6 +80,8 @@ pub const UNUSED: u64 = DEAD;
 /// A type of object that lives in slots and is reached by handles.
 pub trait Object: Sized + Sync + 'static {
     const KIND: Kind;
+    /// Whether threads sleep on the word itself, and a free that one overlooked has to wake it.
+    const SLEEPS_ON_WORD: bool = false;
     fn arena() -> &'static Arena<Self>;
 }
 
@@ -223,7 +225,7 @@ impl<T: Object> Handle<T> {
             // residents behind this line sees it. Acquire on failure: as in the first load.
             match self.word().compare_exchange(word, dead, Ordering::SeqCst, Ordering::Acquire) {
                 Ok(_) => {
-                    if slot.visitors() > 0 {
+                    if T::SLEEPS_ON_WORD && slot.visitors() > 0 {
                         crate::base::wait::wake_all(self.futex());
                     }
                     slot.release();
