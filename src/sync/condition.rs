@@ -175,14 +175,17 @@ impl Handle<Condition> {
         Ok(())
     }
 
+    /// Whether a notify has nobody to wake.
+    #[inline]
+    pub fn is_idle(self) -> bool {
+        // Relaxed: who joined the line before something that this thread knows of is seen there.
+        self.alive().is_ok_and(|condition| condition.waiting.load(Ordering::Relaxed) == 0)
+    }
+
     /// Wakes the `n` threads that have waited longest.
     pub fn notify(self, n: usize) -> Result<(), Error> {
-        let condition = self.alive()?;
-        // Relaxed: who joined the line before something that this thread knows of is seen there.
-        if condition.waiting.load(Ordering::Relaxed) == 0 {
-            return Ok(());
-        }
-        condition.serve(self.line()?, n);
+        let line = self.line()?;
+        self.alive()?.serve(line, n);
         Ok(())
     }
 

@@ -124,7 +124,28 @@ impl Handle<Queue> {
         Ok(())
     }
 
-    #[inline]
+    /// Puts if nothing stands in the way.
+    #[inline(always)]
+    pub fn put_at_once(self, item: *mut c_void) -> bool {
+        match self.alive().map(|queue| (queue, queue.store())) {
+            Ok((queue, Store::Ring(ring))) if ring.push_at_once(item) => {
+                queue.after_push();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gets if nothing stands in the way.
+    #[inline(always)]
+    pub fn get_at_once(self) -> Option<*mut c_void> {
+        let queue = self.alive().ok()?;
+        let Store::Ring(ring) = queue.store() else { return None };
+        let item = ring.pop_at_once()?;
+        queue.after_pop();
+        Some(item)
+    }
+
     pub fn put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
         match queue.push(item) {
@@ -133,7 +154,6 @@ impl Handle<Queue> {
         }
     }
 
-    #[inline]
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
         match queue.push(item) {
@@ -151,7 +171,6 @@ impl Handle<Queue> {
         }
     }
 
-    #[inline]
     pub fn get(self) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
         match queue.pop() {
@@ -160,7 +179,6 @@ impl Handle<Queue> {
         }
     }
 
-    #[inline]
     pub fn try_get(self) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
         match queue.pop() {
@@ -413,30 +431,52 @@ impl Queue {
         drop(core::mem::replace(unsafe { &mut *self.store.get() }, store));
     }
 
-    #[inline]
     fn push(&self, item: *mut c_void) -> Result<(), Refused> {
         on_store!(self, store => store.push(item))?;
-        if self.items.is_awaited() {
-            self.items.wake(1);
-        }
-        // The room that a wake was for may have been hidden until now.
-        if self.room.is_awaited() && !self.is_full() {
-            self.room.wake(1);
-        }
+        self.after_push();
         Ok(())
     }
 
-    #[inline]
     fn pop(&self) -> Result<*mut c_void, Refused> {
         let item = on_store!(self, store => store.pop())?;
-        if self.room.is_awaited() {
+        self.after_pop();
+        Ok(item)
+    }
+
+    #[inline(always)]
+    fn after_push(&self) {
+        // What was pushed comes before the look at who waits for it; see `Side::register`.
+        fence::light();
+        if self.items.is_awaited() || self.room.is_awaited() {
+            self.wake_after_push();
+        }
+    }
+
+    #[inline(always)]
+    fn after_pop(&self) {
+        // As above.
+        fence::light();
+        if self.items.is_awaited() || self.room.is_awaited() {
+            self.wake_after_pop();
+        }
+    }
+
+    #[cold]
+    fn wake_after_push(&self) {
+        self.items.wake(1);
+        // The room that a wake was for may have been hidden until now.
+        if !self.is_full() {
             self.room.wake(1);
         }
+    }
+
+    #[cold]
+    fn wake_after_pop(&self) {
+        self.room.wake(1);
         // And so may the item.
-        if self.items.is_awaited() && on_store!(self, store => store.length()) > 0 {
+        if on_store!(self, store => store.length()) > 0 {
             self.items.wake(1);
         }
-        Ok(item)
     }
 
     fn is_full(&self) -> bool {
