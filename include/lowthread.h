@@ -948,11 +948,11 @@ typedef struct lt_pool_info {
     uint32_t workers;
     // Workers that wait for a task.
     uint32_t idle;
-    // Workers that are in a task.
+    // Workers that are in a task, or just coming out of one.
     uint32_t running;
     // Tasks that no worker has taken yet.
     size_t queued;
-    // Tasks that have ended, in whatever way, without those that were cancelled.
+    // Tasks that workers are through with, in whatever way; not those that were cancelled.
     uint64_t completed;
 } lt_pool_info;
 

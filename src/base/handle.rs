@@ -195,7 +195,9 @@ impl<T: Object> Handle<T> {
         &unsafe { self.slot() }.body
     }
 
-    /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile.
+    /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile; and
+    /// if it is freed, and the slot reused, between the two steps here, the thread is for a moment a
+    /// resident of the other object, whose free may then say that it is busy.
     pub fn reside(self) -> Result<Resident<T>, Error> {
         // Acquire: the body is that of the object that the word was seen alive for.
         let word = self.word().load(Ordering::Acquire);
