@@ -259,7 +259,8 @@ impl Handle<Queue> {
                 Err(Error::Closed) => return Ok(()),
                 Err(error) => return Err(error),
             };
-            queue.add_done(1)?;
+            // Fails if it was said to be done already, which is to end neither this nor the item's drop.
+            let _ = queue.add_done(1);
             // Acquire: pairs with `set_drop`.
             let drop = queue.drop.load(Ordering::Acquire);
             if !drop.is_null() {
