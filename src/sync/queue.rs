@@ -49,7 +49,7 @@ pub struct Queue {
 unsafe impl Sync for Queue {}
 
 enum Store {
-    Ring(Ring),
+    Ring(Ring<*mut c_void>),
     Deque(Deque),
 }
 
