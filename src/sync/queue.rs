@@ -49,7 +49,7 @@ pub struct Queue {
 unsafe impl Sync for Queue {}
 
 enum Store {
-    Ring(Ring<*mut c_void>),
+    Ring(Ring),
     Deque(Deque),
 }
 

@@ -10,22 +10,21 @@
 //!
 //! The highest bit of the tail says that the ring is closed: no position can be claimed there any more.
 
-use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::base::status::Error;
 use core::alloc::Layout;
-use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
-use core::ptr::NonNull;
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
 
 /// The most items that a ring is made for: its memory is taken at once.
 pub const LARGEST: usize = 16_384;
 
 const CLOSED: u64 = 1 << 63;
 
-pub struct Ring<T: Copy> {
+pub struct Ring {
     tail: Tail,
     head: Head,
-    cells: Cells<T>,
+    cells: Cells,
     capacity: u64,
 }
 
@@ -43,28 +42,9 @@ struct Head {
 }
 
 #[repr(align(16))]
-struct Cell<T> {
+struct Cell {
     sequence: AtomicU64,
-    /// Initialised from the first put on. Belongs to who has claimed it.
-    item: UnsafeCell<MaybeUninit<T>>,
-}
-
-impl<T: Copy> Cell<T> {
-    /// # Safety
-    /// The calling thread has claimed the cell, for putting.
-    #[inline(always)]
-    unsafe fn write(&self, item: T) {
-        // SAFETY: nobody else touches it until the sequence changes.
-        unsafe { (*self.item.get()).write(item) };
-    }
-
-    /// # Safety
-    /// The calling thread has claimed the cell, for getting.
-    #[inline(always)]
-    unsafe fn read(&self) -> T {
-        // SAFETY: as above; the sequence said that it was put.
-        unsafe { (*self.item.get()).assume_init() }
-    }
+    item: AtomicPtr<c_void>,
 }
 
 /// Why nothing was put or taken.
@@ -78,8 +58,8 @@ pub enum Refused {
     NoMemory,
 }
 
-impl<T: Copy> Ring<T> {
-    pub fn new(capacity: usize) -> Result<Ring<T>, Error> {
+impl Ring {
+    pub fn new(capacity: usize) -> Result<Ring, Error> {
         // One cell would be free and full at the same time.
         let cells = Cells::new(capacity.next_power_of_two().max(2))?;
         Ok(Ring {
@@ -92,7 +72,7 @@ impl<T: Copy> Ring<T> {
 
     /// Pushes if the first try succeeds, where there are as many cells as items.
     #[inline(always)]
-    pub fn push_at_once(&self, item: T) -> bool {
+    pub fn push_at_once(&self, item: *mut c_void) -> bool {
         // Orderings as in `push`.
         let tail = self.tail.at.load(Ordering::Relaxed);
         let cell = self.cells.at(tail);
@@ -103,15 +83,14 @@ impl<T: Copy> Ring<T> {
         {
             return false;
         }
-        // SAFETY: claimed by the exchange.
-        unsafe { cell.write(item) };
+        cell.item.store(item, Ordering::Relaxed);
         cell.sequence.store(tail + 1, Ordering::Release);
         true
     }
 
     /// Pops if the first try succeeds.
     #[inline(always)]
-    pub fn pop_at_once(&self) -> Option<T> {
+    pub fn pop_at_once(&self) -> Option<*mut c_void> {
         // Orderings as in `pop`.
         let head = self.head.at.load(Ordering::Relaxed);
         let cell = self.cells.at(head);
@@ -120,14 +99,13 @@ impl<T: Copy> Ring<T> {
         {
             return None;
         }
-        // SAFETY: claimed by the exchange.
-        let item = unsafe { cell.read() };
+        let item = cell.item.load(Ordering::Relaxed);
         cell.sequence.store(head + self.cells.length(), Ordering::Release);
         Some(item)
     }
 
     #[inline]
-    pub fn push(&self, item: T) -> Result<(), Refused> {
+    pub fn push(&self, item: *mut c_void) -> Result<(), Refused> {
         // Relaxed: the exchange decides.
         let mut tail = self.tail.at.load(Ordering::Relaxed);
         loop {
@@ -148,8 +126,7 @@ impl<T: Copy> Ring<T> {
             // Relaxed: the sequence is what publishes.
             match self.tail.at.compare_exchange_weak(tail, tail + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    // SAFETY: claimed by the exchange.
-                    unsafe { cell.write(item) };
+                    cell.item.store(item, Ordering::Relaxed);
                     // Release: the put happens before the get.
                     cell.sequence.store(tail + 1, Ordering::Release);
                     return Ok(());
@@ -160,7 +137,7 @@ impl<T: Copy> Ring<T> {
     }
 
     #[inline]
-    pub fn pop(&self) -> Result<T, Refused> {
+    pub fn pop(&self) -> Result<*mut c_void, Refused> {
         // Relaxed: the exchange decides.
         let mut head = self.head.at.load(Ordering::Relaxed);
         loop {
@@ -177,8 +154,7 @@ impl<T: Copy> Ring<T> {
             // Relaxed: the sequence orders the uses of the cell.
             match self.head.at.compare_exchange_weak(head, head + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    // SAFETY: claimed by the exchange.
-                    let item = unsafe { cell.read() };
+                    let item = cell.item.load(Ordering::Relaxed);
                     // Release: read before it is overwritten.
                     cell.sequence.store(head + self.cells.length(), Ordering::Release);
                     return Ok(item);
@@ -255,8 +231,8 @@ impl<T: Copy> Ring<T> {
             let cell = self.cells.at(from);
             if cell.sequence.load(Ordering::Relaxed) == from + 1 {
                 first -= 1;
-                // SAFETY: there is one thread, and the sequence said that it was put.
-                unsafe { self.cells.at(first).write(cell.read()) };
+                let item = cell.item.load(Ordering::Relaxed);
+                self.cells.at(first).item.store(item, Ordering::Relaxed);
             }
         }
         for position in first..first + length {
@@ -270,25 +246,24 @@ impl<T: Copy> Ring<T> {
 }
 
 /// The cells: a power of two of them.
-struct Cells<T> {
-    first: NonNull<Cell<T>>,
+struct Cells {
+    first: NonNull<Cell>,
     mask: u64,
 }
 
-// SAFETY: owned, like a boxed slice; what is in the cells goes from thread to thread as its owner wants it.
-unsafe impl<T> Send for Cells<T> {}
-// SAFETY: a cell is touched by who has claimed it.
-unsafe impl<T> Sync for Cells<T> {}
+// SAFETY: owned, like a boxed slice, and the cells are Sync.
+unsafe impl Send for Cells {}
+// SAFETY: as above.
+unsafe impl Sync for Cells {}
 
-impl<T> Cells<T> {
-    fn new(count: usize) -> Result<Cells<T>, Error> {
-        let layout = Layout::array::<Cell<T>>(count).map_err(|_| Error::NoMemory)?;
+impl Cells {
+    fn new(count: usize) -> Result<Cells, Error> {
+        let layout = Layout::array::<Cell>(count).map_err(|_| Error::NoMemory)?;
         // SAFETY: the layout has a size that is not 0.
         let first =
-            NonNull::new(unsafe { std::alloc::alloc(layout) }.cast::<Cell<T>>()).ok_or(Error::NoMemory)?;
+            NonNull::new(unsafe { std::alloc::alloc(layout) }.cast::<Cell>()).ok_or(Error::NoMemory)?;
         for i in 0..count {
-            let item = UnsafeCell::new(MaybeUninit::uninit());
-            let free = Cell { sequence: AtomicU64::new(i as u64), item };
+            let free = Cell { sequence: AtomicU64::new(i as u64), item: AtomicPtr::new(ptr::null_mut()) };
             // SAFETY: within what was just allocated.
             unsafe { first.add(i).write(free) };
         }
@@ -300,15 +275,15 @@ impl<T> Cells<T> {
     }
 
     #[inline]
-    fn at(&self, position: u64) -> &Cell<T> {
+    fn at(&self, position: u64) -> &Cell {
         // SAFETY: the mask keeps it within the cells.
         unsafe { self.first.add((position & self.mask) as usize).as_ref() }
     }
 }
 
-impl<T> Drop for Cells<T> {
+impl Drop for Cells {
     fn drop(&mut self) {
-        if let Ok(layout) = Layout::array::<Cell<T>>(self.length() as usize) {
+        if let Ok(layout) = Layout::array::<Cell>(self.length() as usize) {
             // SAFETY: allocated with this layout. Cells have no destructors.
             unsafe { std::alloc::dealloc(self.first.as_ptr().cast(), layout) };
         }
@@ -318,6 +293,7 @@ impl<T> Drop for Cells<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::ptr::without_provenance_mut as item;
 
     #[test]
     fn every_capacity_is_kept_to() {
@@ -325,19 +301,19 @@ mod tests {
             let ring = Ring::new(capacity).unwrap();
             for lap in 0..3 {
                 for i in 0..capacity {
-                    assert!(ring.push(lap * capacity + i).is_ok());
+                    assert!(ring.push(item(lap * capacity + i)).is_ok());
                 }
-                assert!(ring.push(0) == Err(Refused::Not));
+                assert!(ring.push(item(0)) == Err(Refused::Not));
                 assert_eq!(ring.length(), capacity);
                 for i in 0..capacity {
-                    assert!(ring.pop() == Ok(lap * capacity + i));
+                    assert!(ring.pop() == Ok(item(lap * capacity + i)));
                 }
                 assert!(ring.pop() == Err(Refused::Not));
             }
-            ring.push(7).unwrap();
+            ring.push(item(7)).unwrap();
             ring.close();
-            assert!(ring.push(8) == Err(Refused::Closed));
-            assert!(ring.pop() == Ok(7));
+            assert!(ring.push(item(8)) == Err(Refused::Closed));
+            assert!(ring.pop() == Ok(item(7)));
             assert!(ring.pop() == Err(Refused::Closed));
         }
     }
@@ -346,7 +322,7 @@ mod tests {
     fn a_repair_leaves_out_what_was_being_put_or_got() {
         let ring = Ring::new(4).unwrap();
         for i in 0..4 {
-            ring.push(i).unwrap();
+            ring.push(item(i)).unwrap();
         }
         // A consumer that has claimed the first, and a producer in the middle of the third.
         ring.head.at.store(1, Ordering::Relaxed);
@@ -354,14 +330,14 @@ mod tests {
         assert_eq!(ring.repair(), 1);
         assert_eq!(ring.length(), 2);
         for i in [1, 3] {
-            assert!(ring.pop() == Ok(i));
+            assert!(ring.pop() == Ok(item(i)));
         }
         for i in 10..14 {
-            assert!(ring.push(i).is_ok());
+            assert!(ring.push(item(i)).is_ok());
         }
-        assert!(ring.push(0) == Err(Refused::Not));
+        assert!(ring.push(item(0)) == Err(Refused::Not));
         for i in 10..14 {
-            assert!(ring.pop() == Ok(i));
+            assert!(ring.pop() == Ok(item(i)));
         }
     }
 }
