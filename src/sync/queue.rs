@@ -9,7 +9,8 @@
 //! | closed | LT_CLOSED | what is left, then LT_CLOSED |
 //!
 //! An item that another thread is in the middle of putting hides those behind it. So whoever finds what it
-//! wants wakes the next, if there is more: the wake of that may have been spent on who found nothing.
+//! wants wakes the next, if there is more: the wake of that may have been spent on who found nothing. And
+//! whoever takes the last item of a closed queue wakes all: it may have hidden from them that it was the last.
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -474,9 +475,11 @@ impl Queue {
     #[cold]
     fn wake_after_pop(&self) {
         self.room.wake(1);
-        // And so may the item.
+        // And so may the next item, or that this was the last one of a closed queue.
         if on_store!(self, store => store.length()) > 0 {
             self.items.wake(1);
+        } else if on_store!(self, store => store.is_closed()) {
+            self.items.wake(u32::MAX);
         }
     }
 
