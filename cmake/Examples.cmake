@@ -1,5 +1,6 @@
-# Every file in examples/c and examples/cpp is a program of its own. ctest runs those that end by
-# themselves: a comment "// not a test: why" at the start of a line keeps one out.
+# Every file in examples/c, examples/cpp and examples/python is a program of its own. ctest runs those
+# that end by themselves: a comment "// not a test: why" at the start of a line keeps one out, in Python
+# "# not a test: why".
 
 file(GLOB sources CONFIGURE_DEPENDS examples/c/*.c)
 if(CMAKE_CXX_COMPILER)
@@ -25,5 +26,29 @@ foreach(source IN LISTS sources)
     if(LOWTHREAD_BUILD_TESTS AND NOT kept_out)
         add_test(NAME example.${language}.${name} COMMAND ${target})
         set_tests_properties(example.${language}.${name} PROPERTIES TIMEOUT 60)
+    endif()
+endforeach()
+
+# Python loads the library when it runs, so there is nothing to build.
+find_program(LOWTHREAD_PYTHON NAMES python3 python)
+mark_as_advanced(LOWTHREAD_PYTHON)
+file(GLOB scripts CONFIGURE_DEPENDS examples/python/*.py)
+foreach(script IN LISTS scripts)
+    get_filename_component(name "${script}" NAME_WE)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${script}")
+    file(STRINGS "${script}" kept_out REGEX "^# not a test:")
+    if(LOWTHREAD_BUILD_TESTS AND NOT kept_out)
+        if(LOWTHREAD_PYTHON)
+            set(command ${LOWTHREAD_PYTHON} "${script}")
+        else()
+            set(command ${CMAKE_COMMAND} -E echo "skipped: there is no python3")
+        endif()
+        add_test(NAME example.python.${name} COMMAND ${command})
+        set_tests_properties(example.python.${name} PROPERTIES
+            TIMEOUT 60
+            SKIP_REGULAR_EXPRESSION "^skipped: "
+            ENVIRONMENT
+            "LOWTHREAD_LIBRARY=$<TARGET_FILE:lowthread::lowthread>;PYTHONDONTWRITEBYTECODE=1"
+        )
     endif()
 endforeach()
