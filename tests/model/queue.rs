@@ -22,6 +22,16 @@ fn bit(item: *mut c_void) -> usize {
     1 << (4 * (item.addr() - 1))
 }
 
+fn close(queue: Handle<Queue>, immediate: bool) {
+    // SAFETY: no frame here is left but by returning.
+    unsafe { queue.close(immediate) }.unwrap();
+}
+
+fn free(queue: Handle<Queue>) {
+    // SAFETY: as above.
+    unsafe { queue.free_queue() }.unwrap();
+}
+
 /// Gets until there is no more; the sum. At each consumer a producer's items come in their order.
 fn drain(queue: Handle<Queue>) -> usize {
     let (mut sum, mut last) = (0, [0; PRODUCERS]);
@@ -46,11 +56,11 @@ fn nothing_is_lost(capacity: usize) {
         (Handle::new_queue(capacity).unwrap(), AtomicUsize::new(0), AtomicUsize::new(PRODUCERS));
     threads(|scope| {
         for producer in 0..PRODUCERS {
-            let (queue, producing) = (&queue, &producing);
+            let producing = &producing;
             scope.spawn(move || {
                 (0..EACH).for_each(|n| queue.put(item(producer, n)).unwrap());
                 if producing.fetch_sub(1, SeqCst) == 1 {
-                    queue.close(false).unwrap();
+                    close(queue, false);
                 }
             });
         }
@@ -59,7 +69,7 @@ fn nothing_is_lost(capacity: usize) {
         }
     });
     assert_eq!(sum.into_inner(), 0x111_111, "an item was lost or doubled");
-    queue.free_queue().unwrap();
+    free(queue);
 }
 
 #[test]
@@ -93,7 +103,7 @@ fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
                 };
             }
             if producing.fetch_sub(1, SeqCst) == 1 {
-                queue.close(false).unwrap();
+                close(queue, false);
             }
         };
         let consume = |result: Result<*mut c_void, Error>, otherwise: Error| match result {
@@ -114,7 +124,7 @@ fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
             got.fetch_add(drain(queue), SeqCst);
         });
         assert_eq!(got.into_inner(), put.into_inner(), "an item was lost or doubled");
-        queue.free_queue().unwrap();
+        free(queue);
     });
 }
 
@@ -128,12 +138,12 @@ fn a_close_wakes_all_who_wait() {
                 scope.spawn(|| assert_eq!(full.put(item(1, 0)), Err(Error::Closed)));
                 scope.spawn(|| assert_eq!(empty.get(), Err(Error::Closed)));
             }
-            full.close(false).unwrap();
-            empty.close(true).unwrap();
+            close(full, false);
+            close(empty, true);
         });
         assert_eq!(full.get(), Ok(item(0, 0)));
         assert_eq!(full.get(), Err(Error::Closed));
-        full.free_queue().unwrap();
-        empty.free_queue().unwrap();
+        free(full);
+        free(empty);
     });
 }
