@@ -608,8 +608,8 @@ LT_NODISCARD lt_barrier *lt_barrier_new(uint32_t parties, lt_thread_fn action, v
 LT_NODISCARD lt_status lt_barrier_free(lt_barrier *barrier);
 
 // Blocks until all parties are there. `index`, different for each of a round, is the order in which
-// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was. If the action
-// raises, the barrier is broken and the error goes on up the calling thread.
+// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was; LT_DEADLOCK from
+// its own action. An action that raises breaks it, and the error goes on up the calling thread.
 LT_NODISCARD lt_status lt_barrier_wait(lt_barrier *barrier, uint32_t *index);
 
 // The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now.
