@@ -59,6 +59,15 @@ impl Spin {
     }
 }
 
+/// Gives the core away, whatever that costs: for who cannot go on, and may not sleep.
+pub fn give_way() {
+    #[cfg(shuttle)]
+    if crate::base::model::yield_now() {
+        return;
+    }
+    std::thread::yield_now();
+}
+
 /// Yields, unless that was found to take long lately. Whether it did not.
 fn yield_briefly() -> bool {
     #[cfg(shuttle)]

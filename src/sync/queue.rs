@@ -19,7 +19,7 @@ use crate::base::deadline::Timeout;
 use crate::base::fence;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::spin::Spin;
+use crate::base::spin::{Spin, give_way};
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait;
@@ -49,7 +49,8 @@ pub struct Queue {
 // SAFETY: the store is Sync, and is replaced only while nobody else knows the handle.
 unsafe impl Sync for Queue {}
 
-enum Store {
+/// Where the items are.
+pub enum Store {
     Ring(Ring),
     Deque(Deque),
 }
@@ -96,11 +97,14 @@ static QUEUES: Arena<Queue> = Arena::new(
 
 impl Handle<Queue> {
     pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
-        fence::prepare();
-        let store = match capacity {
+        Handle::new_queue_on(match capacity {
             1..=ring::LARGEST => Store::Ring(Ring::new(capacity)?),
             _ => Store::Deque(Deque::new(capacity)),
-        };
+        })
+    }
+
+    pub fn new_queue_on(store: Store) -> Result<Handle<Queue>, Error> {
+        fence::prepare();
         Handle::new(0, |queue: &Queue| {
             queue.replace(store);
             // Relaxed: published by the word.
@@ -412,7 +416,7 @@ fn settle<R>(mut refused: Refused, not: Error, attempt: impl Fn() -> Result<R, R
             Refused::NoMemory => return Err(Error::NoMemory),
             // It has a few instructions to go, and may have lost its core.
             Refused::NotYet if spin.pause() => (),
-            Refused::NotYet => std::thread::yield_now(),
+            Refused::NotYet => give_way(),
         }
         match attempt() {
             Ok(result) => return Ok(result),
