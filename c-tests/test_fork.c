@@ -39,7 +39,7 @@ static void estate_check_and_free(estate *e) {
     for (size_t i = 0; i < KINDS; i++) {
         must_for(WAITS[i]->name, WAITS[i]->destroy(e->waited[i]) == LT_BUSY);
         must_for(WAITS[i]->name, WAITS[i]->satisfy(e->waited[i]) == LT_OK);
-        if (WAITS[i] != &EVENT_WAIT) { // That let both through.
+        if (!WAITS[i]->lets_all_through) {
             must_soon(waiter_is_done(&e->waiters[2 * i]) || waiter_is_done(&e->waiters[2 * i + 1]));
             must_for(WAITS[i]->name, WAITS[i]->satisfy(e->waited[i]) == LT_OK);
         }
@@ -113,8 +113,9 @@ static void check_waited(const wait_kind *kind, void *object) {
     must_for(kind->name, kind->wait_timeout(object, 0.0005) == LT_TIMED_OUT);
     must_for(kind->name, kind->satisfy(object) == LT_OK);
     must_for(kind->name, kind->try_wait(object) == LT_OK);
-    if (kind != &EVENT_WAIT) {
-        must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+    waits_undo(kind, object);
+    must_for(kind->name, kind->try_wait(object) == kind->not_yet);
+    {
         waiter w;
         waiter_start(&w, kind->wait, object);
         must_for(kind->name, kind->satisfy(object) == LT_OK);
@@ -273,11 +274,12 @@ static lt_status make_turmoil(void *arg) {
         void *shared = t->shared[turn % KINDS], *own = waits_make(kind);
         lt_status s = kind->wait_timeout(shared, 20e-6);
         must_for(kind->name, s == LT_OK || s == LT_TIMED_OUT);
-        if (s == LT_OK || kind == &EVENT_WAIT) {
+        if (kind == &READ_WAIT) {
+            must(s != LT_OK || lt_rwlock_read_release(shared) == LT_OK);
+        } else if (kind == &EVENT_WAIT) {
+            must(lt_event_set(shared) == LT_OK && lt_event_clear(shared) == LT_OK);
+        } else if (s == LT_OK) {
             must_for(kind->name, kind->satisfy(shared) == LT_OK);
-        }
-        if (kind == &EVENT_WAIT) {
-            must(lt_event_clear(shared) == LT_OK);
         }
         waits_destroy(kind, own);
         if (turn % 16 == 0 && lt_thread_count() < 20) {
@@ -291,11 +293,8 @@ static lt_status make_turmoil(void *arg) {
 
 // An object that was in use at the fork, in whatever state it was.
 static void check_used(const wait_kind *kind, void *object) {
-    if (kind == &LOCK_WAIT) {
-        must(lt_lock_at_fork_reinit(object) == LT_OK);
-        must(lt_lock_acquire(object) == LT_OK);
-    } else if (kind == &EVENT_WAIT) {
-        must(lt_event_clear(object) == LT_OK);
+    if (kind->mend != NULL) {
+        must_for(kind->name, kind->mend(object) == LT_OK);
     } else {
         for (lt_status s; (s = kind->try_wait(object)) != kind->not_yet;) {
             must_for(kind->name, s == LT_OK);

@@ -9,8 +9,14 @@ enum { HAMMERS = 8, ROUTED = 4 };
 // What all threads use together.
 typedef struct world {
     lt_lock *lock;
+    lt_rlock *rlock;
     lt_semaphore *semaphore;
     lt_event *event;
+    lt_condition *condition;
+    lt_barrier *barrier; // Of three, with an action.
+    lt_rwlock *rwlock;
+    lt_spinlock *spinlock;
+    lt_once_flag once;
     lt_queue *queue;
     lt_errors *errors;
     lt_local *local;
@@ -67,6 +73,68 @@ static void hammer_event(world *w) {
     must(lt_event_set(w->event) == LT_OK && lt_event_clear(w->event) == LT_OK);
     LT_IGNORE(lt_event_wait_timeout(w->event, 1e-5));
     must(lt_event_free(own) == LT_OK);
+}
+
+static void hammer_rlock(world *w) {
+    lt_rlock *own = lt_rlock_new();
+    if (lt_rlock_acquire_timeout(w->rlock, 1e-4) == LT_OK) {
+        must(lt_rlock_acquire(w->rlock) == LT_OK);
+        must(lt_rlock_release_save(w->rlock, NULL) == LT_OK);
+    }
+    must(lt_rlock_free(own) == LT_OK);
+}
+
+static void hammer_condition(world *w) {
+    lt_condition *own = lt_condition_new();
+    must(lt_condition_notify(w->condition, 1) == LT_OK);
+    if (lt_rlock_acquire_timeout(w->rlock, 1e-4) == LT_OK) {
+        LT_IGNORE(lt_condition_wait_rlock_timeout(w->condition, w->rlock, 1e-5));
+        must(lt_rlock_release(w->rlock) == LT_OK);
+    }
+    must(lt_condition_free(own) == LT_OK);
+}
+
+static void hammer_barrier(world *w) {
+    lt_barrier *own = lt_barrier_new(1, NULL, NULL);
+    LT_IGNORE(lt_barrier_wait_timeout(w->barrier, 1e-4, NULL));
+    if (lt_barrier_is_broken(w->barrier)) {
+        must(lt_barrier_reset(w->barrier) == LT_OK);
+    }
+    must(lt_barrier_wait(own, NULL) == LT_OK && lt_barrier_free(own) == LT_OK);
+}
+
+static void hammer_rwlock(world *w) {
+    lt_rwlock *own = lt_rwlock_new();
+    if (lt_rwlock_read_acquire_timeout(w->rwlock, 1e-4) == LT_OK) {
+        must(lt_rwlock_read_release(w->rwlock) == LT_OK);
+    }
+    if (lt_rwlock_write_acquire_timeout(w->rwlock, 1e-4) == LT_OK) {
+        must(lt_rwlock_write_release(w->rwlock) == LT_OK);
+    }
+    must(lt_rwlock_free(own) == LT_OK);
+}
+
+static void hammer_spinlock(world *w) {
+    lt_spinlock *own = lt_spinlock_new();
+    must(lt_spinlock_acquire(w->spinlock) == LT_OK && lt_spinlock_release(w->spinlock) == LT_OK);
+    must(lt_spinlock_free(own) == LT_OK);
+}
+
+static void leave_it_to_be_called_again(void *unused) {
+    (void)unused;
+    LT_IGNORE(lt_sleep(1e-5));
+    lt_exit();
+}
+
+static void call_once_and_exit(void *w) {
+    LT_IGNORE(lt_call_once(&((world *)w)->once, leave_it_to_be_called_again, NULL));
+}
+
+// The function never returns, so that it is always at its first call.
+static void hammer_once(world *w) {
+    lt_thread *thread = NULL;
+    must(lt_thread_start(call_once_and_exit, w, NULL, &thread) == LT_OK);
+    must(lt_thread_join(thread) == LT_OK && lt_thread_free(thread) == LT_OK);
 }
 
 static void hammer_queue(world *w) {
@@ -126,7 +194,8 @@ static void hammer_routes(world *w) {
 
 typedef void (*hammer)(world *);
 
-static const hammer ALL_HAMMERS[] = {hammer_lock, hammer_semaphore, hammer_event, hammer_queue,
+static const hammer ALL_HAMMERS[] = {hammer_lock, hammer_rlock, hammer_semaphore, hammer_event,
+    hammer_condition, hammer_barrier, hammer_rwlock, hammer_spinlock, hammer_once, hammer_queue,
     hammer_errors, hammer_threads, hammer_locals, hammer_timers, hammer_routes};
 
 static lt_status make_turmoil(void *arg) {
@@ -152,6 +221,44 @@ static void check_alone(void) {
     must(lt_shutdown(LT_FOREVER) == LT_OK);
 }
 
+static void come_to_it(void *barrier) {
+    must(lt_barrier_wait(barrier, NULL) == LT_OK);
+}
+
+static void check_old_synchronisers(world *w) {
+    must(lt_rlock_at_fork_reinit(w->rlock) == LT_OK);
+    must(lt_rlock_acquire(w->rlock) == LT_OK && lt_rlock_acquire(w->rlock) == LT_OK);
+    must(lt_rlock_recursion_count(w->rlock) == 2);
+    must(lt_condition_waiting(w->condition) == 0);
+    must(lt_condition_notify_all(w->condition) == LT_OK);
+    must(lt_condition_wait_rlock_timeout(w->condition, w->rlock, 1e-4) == LT_TIMED_OUT);
+    must(lt_condition_free(w->condition) == LT_OK && lt_rlock_free(w->rlock) == LT_OK);
+
+    // The threads that waited are gone, and so is the one that ran the action; what is broken stays so.
+    must(lt_barrier_waiting(w->barrier) == 0);
+    must(!lt_barrier_is_broken(w->barrier) || lt_barrier_reset(w->barrier) == LT_OK);
+    for (int i = 0; i < 2; i++) {
+        must(lt_start_new_thread(come_to_it, w->barrier, NULL) == LT_OK);
+    }
+    must(lt_barrier_wait(w->barrier, NULL) == LT_OK);
+    must_soon(lt_thread_count() == 0);
+    must(lt_barrier_free(w->barrier) == LT_OK);
+
+    must(lt_rwlock_at_fork_reinit(w->rwlock) == LT_OK);
+    must(lt_rwlock_write_acquire(w->rwlock) == LT_OK);
+    must(lt_rwlock_write_release(w->rwlock) == LT_OK);
+    must(lt_rwlock_read_acquire(w->rwlock) == LT_OK && lt_rwlock_free(w->rwlock) == LT_OK);
+
+    LT_IGNORE(lt_spinlock_try_acquire(w->spinlock)); // Its holder may be gone.
+    must(lt_spinlock_release(w->spinlock) == LT_OK);
+    must(lt_spinlock_acquire(w->spinlock) == LT_OK && lt_spinlock_free(w->spinlock) == LT_OK);
+
+    _Atomic int calls = 0;
+    for (int i = 0; i < 2; i++) {
+        must(lt_call_once(&w->once, count_up, &calls) == LT_OK && atomic_load(&calls) == 1);
+    }
+}
+
 static void check_old(world *w) {
     void *item;
     must(lt_lock_at_fork_reinit(w->lock) == LT_OK);
@@ -162,6 +269,7 @@ static void check_old(world *w) {
     must(lt_semaphore_free(w->semaphore) == LT_OK);
     must(lt_event_set(w->event) == LT_OK && lt_event_wait(w->event) == LT_OK);
     must(lt_event_free(w->event) == LT_OK);
+    check_old_synchronisers(w);
     while (lt_queue_try_get(w->queue, &item) == LT_OK) {
     }
     must(lt_queue_put(w->queue, w) == LT_OK && lt_queue_get(w->queue, &item) == LT_OK);
@@ -302,8 +410,10 @@ static void check_forks(bool on_a_thread) {
         must(signal(signum, SIG_IGN) != SIG_ERR);
     }
     static world w;
-    w = (world){.lock = lt_allocate_lock(), .semaphore = lt_semaphore_new(2),
-        .event = lt_event_new(), .queue = lt_queue_new(3), .errors = lt_errors_new(),
+    w = (world){.lock = lt_allocate_lock(), .rlock = lt_rlock_new(),
+        .semaphore = lt_semaphore_new(2), .event = lt_event_new(),
+        .condition = lt_condition_new(), .barrier = lt_barrier_new(3, nothing, NULL),
+        .rwlock = lt_rwlock_new(), .spinlock = lt_spinlock_new(), .queue = lt_queue_new(3), .errors = lt_errors_new(),
         .local = lt_local_new(NULL), .never = lt_event_new()};
     assert_ok(lt_timer_start(0.0, 1e-4, nothing, NULL, &w.timer));
     assert_ok(lt_watchdog_start(1000.0, SIGTERM, &w.watchdog));

@@ -8,13 +8,38 @@
 
 // ---- The table. A new export must be added here, or to OTHERS: a test below compares with abi/.
 
-enum { LOCK, SEMAPHORE, EVENT, QUEUE, ERRORS, THREAD, LOCAL, TIMER, WATCHDOG, KINDS };
+enum {
+    LOCK,
+    RLOCK,
+    SEMAPHORE,
+    EVENT,
+    CONDITION,
+    BARRIER,
+    RWLOCK,
+    SPINLOCK,
+    QUEUE,
+    ERRORS,
+    THREAD,
+    LOCAL,
+    TIMER,
+    WATCHDOG,
+    KINDS
+};
 
+static lt_lock *a_lock;   // For those that take two handles: held by this thread.
+static lt_rlock *a_rlock; // Likewise.
+static uint64_t any_count;
+static uint32_t any_index;
 static void *any_item;
 static const lt_error_info *any_info;
 
 static void nothing(void *arg) {
     (void)arg;
+}
+
+static bool is_so(void *arg) {
+    (void)arg;
+    return true;
 }
 
 // name, kind of its handle, what a bad handle gives, arguments (h is the handle)
@@ -27,6 +52,17 @@ static void nothing(void *arg) {
     X(lt_lock_release, LOCK, STATUS, (h))                                                          \
     X(lt_lock_locked, LOCK, VALUE, (h))                                                            \
     X(lt_lock_at_fork_reinit, LOCK, STATUS, (h))                                                   \
+    X(lt_rlock_free, RLOCK, FREED, (h))                                                            \
+    X(lt_rlock_acquire, RLOCK, STATUS, (h))                                                        \
+    X(lt_rlock_try_acquire, RLOCK, STATUS, (h))                                                    \
+    X(lt_rlock_acquire_timeout, RLOCK, STATUS, (h, 1.0))                                           \
+    X(lt_rlock_release, RLOCK, STATUS, (h))                                                        \
+    X(lt_rlock_locked, RLOCK, VALUE, (h))                                                          \
+    X(lt_rlock_is_owned, RLOCK, VALUE, (h))                                                        \
+    X(lt_rlock_recursion_count, RLOCK, VALUE, (h))                                                 \
+    X(lt_rlock_release_save, RLOCK, STATUS, (h, &any_count))                                       \
+    X(lt_rlock_acquire_restore, RLOCK, STATUS, (h, 1))                                             \
+    X(lt_rlock_at_fork_reinit, RLOCK, STATUS, (h))                                                 \
     X(lt_semaphore_free, SEMAPHORE, FREED, (h))                                                    \
     X(lt_semaphore_acquire, SEMAPHORE, STATUS, (h))                                                \
     X(lt_semaphore_try_acquire, SEMAPHORE, STATUS, (h))                                            \
@@ -40,6 +76,38 @@ static void nothing(void *arg) {
     X(lt_event_wait, EVENT, STATUS, (h))                                                           \
     X(lt_event_try_wait, EVENT, STATUS, (h))                                                       \
     X(lt_event_wait_timeout, EVENT, STATUS, (h, 1.0))                                              \
+    X(lt_condition_free, CONDITION, FREED, (h))                                                    \
+    X(lt_condition_wait, CONDITION, STATUS, (h, a_lock))                                           \
+    X(lt_condition_wait_timeout, CONDITION, STATUS, (h, a_lock, 1.0))                              \
+    X(lt_condition_wait_for, CONDITION, STATUS, (h, a_lock, is_so, NULL, 1.0))                     \
+    X(lt_condition_wait_rlock, CONDITION, STATUS, (h, a_rlock))                                    \
+    X(lt_condition_wait_rlock_timeout, CONDITION, STATUS, (h, a_rlock, 1.0))                       \
+    X(lt_condition_wait_for_rlock, CONDITION, STATUS, (h, a_rlock, is_so, NULL, 1.0))              \
+    X(lt_condition_notify, CONDITION, STATUS, (h, 1))                                              \
+    X(lt_condition_notify_all, CONDITION, STATUS, (h))                                             \
+    X(lt_condition_waiting, CONDITION, VALUE, (h))                                                 \
+    X(lt_barrier_free, BARRIER, FREED, (h))                                                        \
+    X(lt_barrier_wait, BARRIER, STATUS, (h, &any_index))                                           \
+    X(lt_barrier_wait_timeout, BARRIER, STATUS, (h, 1.0, &any_index))                              \
+    X(lt_barrier_reset, BARRIER, STATUS, (h))                                                      \
+    X(lt_barrier_abort, BARRIER, STATUS, (h))                                                      \
+    X(lt_barrier_parties, BARRIER, VALUE, (h))                                                     \
+    X(lt_barrier_waiting, BARRIER, VALUE, (h))                                                     \
+    X(lt_barrier_is_broken, BARRIER, VALUE, (h))                                                   \
+    X(lt_rwlock_free, RWLOCK, FREED, (h))                                                          \
+    X(lt_rwlock_read_acquire, RWLOCK, STATUS, (h))                                                 \
+    X(lt_rwlock_try_read_acquire, RWLOCK, STATUS, (h))                                             \
+    X(lt_rwlock_read_acquire_timeout, RWLOCK, STATUS, (h, 1.0))                                    \
+    X(lt_rwlock_read_release, RWLOCK, STATUS, (h))                                                 \
+    X(lt_rwlock_write_acquire, RWLOCK, STATUS, (h))                                                \
+    X(lt_rwlock_try_write_acquire, RWLOCK, STATUS, (h))                                            \
+    X(lt_rwlock_write_acquire_timeout, RWLOCK, STATUS, (h, 1.0))                                   \
+    X(lt_rwlock_write_release, RWLOCK, STATUS, (h))                                                \
+    X(lt_rwlock_at_fork_reinit, RWLOCK, STATUS, (h))                                               \
+    X(lt_spinlock_free, SPINLOCK, FREED, (h))                                                      \
+    X(lt_spinlock_acquire, SPINLOCK, STATUS, (h))                                                  \
+    X(lt_spinlock_try_acquire, SPINLOCK, STATUS, (h))                                              \
+    X(lt_spinlock_release, SPINLOCK, STATUS, (h))                                                  \
     X(lt_queue_free, QUEUE, FREED, (h))                                                            \
     X(lt_queue_put, QUEUE, STATUS, (h, NULL))                                                      \
     X(lt_queue_try_put, QUEUE, STATUS, (h, NULL))                                                  \
@@ -81,25 +149,56 @@ static void nothing(void *arg) {
 // The same with arguments that are wrong too: the handle is checked first.
 #define WRONG_ARGUMENTS(X)                                                                         \
     X(lt_lock_acquire_timeout, LOCK, STATUS, (h, NAN))                                             \
+    X(lt_rlock_acquire_timeout, RLOCK, STATUS, (h, NAN))                                           \
+    X(lt_rlock_acquire_restore, RLOCK, STATUS, (h, 0))                                             \
     X(lt_semaphore_acquire_timeout, SEMAPHORE, STATUS, (h, INFINITY))                              \
     X(lt_semaphore_release, SEMAPHORE, STATUS, (h, 0))                                             \
     X(lt_event_wait_timeout, EVENT, STATUS, (h, NAN))                                              \
+    X(lt_condition_wait, CONDITION, STATUS, (h, NULL))                                             \
+    X(lt_condition_wait_timeout, CONDITION, STATUS, (h, NULL, NAN))                                \
+    X(lt_condition_wait_for, CONDITION, STATUS, (h, a_lock, NULL, NULL, NAN))                      \
+    X(lt_condition_wait_rlock, CONDITION, STATUS, (h, NULL))                                       \
+    X(lt_condition_wait_rlock_timeout, CONDITION, STATUS, (h, NULL, NAN))                          \
+    X(lt_condition_wait_for_rlock, CONDITION, STATUS, (h, a_rlock, NULL, NULL, NAN))               \
+    X(lt_barrier_wait_timeout, BARRIER, STATUS, (h, NAN, NULL))                                    \
+    X(lt_rwlock_read_acquire_timeout, RWLOCK, STATUS, (h, NAN))                                    \
+    X(lt_rwlock_write_acquire_timeout, RWLOCK, STATUS, (h, INFINITY))                              \
     X(lt_queue_put_timeout, QUEUE, STATUS, (h, NULL, INFINITY))                                    \
     X(lt_queue_get, QUEUE, STATUS, (h, NULL))                                                      \
     X(lt_queue_try_get, QUEUE, STATUS, (h, NULL))                                                  \
     X(lt_queue_get_timeout, QUEUE, STATUS, (h, NAN, NULL))                                         \
     X(lt_thread_join_timeout, THREAD, STATUS, (h, NAN))
 
+// Those that take a second handle: the same for that one. The first is a condition.
+#define SECOND_HANDLES(X)                                                                          \
+    X(lt_condition_wait, LOCK, STATUS, (new_condition(), h))                                       \
+    X(lt_condition_wait_timeout, LOCK, STATUS, (new_condition(), h, 1.0))                          \
+    X(lt_condition_wait_for, LOCK, STATUS, (new_condition(), h, is_so, NULL, 1.0))                 \
+    X(lt_condition_wait_rlock, RLOCK, STATUS, (new_condition(), h))                                \
+    X(lt_condition_wait_rlock_timeout, RLOCK, STATUS, (new_condition(), h, 1.0))                   \
+    X(lt_condition_wait_for_rlock, RLOCK, STATUS, (new_condition(), h, is_so, NULL, 1.0))
+
+static lt_condition *a_condition;
+
+static lt_condition *new_condition(void) {
+    if (a_condition == NULL) {
+        a_condition = lt_condition_new();
+    }
+    return a_condition;
+}
+
 // Those that take no handle.
-static const char *const OTHERS[] = {"lt_allocate_lock", "lt_check_interrupt", "lt_enumerate",
-    "lt_errors_new", "lt_event_new", "lt_exit", "lt_get_ident", "lt_get_native_id",
-    "lt_interrupt_main", "lt_interrupt_signal", "lt_last_errno", "lt_last_error", "lt_last_status",
-    "lt_local_new", "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_raise", "lt_semaphore_new",
-    "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size", "lt_set_thread_name",
-    "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback", "lt_signal_to_main", "lt_sleep",
-    "lt_stack_size", "lt_start_new_thread", "lt_start_new_thread_copy", "lt_status_message",
-    "lt_status_name", "lt_thread_count", "lt_thread_name", "lt_thread_start", "lt_timer_start",
-    "lt_version", "lt_watchdog_start"};
+static const char *const OTHERS[] = {
+    "lt_allocate_lock", "lt_barrier_new", "lt_call_once", "lt_check_interrupt",
+    "lt_condition_new", "lt_enumerate", "lt_errors_new", "lt_event_new", "lt_exit",
+    "lt_get_ident", "lt_get_native_id", "lt_interrupt_main", "lt_interrupt_signal",
+    "lt_last_errno", "lt_last_error", "lt_last_status", "lt_local_new", "lt_main_ident",
+    "lt_monotonic", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new",
+    "lt_semaphore_new", "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size",
+    "lt_set_thread_name", "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback",
+    "lt_signal_to_main", "lt_sleep", "lt_spinlock_new", "lt_stack_size", "lt_start_new_thread",
+    "lt_start_new_thread_copy", "lt_status_message", "lt_status_name", "lt_thread_count",
+    "lt_thread_name", "lt_thread_start", "lt_timer_start", "lt_version", "lt_watchdog_start"};
 
 // LT_BAD_HANDLE; the same, but NULL is fine; the same, but NULL means something; 0, false or NULL.
 typedef enum { STATUS, FREED, OPTIONAL, VALUE } on_bad_handle;
@@ -115,13 +214,18 @@ typedef struct row {
     static uint64_t call_##name(void *h) { return (uint64_t)name arguments; }
 #define DEFINE_WRONG(name, kind, gives, arguments)                                                 \
     static uint64_t wrong_##name(void *h) { return (uint64_t)name arguments; }
+#define DEFINE_SECOND(name, kind, gives, arguments)                                                \
+    static uint64_t second_##name(void *h) { return (uint64_t)name arguments; }
 #define ROW(name, kind, gives, arguments) {#name, kind, gives, call_##name},
 #define ROW_WRONG(name, kind, gives, arguments) {#name, kind, gives, wrong_##name},
+#define ROW_SECOND(name, kind, gives, arguments) {#name, kind, gives, second_##name},
 
 FUNCTIONS(DEFINE)
 WRONG_ARGUMENTS(DEFINE_WRONG)
+SECOND_HANDLES(DEFINE_SECOND)
 
-static const row ROWS[] = {FUNCTIONS(ROW) WRONG_ARGUMENTS(ROW_WRONG)};
+static const row ROWS[] = {
+    FUNCTIONS(ROW) WRONG_ARGUMENTS(ROW_WRONG) SECOND_HANDLES(ROW_SECOND)};
 
 // ---- The exports
 
@@ -170,13 +274,30 @@ TEST(every_export_is_in_one_of_the_tables) {
     assert_int_equal(missing, 0);
     size_t rows = LENGTH(ROWS) + LENGTH(OTHERS);
 #define COUNT(...) -1
-    assert_int_equal(exports, (int)rows + 0 WRONG_ARGUMENTS(COUNT)); // And nothing else is in them.
+    // And nothing else is in them.
+    assert_int_equal(exports, (int)rows + 0 WRONG_ARGUMENTS(COUNT) SECOND_HANDLES(COUNT));
 }
 
 // ---- Objects
 
 static void *make_errors(void) {
     return lt_errors_new();
+}
+
+static void *make_rlock(void) {
+    return lt_rlock_new();
+}
+
+static void *make_condition(void) {
+    return lt_condition_new();
+}
+
+static void *make_barrier(void) {
+    return lt_barrier_new(1, NULL, NULL);
+}
+
+static void *make_spinlock(void) {
+    return lt_spinlock_new();
 }
 
 static void *make_thread(void) {
@@ -203,6 +324,9 @@ static void *make_watchdog(void) {
 }
 
 WAITS_CALL(free_errors, lt_errors_free(o))
+WAITS_CALL(free_condition, lt_condition_free(o))
+WAITS_CALL(free_barrier, lt_barrier_free(o))
+WAITS_CALL(free_spinlock, lt_spinlock_free(o))
 WAITS_CALL(free_thread, lt_thread_free(o))
 WAITS_CALL(free_local, lt_local_free(o))
 WAITS_CALL(free_timer, lt_timer_free(o))
@@ -219,6 +343,11 @@ static unsigned queue_state(void *h) {
 STATE(lock, !lt_lock_locked(h))
 STATE(semaphore, lt_semaphore_value(h))
 STATE(event, lt_event_is_set(h))
+STATE(rlock, lt_rlock_locked(h))
+STATE(condition, lt_condition_waiting(h))
+STATE(barrier, lt_barrier_is_broken(h) + (lt_barrier_wait_timeout(h, 0.0, NULL) != LT_OK))
+STATE(rwlock, lt_rwlock_try_write_acquire(h) != LT_BUSY)
+STATE(spinlock, (lt_spinlock_try_acquire(h) != LT_OK) + (lt_spinlock_release(h) != LT_OK))
 STATE(errors, lt_errors_count(h))
 STATE(thread_object, lt_thread_try_join(h) != LT_OK)
 STATE(local, lt_local_get(h) != NULL)
@@ -231,8 +360,13 @@ static const struct {
     unsigned (*state)(void *);
 } KIND[KINDS] = {
     {"lock", waits_lock, waits_lock_destroy, lock_state},
+    {"rlock", make_rlock, waits_rlock_destroy, rlock_state},
     {"semaphore", waits_semaphore, waits_semaphore_destroy, semaphore_state},
     {"event", waits_event, waits_event_destroy, event_state},
+    {"condition", make_condition, free_condition, condition_state},
+    {"barrier", make_barrier, free_barrier, barrier_state},
+    {"rwlock", waits_rwlock, waits_rwlock_destroy, rwlock_state},
+    {"spinlock", make_spinlock, free_spinlock, spinlock_state},
     {"queue", waits_empty_queue, waits_queue_destroy, queue_state},
     {"errors", make_errors, free_errors, errors_state},
     {"thread", make_thread, free_thread, thread_object_state},
@@ -256,6 +390,7 @@ static void check_bad(const row *r, const char *what, void *handle) {
     snprintf(about, sizeof about, "%s(%s handle)", r->name, what);
     any_item = &any_item;
     any_info = (const lt_error_info *)&any_item;
+    any_count = any_index = 77;
     uint64_t result = r->call(handle);
     if (handle == NULL && (r->gives == FREED || r->gives == OPTIONAL)) {
         must_for(about, result == LT_OK);
@@ -266,11 +401,20 @@ static void check_bad(const row *r, const char *what, void *handle) {
     must_for(about, lt_last_errno() == 0);
     must_for(about, last_error_names(r->name));
     must_for(about, any_item == &any_item && (const void *)any_info == &any_item);
+    must_for(about, any_count == 77 && any_index == 77);
 }
 
 #define for_each_row(r) for (const row *r = ROWS; r < ROWS + LENGTH(ROWS); r++)
 
+static void hold_the_locks(void) {
+    a_lock = lt_allocate_lock();
+    a_rlock = lt_rlock_new();
+    assert_ok(lt_lock_acquire(a_lock));
+    assert_ok(lt_rlock_acquire(a_rlock));
+}
+
 TEST(null_is_reported_by_every_function) {
+    hold_the_locks();
     for_each_row(r) {
         assert_int_equal(lt_sleep(-1.0), LT_INVALID); // So that the last error is another one.
         check_bad(r, "NULL", NULL);
@@ -278,6 +422,7 @@ TEST(null_is_reported_by_every_function) {
 }
 
 TEST(a_freed_handle_is_reported_by_every_function) {
+    hold_the_locks();
     for_each_row(r) {
         void *handle = new_of(r->kind);
         free_of(r->kind, handle);
@@ -291,6 +436,7 @@ TEST(a_freed_handle_is_reported_by_every_function) {
 TEST(a_freed_handle_is_told_from_the_new_object_in_its_place) {
     enum { MANY = 500 }; // Enough for each place to be used again.
     static void *live[MANY];
+    hold_the_locks();
     for_each_row(r) {
         void *freed[3];
         for (int i = 0; i < 3; i++) {
@@ -313,6 +459,7 @@ TEST(a_freed_handle_is_told_from_the_new_object_in_its_place) {
 }
 
 TEST(a_handle_of_another_type_is_reported_by_every_function_and_left_alone) {
+    hold_the_locks();
     for (int kind = 0; kind < KINDS; kind++) {
         void *live = new_of(kind), *freed = new_of(kind);
         free_of(kind, freed);
@@ -365,6 +512,24 @@ TEST(events_are_recycled_millions_of_times) {
 
 TEST(queues_are_recycled_millions_of_times) {
     recycle(&QUEUE_GET_WAIT);
+}
+
+// The others, whose places are as those of the ones above.
+TEST(every_other_object_is_recycled_many_times) {
+    enum { TIMES = 100000 };
+    const int kinds[] = {RLOCK, CONDITION, BARRIER, RWLOCK, SPINLOCK};
+    for (size_t k = 0; k < LENGTH(kinds); k++) {
+        size_t before = resident_bytes();
+        void *stale = new_of(kinds[k]);
+        free_of(kinds[k], stale);
+        for (int i = 0; i < TIMES; i++) {
+            void *object = new_of(kinds[k]);
+            must_for(KIND[kinds[k]].name, KIND[kinds[k]].state(object) == 0);
+            must_for(KIND[kinds[k]].name, KIND[kinds[k]].destroy(stale) == LT_BAD_HANDLE);
+            free_of(kinds[k], object);
+        }
+        must_for(KIND[kinds[k]].name, resident_bytes() < before + 512 * 1024);
+    }
 }
 
 TEST(live_objects_are_all_different) {

@@ -116,6 +116,30 @@ static void *make_queue(void) {
     return lt_queue_new(3);
 }
 
+static void *make_rlock(void) {
+    return lt_rlock_new();
+}
+
+static void *make_condition(void) {
+    return lt_condition_new();
+}
+
+static void *make_barrier(void) {
+    return lt_barrier_new(2, NULL, NULL);
+}
+
+static void *make_rwlock(void) {
+    return lt_rwlock_new();
+}
+
+static void *make_spinlock(void) {
+    return lt_spinlock_new();
+}
+
+WAITS_CALL(free_condition, lt_condition_free(o))
+WAITS_CALL(free_barrier, lt_barrier_free(o))
+WAITS_CALL(free_spinlock, lt_spinlock_free(o))
+
 TEST(a_lock_without_memory_is_null_and_leaks_nothing) {
     if (in_shim(__func__)) {
         check_constructor("lt_allocate_lock", make_lock, waits_lock_destroy);
@@ -147,7 +171,58 @@ TEST(a_queue_without_memory_is_null_and_leaks_nothing) {
     }
 }
 
+TEST(a_reentrant_lock_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_rlock_new", make_rlock, waits_rlock_destroy);
+    }
+}
+
+TEST(a_condition_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_condition_new", make_condition, free_condition);
+    }
+}
+
+TEST(a_barrier_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_barrier_new", make_barrier, free_barrier);
+    }
+}
+
+TEST(a_read_write_lock_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_rwlock_new", make_rwlock, waits_rwlock_destroy);
+    }
+}
+
+TEST(a_spinlock_without_memory_is_null_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        check_constructor("lt_spinlock_new", make_spinlock, free_spinlock);
+    }
+}
+
 // ---- Waits and everything else that objects do
+
+static void count_up(void *counter) {
+    ++*(int *)counter;
+}
+
+static void check_other_uses_without_memory(void) {
+    int count = 0;
+    lt_barrier *barrier = lt_barrier_new(1, count_up, &count), *two = lt_barrier_new(2, NULL, NULL);
+    lt_spinlock *spinlock = lt_spinlock_new();
+    lt_once_flag flag = LT_ONCE_FLAG_INIT;
+    shim_fail(1, EVERY);
+    must(lt_barrier_wait(barrier, NULL) == LT_OK && count == 1);
+    must(lt_barrier_wait_timeout(two, 0.001, NULL) == LT_TIMED_OUT);
+    must(lt_barrier_reset(two) == LT_OK && lt_barrier_abort(two) == LT_OK);
+    must(lt_spinlock_acquire(spinlock) == LT_OK && lt_spinlock_release(spinlock) == LT_OK);
+    must(lt_call_once(&flag, count_up, &count) == LT_OK && count == 2);
+    must(lt_barrier_free(barrier) == LT_OK && lt_barrier_free(two) == LT_OK);
+    must(lt_spinlock_free(spinlock) == LT_OK);
+    must(shim_failures() == 0);
+    shim_fail(0, 0);
+}
 
 static lt_status use_without_memory(void *unused) {
     (void)unused;
@@ -167,6 +242,7 @@ static lt_status use_without_memory(void *unused) {
         must_for(kind->name, shim_failures() == 0);
         shim_fail(0, 0);
     }
+    check_other_uses_without_memory();
     return LT_OK;
 }
 
@@ -327,6 +403,26 @@ static bool ask_for_ident(void *unused) {
     return lt_get_ident() != 0;
 }
 
+static lt_rlock *free_rlock;
+static lt_barrier *lone_barrier;
+
+static void never_called(void *unused) {
+    (void)unused;
+    must(!"called");
+}
+
+// What has an owner cannot have one that has no ident, and says so.
+static void check_owners_without_ident(void) {
+    lt_once_flag flag = LT_ONCE_FLAG_INIT;
+    must(lt_call_once(&flag, never_called, NULL) == LT_NO_MEMORY);
+    must(lt_rlock_acquire(free_rlock) == LT_NO_MEMORY);
+    must(lt_rlock_try_acquire(free_rlock) == LT_NO_MEMORY);
+    must(lt_rlock_acquire_timeout(free_rlock, 0.0) == LT_NO_MEMORY);
+    must(lt_rlock_acquire_restore(free_rlock, 1) == LT_NO_MEMORY);
+    must(!lt_rlock_locked(free_rlock) && !lt_rlock_is_owned(free_rlock));
+    must(lt_barrier_wait(lone_barrier, NULL) == LT_OK); // Nobody owns a round.
+}
+
 static void *foreign_thread(void *event) {
     shim_fail(1, EVERY);
     must(lt_get_ident() == 0);
@@ -335,6 +431,7 @@ static void *foreign_thread(void *event) {
     must(lt_event_wait_timeout(event, NAN) == LT_INVALID);
     must(lt_sleep(0.001) == LT_OK);
     must(lt_check_interrupt() == LT_OK && lt_interrupt_signal() == 0);
+    check_owners_without_ident();
     must(shim_failures() > 0);
     shim_fail(0, 0);
     must(fail_each(ask_for_ident, NULL) > 0);
@@ -347,10 +444,14 @@ TEST(a_foreign_thread_has_no_ident_without_memory_and_can_wait_all_the_same) {
         return;
     }
     lt_event *event = lt_event_new();
+    free_rlock = lt_rlock_new();
+    lone_barrier = lt_barrier_new(1, nothing, NULL);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, foreign_thread, event), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_ok(lt_event_free(event));
+    assert_ok(lt_rlock_free(free_rlock));
+    assert_ok(lt_barrier_free(lone_barrier));
 }
 
 // ---- A thread that is started, and then has no memory for the library's thread-specific value

@@ -14,6 +14,11 @@ typedef struct wait_kind {
     lt_status (*destroy)(void *);
     lt_status not_yet;        // What try_wait answers.
     const char *timeout_name; // The function behind wait_timeout.
+    // Makes it block again when it has let one waiter through. NULL if it does so by itself.
+    lt_status (*undo)(void *);
+    bool lets_all_through; // Once it is satisfied.
+    // In a forked child: makes it block, whatever it was used for. NULL if try_wait can do that.
+    lt_status (*mend)(void *);
 } wait_kind;
 
 #define WAITS_CALL(name, expression)                                                               \
@@ -33,6 +38,11 @@ WAITS_CALL(waits_lock_satisfy, lt_lock_release(o))
 WAITS_CALL(waits_lock_destroy, lt_lock_free(o))
 WAITS_CALL(waits_lock_uninterruptible, lt_lock_acquire_uninterruptible(o))
 
+static inline lt_status waits_lock_mend(void *o) {
+    must(lt_lock_at_fork_reinit(o) == LT_OK);
+    return lt_lock_acquire(o);
+}
+
 static inline void *waits_semaphore(void) {
     return lt_semaphore_new(0);
 }
@@ -49,6 +59,7 @@ WAITS_CALL(waits_event_wait, lt_event_wait(o))
 WAITS_CALL(waits_event_try, lt_event_try_wait(o))
 WAITS_TIMED(waits_event_timed, lt_event_wait_timeout(o, seconds))
 WAITS_CALL(waits_event_satisfy, lt_event_set(o))
+WAITS_CALL(waits_event_undo, lt_event_clear(o))
 WAITS_CALL(waits_event_destroy, lt_event_free(o))
 
 static inline void *waits_empty_queue(void) {
@@ -70,22 +81,188 @@ WAITS_CALL(waits_put_try, lt_queue_try_put(o, o))
 WAITS_TIMED(waits_put_timed, lt_queue_put_timeout(o, o, seconds))
 WAITS_CALL(waits_put_satisfy, lt_queue_get(o, &(void *){NULL}))
 
+// A re-entrant lock whose owner has ended, so that everybody must wait for it. A reinit frees it.
+static inline void *waits_own_rlock(void *rlock) {
+    must(lt_rlock_acquire(rlock) == LT_OK);
+    return NULL;
+}
+
+static inline lt_status waits_rlock_undo(void *o) {
+    int saved = errno;
+    pthread_t owner;
+    must(lt_rlock_at_fork_reinit(o) == LT_OK);
+    must(pthread_create(&owner, NULL, waits_own_rlock, o) == 0);
+    must(pthread_join(owner, NULL) == 0);
+    errno = saved;
+    return LT_OK;
+}
+
+static inline void *waits_rlock(void) {
+    lt_rlock *rlock = lt_rlock_new();
+    must(rlock != NULL && waits_rlock_undo(rlock) == LT_OK);
+    return rlock;
+}
+WAITS_CALL(waits_rlock_wait, lt_rlock_acquire(o))
+WAITS_CALL(waits_rlock_try, lt_rlock_try_acquire(o))
+WAITS_TIMED(waits_rlock_timed, lt_rlock_acquire_timeout(o, seconds))
+WAITS_CALL(waits_rlock_satisfy, lt_rlock_at_fork_reinit(o))
+WAITS_CALL(waits_rlock_destroy, lt_rlock_free(o))
+
+// A read-write lock that a writer holds.
+static inline void *waits_rwlock(void) {
+    lt_rwlock *rwlock = lt_rwlock_new();
+    must(lt_rwlock_write_acquire(rwlock) == LT_OK);
+    return rwlock;
+}
+
+static inline lt_status waits_rwlock_mend(void *o) {
+    must(lt_rwlock_at_fork_reinit(o) == LT_OK);
+    return lt_rwlock_write_acquire(o);
+}
+
+// While several read, only the last to leave can.
+static inline lt_status waits_read_undo(void *o) {
+    must(lt_rwlock_read_release(o) == LT_OK);
+    return lt_rwlock_write_acquire(o);
+}
+WAITS_CALL(waits_read_wait, lt_rwlock_read_acquire(o))
+WAITS_CALL(waits_read_try, lt_rwlock_try_read_acquire(o))
+WAITS_TIMED(waits_read_timed, lt_rwlock_read_acquire_timeout(o, seconds))
+WAITS_CALL(waits_write_wait, lt_rwlock_write_acquire(o))
+WAITS_CALL(waits_write_try, lt_rwlock_try_write_acquire(o))
+WAITS_TIMED(waits_write_timed, lt_rwlock_write_acquire_timeout(o, seconds))
+WAITS_CALL(waits_rwlock_satisfy, lt_rwlock_write_release(o))
+WAITS_CALL(waits_rwlock_destroy, lt_rwlock_free(o))
+
+// A condition with what one needs for it: permits, as of a semaphore, under a lock of either kind.
+// It is never given back, since tests try handles that were freed.
+typedef struct waits_permits {
+    lt_condition *condition;
+    lt_lock *lock;
+    lt_rlock *rlock; // Or this one.
+    long permits;
+    struct waits_permits *next;
+} waits_permits;
+
+static waits_permits *_Atomic waits_all_permits; // So that they are no leak.
+
+static inline void *waits_make_permits(lt_lock *lock, lt_rlock *rlock) {
+    int saved = errno;
+    waits_permits *p = malloc(sizeof *p);
+    must(p != NULL && (lock != NULL || rlock != NULL));
+    *p = (waits_permits){lt_condition_new(), lock, rlock, 0, atomic_load(&waits_all_permits)};
+    must(p->condition != NULL);
+    while (!atomic_compare_exchange_weak(&waits_all_permits, &p->next, p)) {
+    }
+    errno = saved;
+    return p;
+}
+
+static inline void *waits_condition(void) {
+    return waits_make_permits(lt_allocate_lock(), NULL);
+}
+
+static inline void *waits_condition_rlock(void) {
+    return waits_make_permits(NULL, lt_rlock_new());
+}
+
+// An acquire that leaves an interrupt pending.
+static inline void waits_permits_enter(waits_permits *p) {
+    if (p->lock != NULL) {
+        must(lt_lock_acquire_uninterruptible(p->lock) == LT_OK);
+        return;
+    }
+    while (lt_rlock_try_acquire(p->rlock) == LT_BUSY) {
+        sched_yield();
+    }
+}
+
+static inline void waits_permits_leave(waits_permits *p) {
+    must((p->lock != NULL ? lt_lock_release(p->lock) : lt_rlock_release(p->rlock)) == LT_OK);
+}
+
+static inline bool waits_has_permit(void *o) {
+    return ((waits_permits *)o)->permits > 0;
+}
+
+static inline lt_status waits_permits_timed(void *o, double seconds) {
+    if (o == NULL) {
+        return lt_condition_wait_for(NULL, NULL, waits_has_permit, NULL, seconds);
+    }
+    waits_permits *p = o;
+    waits_permits_enter(p);
+    lt_status status =
+        p->lock != NULL
+            ? lt_condition_wait_for(p->condition, p->lock, waits_has_permit, p, seconds)
+            : lt_condition_wait_for_rlock(p->condition, p->rlock, waits_has_permit, p, seconds);
+    p->permits -= status == LT_OK;
+    must(p->permits >= 0);
+    waits_permits_leave(p);
+    return status;
+}
+WAITS_CALL(waits_permits_wait, waits_permits_timed(o, LT_FOREVER))
+WAITS_CALL(waits_permits_try, waits_permits_timed(o, 0.0))
+
+static inline lt_status waits_permits_satisfy(void *o) {
+    waits_permits *p = o;
+    waits_permits_enter(p);
+    p->permits++;
+    lt_status status = lt_condition_notify(p->condition, 1);
+    waits_permits_leave(p);
+    return status;
+}
+
+static inline lt_status waits_permits_destroy(void *o) {
+    waits_permits *p = o;
+    lt_status status = lt_condition_free(p->condition);
+    if (status == LT_OK) {
+        must((p->lock != NULL ? lt_lock_free(p->lock) : lt_rlock_free(p->rlock)) == LT_OK);
+    }
+    return status;
+}
+
+static inline lt_status waits_permits_mend(void *o) {
+    waits_permits *p = o;
+    p->permits = 0;
+    return p->lock != NULL ? lt_lock_at_fork_reinit(p->lock) : lt_rlock_at_fork_reinit(p->rlock);
+}
+
 static const wait_kind LOCK_WAIT = {"lock", waits_lock, waits_lock_wait, waits_lock_try,
-    waits_lock_timed, waits_lock_satisfy, waits_lock_destroy, LT_BUSY, "lt_lock_acquire_timeout"};
+    waits_lock_timed, waits_lock_satisfy, waits_lock_destroy, LT_BUSY, "lt_lock_acquire_timeout",
+    .mend = waits_lock_mend};
+static const wait_kind RLOCK_WAIT = {"re-entrant lock", waits_rlock, waits_rlock_wait,
+    waits_rlock_try, waits_rlock_timed, waits_rlock_satisfy, waits_rlock_destroy, LT_BUSY,
+    "lt_rlock_acquire_timeout", .undo = waits_rlock_undo, .mend = waits_rlock_undo};
 static const wait_kind SEMAPHORE_WAIT = {"semaphore", waits_semaphore, waits_semaphore_wait,
     waits_semaphore_try, waits_semaphore_timed, waits_semaphore_satisfy, waits_semaphore_destroy,
-    LT_BUSY, "lt_semaphore_acquire_timeout"};
+    LT_BUSY, "lt_semaphore_acquire_timeout", .mend = NULL};
 static const wait_kind EVENT_WAIT = {"event", waits_event, waits_event_wait, waits_event_try,
-    waits_event_timed, waits_event_satisfy, waits_event_destroy, LT_BUSY, "lt_event_wait_timeout"};
+    waits_event_timed, waits_event_satisfy, waits_event_destroy, LT_BUSY, "lt_event_wait_timeout",
+    .undo = waits_event_undo, .lets_all_through = true, .mend = waits_event_undo};
+static const wait_kind READ_WAIT = {"read", waits_rwlock, waits_read_wait, waits_read_try,
+    waits_read_timed, waits_rwlock_satisfy, waits_rwlock_destroy, LT_BUSY,
+    "lt_rwlock_read_acquire_timeout", .undo = waits_read_undo, .lets_all_through = true,
+    .mend = waits_rwlock_mend};
+static const wait_kind WRITE_WAIT = {"write", waits_rwlock, waits_write_wait, waits_write_try,
+    waits_write_timed, waits_rwlock_satisfy, waits_rwlock_destroy, LT_BUSY,
+    "lt_rwlock_write_acquire_timeout", .mend = waits_rwlock_mend};
+static const wait_kind CONDITION_WAIT = {"condition", waits_condition, waits_permits_wait,
+    waits_permits_try, waits_permits_timed, waits_permits_satisfy, waits_permits_destroy,
+    LT_TIMED_OUT, "lt_condition_wait_for", .mend = waits_permits_mend};
+static const wait_kind CONDITION_RLOCK_WAIT = {"condition of a re-entrant lock",
+    waits_condition_rlock, waits_permits_wait, waits_permits_try, waits_permits_timed,
+    waits_permits_satisfy, waits_permits_destroy, LT_TIMED_OUT, "lt_condition_wait_for_rlock",
+    .mend = waits_permits_mend};
 static const wait_kind QUEUE_GET_WAIT = {"queue get", waits_empty_queue, waits_get_wait,
     waits_get_try, waits_get_timed, waits_get_satisfy, waits_queue_destroy, LT_EMPTY,
-    "lt_queue_get_timeout"};
+    "lt_queue_get_timeout", .mend = NULL};
 static const wait_kind QUEUE_PUT_WAIT = {"queue put", waits_full_queue, waits_put_wait,
     waits_put_try, waits_put_timed, waits_put_satisfy, waits_queue_destroy, LT_FULL,
-    "lt_queue_put_timeout"};
+    "lt_queue_put_timeout", .mend = NULL};
 
-static const wait_kind *const WAITS[] = {
-    &LOCK_WAIT, &SEMAPHORE_WAIT, &EVENT_WAIT, &QUEUE_GET_WAIT, &QUEUE_PUT_WAIT};
+static const wait_kind *const WAITS[] = {&LOCK_WAIT, &RLOCK_WAIT, &SEMAPHORE_WAIT, &EVENT_WAIT,
+    &READ_WAIT, &WRITE_WAIT, &CONDITION_WAIT, &CONDITION_RLOCK_WAIT, &QUEUE_GET_WAIT,
+    &QUEUE_PUT_WAIT};
 
 // For each kind of wait: `for_each_wait(kind) { ... }`.
 #define for_each_wait(kind)                                                                        \
@@ -100,6 +277,11 @@ static inline void *waits_make(const wait_kind *kind) {
 
 static inline void waits_destroy(const wait_kind *kind, void *object) {
     must_for(kind->name, kind->destroy(object) == LT_OK);
+}
+
+// After a wait that was satisfied: the next one blocks.
+static inline void waits_undo(const wait_kind *kind, void *object) {
+    must_for(kind->name, kind->undo == NULL || kind->undo(object) == LT_OK);
 }
 
 // A wait with a timeout, for a waiter thread.
@@ -291,6 +473,7 @@ static inline void waits_check_race_with_time_out(const wait_kind *kind) {
             must_for(kind->name, kind->try_wait(r.object) == LT_OK);
             timed_out++;
         }
+        waits_undo(kind, r.object);
         must_for(kind->name, kind->try_wait(r.object) == kind->not_yet);
     }
     time_out_race_end(&r, &w);

@@ -608,8 +608,8 @@ LT_NODISCARD lt_barrier *lt_barrier_new(uint32_t parties, lt_thread_fn action, v
 LT_NODISCARD lt_status lt_barrier_free(lt_barrier *barrier);
 
 // Blocks until all parties are there. `index`, different for each of a round, is the order in which
-// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was. If the action
-// raises, the barrier is broken and the error goes on up the calling thread.
+// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was; LT_DEADLOCK from
+// its own action. An action that raises breaks it, and the error goes on up the calling thread.
 LT_NODISCARD lt_status lt_barrier_wait(lt_barrier *barrier, uint32_t *index);
 
 // The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now.
@@ -948,11 +948,11 @@ typedef struct lt_pool_info {
     uint32_t workers;
     // Workers that wait for a task.
     uint32_t idle;
-    // Workers that are in a task.
+    // Workers that are in a task, or just coming out of one.
     uint32_t running;
     // Tasks that no worker has taken yet.
     size_t queued;
-    // Tasks that have ended, in whatever way, without those that were cancelled.
+    // Tasks that workers are through with, in whatever way; not those that were cancelled.
     uint64_t completed;
 } lt_pool_info;
 

@@ -80,6 +80,8 @@ pub const UNUSED: u64 = DEAD;
 /// A type of object that lives in slots and is reached by handles.
 pub trait Object: Sized + Sync + 'static {
     const KIND: Kind;
+    /// Whether threads sleep on the word itself, and a free that one overlooked has to wake it.
+    const SLEEPS_ON_WORD: bool = false;
     fn arena() -> &'static Arena<Self>;
 }
 
@@ -193,7 +195,9 @@ impl<T: Object> Handle<T> {
         &unsafe { self.slot() }.body
     }
 
-    /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile.
+    /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile; and
+    /// if it is freed, and the slot reused, between the two steps here, the thread is for a moment a
+    /// resident of the other object, whose free may then say that it is busy.
     pub fn reside(self) -> Result<Resident<T>, Error> {
         // Acquire: the body is that of the object that the word was seen alive for.
         let word = self.word().load(Ordering::Acquire);
@@ -223,7 +227,7 @@ impl<T: Object> Handle<T> {
             // residents behind this line sees it. Acquire on failure: as in the first load.
             match self.word().compare_exchange(word, dead, Ordering::SeqCst, Ordering::Acquire) {
                 Ok(_) => {
-                    if slot.visitors() > 0 {
+                    if T::SLEEPS_ON_WORD && slot.visitors() > 0 {
                         crate::base::wait::wake_all(self.futex());
                     }
                     slot.release();

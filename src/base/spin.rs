@@ -11,11 +11,14 @@ const YIELDS: u32 = if cfg!(shuttle) { 1 } else { 40 };
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
 /// this, in nanoseconds, was of that kind,
 const LONG: u64 = 50_000;
-/// and then nobody yields for so long: not much longer, since a stranger can also have come by once.
-const PENALTY: u64 = 20_000_000;
+/// and then nobody yields for so long. A stranger can have come by just once; if the next yield is long
+/// again, the time is doubled, up to the greatest.
+const LEAST_PENALTY: u64 = 200_000;
+const GREATEST_PENALTY: u64 = 20_000_000;
 
 /// Until when nobody yields, in nanoseconds on the monotonic clock.
 static NO_YIELD_UNTIL: AtomicU64 = AtomicU64::new(0);
+static PENALTY: AtomicU64 = AtomicU64::new(LEAST_PENALTY);
 
 /// A bounded spin: a few pauses, then a few yields, then it is time to sleep.
 ///
@@ -56,6 +59,15 @@ impl Spin {
     }
 }
 
+/// Gives the core away, whatever that costs: for who cannot go on, and may not sleep.
+pub fn give_way() {
+    #[cfg(shuttle)]
+    if crate::base::model::yield_now() {
+        return;
+    }
+    std::thread::yield_now();
+}
+
 /// Yields, unless that was found to take long lately. Whether it did not.
 fn yield_briefly() -> bool {
     #[cfg(shuttle)]
@@ -69,9 +81,14 @@ fn yield_briefly() -> bool {
     }
     std::thread::yield_now();
     let after = now();
+    let penalty = PENALTY.load(Ordering::Relaxed);
     if after - before > LONG {
-        NO_YIELD_UNTIL.store(after + PENALTY, Ordering::Relaxed);
+        NO_YIELD_UNTIL.store(after + penalty, Ordering::Relaxed);
+        PENALTY.store((penalty * 2).min(GREATEST_PENALTY), Ordering::Relaxed);
         return false;
+    }
+    if penalty != LEAST_PENALTY {
+        PENALTY.store(LEAST_PENALTY, Ordering::Relaxed);
     }
     true
 }

@@ -75,6 +75,7 @@ pub struct Caught {
 ///
 /// # Safety
 /// The function may be called with the argument.
+#[inline]
 pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> {
     let mut guarded =
         Guarded { function, argument, exception: core::ptr::null_mut(), frames: Frames::none() };

@@ -30,6 +30,7 @@ use crate::thread::report::{Report, lt_error_info};
 use crate::thread::{excepthook, names};
 use core::cell::Cell;
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::ptr;
 use std::collections::VecDeque;
 
@@ -589,16 +590,19 @@ impl Task {
     /// # Safety
     /// The task's function may be called with its argument, and `exited` with its own.
     pub unsafe fn run(&mut self, exited: unwind::Function, argument: *mut c_void) -> Option<Caught> {
-        let mut guarded = Guarded { task: self, caught: None };
+        let mut guarded = Guarded { task: self, threw: false, caught: MaybeUninit::uninit() };
         // SAFETY: as the caller vouches; nothing here has a destructor.
         unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
-        guarded.caught
+        // SAFETY: written by `Guarded::run`, if so.
+        if guarded.threw { Some(unsafe { guarded.caught.assume_init() }) } else { None }
     }
 }
 
 struct Guarded<'a> {
     task: &'a mut Task,
-    caught: Option<Caught>,
+    threw: bool,
+    /// Written if it threw: it is large, and tasks are many.
+    caught: MaybeUninit<Caught>,
 }
 
 impl Guarded<'_> {
@@ -606,7 +610,10 @@ impl Guarded<'_> {
         // SAFETY: `Task::run` passes one.
         unsafe {
             let guarded = &mut *guarded.cast::<Guarded>();
-            guarded.caught = unwind::call(Guarded::call, ptr::from_mut(guarded.task).cast());
+            if let Some(caught) = unwind::call(Guarded::call, ptr::from_mut(guarded.task).cast()) {
+                guarded.threw = true;
+                guarded.caught.write(caught);
+            }
         }
     }
 

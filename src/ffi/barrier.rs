@@ -36,8 +36,8 @@ pub unsafe extern "C" fn lt_barrier_free(barrier: *mut lt_barrier) -> lt_status 
 }
 
 /// Blocks until all parties are there. `index`, different for each of a round, is the order in which
-/// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was. If the action
-/// raises, the barrier is broken and the error goes on up the calling thread.
+/// they came, from 0. LT_INTERRUPTED: the barrier is broken now; LT_BROKEN: it was; LT_DEADLOCK from
+/// its own action. An action that raises breaks it, and the error goes on up the calling thread.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_barrier_wait(barrier: *mut lt_barrier, index: *mut u32) -> lt_status {

@@ -4,7 +4,7 @@ use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::lock::lt_lock;
 use crate::ffi::rlock::lt_rlock;
-use crate::ffi::{at, free, new_handle, report, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, value_or_default};
 use crate::sync::condition::Condition;
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
@@ -157,8 +157,11 @@ pub unsafe extern "C-unwind" fn lt_condition_wait_for_rlock(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_condition_notify(condition: *mut lt_condition, n: u32) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| condition.notify(n as usize));
-    report(&"lt_condition_notify", result)
+    unsafe {
+        at_once(condition, Handle::<Condition>::is_idle, |condition| {
+            report(&"lt_condition_notify", condition.and_then(|condition| condition.notify(n as usize)))
+        })
+    }
 }
 
 /// Wakes all threads that wait.
@@ -166,8 +169,11 @@ pub unsafe extern "C" fn lt_condition_notify(condition: *mut lt_condition, n: u3
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_condition_notify_all(condition: *mut lt_condition) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| condition.notify(usize::MAX));
-    report(&"lt_condition_notify_all", result)
+    unsafe {
+        at_once(condition, Handle::<Condition>::is_idle, |condition| {
+            report(&"lt_condition_notify_all", condition.and_then(|condition| condition.notify(usize::MAX)))
+        })
+    }
 }
 
 /// How many threads wait at this moment.

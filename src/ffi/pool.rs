@@ -27,11 +27,11 @@ pub struct lt_pool_info {
     pub workers: u32,
     /// Workers that wait for a task.
     pub idle: u32,
-    /// Workers that are in a task.
+    /// Workers that are in a task, or just coming out of one.
     pub running: u32,
     /// Tasks that no worker has taken yet.
     pub queued: usize,
-    /// Tasks that have ended, in whatever way, without those that were cancelled.
+    /// Tasks that workers are through with, in whatever way; not those that were cancelled.
     pub completed: u64,
 }
 

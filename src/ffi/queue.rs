@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
-use crate::ffi::{at, free, new_handle, report, report_count, report_value, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_count, report_value, value_or_default};
 use crate::sync::queue::Queue;
 use core::ffi::c_void;
 
@@ -38,7 +38,13 @@ pub unsafe extern "C-unwind" fn lt_queue_free(queue: *mut lt_queue) -> lt_status
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_put(queue: *mut lt_queue, item: *mut c_void) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_put", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.put(item)))
+    unsafe {
+        at_once(
+            queue,
+            |queue: Handle<Queue>| queue.put_at_once(item),
+            |queue| report(&"lt_queue_put", queue.and_then(|queue| queue.put(item))),
+        )
+    }
 }
 
 /// Puts an item in if there is room, else returns LT_FULL. Never blocks.
@@ -46,7 +52,13 @@ pub unsafe extern "C" fn lt_queue_put(queue: *mut lt_queue, item: *mut c_void) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_put(queue: *mut lt_queue, item: *mut c_void) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_try_put", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.try_put(item)))
+    unsafe {
+        at_once(
+            queue,
+            |queue: Handle<Queue>| queue.put_at_once(item),
+            |queue| report(&"lt_queue_try_put", queue.and_then(|queue| queue.try_put(item))),
+        )
+    }
 }
 
 /// Puts an item in; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not put.
@@ -68,7 +80,13 @@ pub unsafe extern "C" fn lt_queue_put_timeout(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_get(queue: *mut lt_queue, item: *mut *mut c_void) -> lt_status {
     // SAFETY: see above; `item` is NULL or valid to write to, as the header asks.
-    unsafe { report_value(&"lt_queue_get", for_item(queue, item).and_then(Handle::<Queue>::get), item) }
+    unsafe {
+        at_once(
+            queue,
+            |queue| get_at_once(queue, item),
+            |_| report_value(&"lt_queue_get", for_item(queue, item).and_then(Handle::<Queue>::get), item),
+        )
+    }
 }
 
 /// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. Never blocks.
@@ -77,7 +95,14 @@ pub unsafe extern "C" fn lt_queue_get(queue: *mut lt_queue, item: *mut *mut c_vo
 pub unsafe extern "C" fn lt_queue_try_get(queue: *mut lt_queue, item: *mut *mut c_void) -> lt_status {
     // SAFETY: see lt_queue_get.
     unsafe {
-        report_value(&"lt_queue_try_get", for_item(queue, item).and_then(Handle::<Queue>::try_get), item)
+        at_once(
+            queue,
+            |queue| get_at_once(queue, item),
+            |_| {
+                let got = for_item(queue, item).and_then(Handle::<Queue>::try_get);
+                report_value(&"lt_queue_try_get", got, item)
+            },
+        )
     }
 }
 
@@ -232,6 +257,25 @@ pub unsafe extern "C" fn lt_queue_is_closed(queue: *const lt_queue) -> bool {
         &"lt_queue_is_closed",
         unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::is_closed),
     )
+}
+
+/// Takes an item if nothing stands in the way.
+///
+/// # Safety
+/// `item` is NULL or valid to write to.
+#[inline(always)]
+unsafe fn get_at_once(queue: Handle<Queue>, item: *mut *mut c_void) -> bool {
+    if item.is_null() {
+        return false;
+    }
+    match queue.get_at_once() {
+        Some(got) => {
+            // SAFETY: as the caller vouches.
+            unsafe { item.write(got) };
+            true
+        }
+        None => false,
+    }
 }
 
 /// The queue, if it is one and there is a place for the item.

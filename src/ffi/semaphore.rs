@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::semaphore::Semaphore;
 
 /// A semaphore counts permits: an acquire takes one, or waits for one; a release gives some back.
@@ -39,10 +39,11 @@ pub unsafe extern "C" fn lt_semaphore_free(semaphore: *mut lt_semaphore) -> lt_s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_acquire(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: see above.
-    report(
-        &"lt_semaphore_acquire",
-        unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::acquire),
-    )
+    unsafe {
+        at_once(semaphore, Handle::<Semaphore>::acquire_at_once, |semaphore| {
+            report(&"lt_semaphore_acquire", semaphore.and_then(Handle::<Semaphore>::acquire))
+        })
+    }
 }
 
 /// Takes a permit if there is one, else returns LT_BUSY. Never blocks.
@@ -73,10 +74,18 @@ pub unsafe extern "C" fn lt_semaphore_acquire_timeout(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_release(semaphore: *mut lt_semaphore, n: u32) -> lt_status {
     // SAFETY: see above.
-    report_in_handler(
-        &"lt_semaphore_release",
-        unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.release(n)),
-    )
+    unsafe {
+        at_once(
+            semaphore,
+            |semaphore: Handle<Semaphore>| semaphore.release_at_once(n),
+            |semaphore| {
+                report_in_handler(
+                    &"lt_semaphore_release",
+                    semaphore.and_then(|semaphore| semaphore.release(n)),
+                )
+            },
+        )
+    }
 }
 
 /// How many permits there are at this moment.

@@ -3,7 +3,7 @@
 //! | state | meaning | goes on by |
 //! |---|---|---|
 //! | `Filling` | the round waits for more threads | the last one: `Acting`; the end of a wait, abort: `Broken` |
-//! | `Acting` | the last one runs the action; who comes now waits outside for the next round | its end: `Filling`; the end of a wait, abort: `BrokenActing` |
+//! | `Acting` | the last one runs the action; who comes now waits outside for the next round | its end: `Filling`, and those outside come in, perhaps for an `Acting` of their own; the end of a wait, abort: `BrokenActing` |
 //! | `Broken` | nobody waits | reset: `Filling` |
 //! | `BrokenActing` | the action of the round before still runs | its end: `Broken`; reset: `Acting` |
 //!
@@ -76,14 +76,16 @@ impl State {
     }
 }
 
-/// Which line a waiter is in.
-const INSIDE: u32 = 0;
-const OUTSIDE: u32 = 1;
+const NOBODY: u64 = 0;
+
+/// What a waiter outside wants; one inside has its index there.
+const OUTSIDE: u32 = u32::MAX;
 
 /// What waiters are served with.
 const RELEASED: u32 = 1;
 const SENT_AWAY: u32 = 2;
-const COME_IN: u32 = 3;
+/// It is the last one of a round.
+const ACT: u32 = 3;
 
 impl Object for Barrier {
     const KIND: Kind = Kind::Barrier;
@@ -125,12 +127,34 @@ impl Round {
             inside: Waiters::none(),
             outside: Waiters::none(),
             complete: None,
-            actor: 0,
+            actor: NOBODY,
         }
     }
 
+    /// The round is complete, and `actor` runs its action; `NOBODY` until it knows that.
+    fn begin_action(&mut self, complete: Chosen, actor: u64) {
+        self.state = State::Acting;
+        self.complete = Some(complete);
+        self.actor = actor;
+    }
+
+    /// Lets those in who wait outside, as many as make a round; if it is complete, who is to run its action.
+    fn admit(&mut self) -> Option<Chosen> {
+        let parties = self.parties as usize;
+        while self.inside.len() < parties && !self.outside.is_empty() {
+            self.outside.move_first(&self.inside, self.inside.len() as u32);
+        }
+        if self.inside.len() < parties {
+            return None;
+        }
+        let complete = self.inside.choose(parties - 1, |_| true);
+        let last = self.inside.choose(1, |_| true);
+        self.begin_action(complete, NOBODY);
+        Some(last)
+    }
+
     fn line_of(&self, waiter: &Waiter) -> &Waiters {
-        if waiter.wants == INSIDE { &self.inside } else { &self.outside }
+        if waiter.wants() == OUTSIDE { &self.outside } else { &self.inside }
     }
 }
 
@@ -233,35 +257,39 @@ impl Handle<Barrier> {
     fn arrive(self, timeout: Timeout) -> Result<Arrival, Error> {
         // While it is there, what it wakes up to is the same barrier, freed or not.
         let barrier = self.reside()?;
-        let mut block = None;
-        loop {
-            let mut round = self.round()?;
-            let index = round.inside.len() as u32;
-            if round.state.is_broken() {
-                return Err(Error::Broken);
+        let mut round = self.round()?;
+        let index = round.inside.len() as u32;
+        if round.state.is_broken() {
+            return Err(Error::Broken);
+        }
+        let me = this_thread::ident();
+        if round.state.acts() && round.actor == me {
+            return Err(Error::CalledFromWithin);
+        }
+        if round.state == State::Filling && index + 1 == round.parties {
+            let complete = round.inside.choose(usize::MAX, |_| true);
+            if let Some((action, argument)) = round.action {
+                round.begin_action(complete, me);
+                return Ok(Arrival::Last(index, action, argument));
             }
-            if round.state == State::Filling && index + 1 == round.parties {
-                let complete = round.inside.choose(usize::MAX, |_| true);
-                if let Some((action, argument)) = round.action {
-                    round.state = State::Acting;
-                    round.complete = Some(complete);
-                    round.actor = this_thread::ident();
-                    return Ok(Arrival::Last(index, action, argument));
-                }
-                drop(round);
-                complete.serve(RELEASED);
-                return Ok(Arrival::Over(index));
-            }
-            let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { INSIDE });
-            // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
-            unsafe { round.line_of(&waiter).join(&waiter) };
             drop(round);
-            match barrier.await_service(&waiter, block.get_or_insert_with(|| Block::start(timeout)))? {
-                RELEASED => return Ok(Arrival::Over(index)),
-                SENT_AWAY => return Err(Error::Broken),
-                // The action is over.
-                _ => (),
+            complete.serve(RELEASED);
+            return Ok(Arrival::Over(index));
+        }
+        let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { index });
+        // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
+        unsafe { round.line_of(&waiter).join(&waiter) };
+        drop(round);
+        let served = barrier.await_service(&waiter, &Block::start(timeout))?;
+        match (served, waiter.wants()) {
+            (RELEASED, index) => Ok(Arrival::Over(index)),
+            (ACT, index) => {
+                let mut round = barrier.round.lock();
+                round.actor = me;
+                let (action, argument) = round.action.ok_or(Error::Broken)?;
+                Ok(Arrival::Last(index, action, argument))
             }
+            _ => Err(Error::Broken),
         }
     }
 
@@ -274,13 +302,19 @@ impl Handle<Barrier> {
         }
         round.state = round.state.after_action();
         let complete = round.complete.take();
-        // Into the next round, or to hear that the barrier is broken.
-        let outside = round.outside.choose(usize::MAX, |_| true);
+        let (outside, last) = if round.state.is_broken() {
+            (round.outside.choose(usize::MAX, |_| true), None)
+        } else {
+            (Chosen::none(), round.admit())
+        };
         drop(round);
         if let Some(complete) = complete {
             complete.serve(end);
         }
-        outside.serve(COME_IN);
+        outside.serve(SENT_AWAY);
+        if let Some(last) = last {
+            last.serve(ACT);
+        }
     }
 }
 

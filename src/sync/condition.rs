@@ -11,7 +11,7 @@
 //! is notified was in the line at that moment: nobody wakes without a notify, and none is lost.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::Ordering;
+use crate::base::atomic::{AtomicUsize, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -26,6 +26,8 @@ use core::ffi::c_void;
 /// What a condition has beside its word, which is only its handle check.
 pub struct Condition {
     line: Mutex<Waiters>,
+    /// The line's length, so that a notify need not take its lock to find nobody.
+    waiting: AtomicUsize,
 }
 
 /// What a waiter is served with.
@@ -39,7 +41,7 @@ impl Object for Condition {
 }
 
 static CONDITIONS: Arena<Condition> = Arena::new(
-    || Condition { line: Mutex::new(Waiters::none()) },
+    || Condition { line: Mutex::new(Waiters::none()), waiting: AtomicUsize::new(0) },
     Participant::new(
         || CONDITIONS.before_fork(|condition| condition.line.raw_lock()),
         || CONDITIONS.after_fork_in_parent(|condition| condition.line.raw_unlock()),
@@ -50,7 +52,8 @@ static CONDITIONS: Arena<Condition> = Arena::new(
                     unsafe { condition.line.peek() }.forget();
                     condition.line.raw_unlock();
                 },
-                |_, _| (),
+                // Relaxed: there is one thread.
+                |_, condition| condition.waiting.store(0, Ordering::Relaxed),
             )
         },
     ),
@@ -172,10 +175,17 @@ impl Handle<Condition> {
         Ok(())
     }
 
+    /// Whether a notify has nobody to wake.
+    #[inline]
+    pub fn is_idle(self) -> bool {
+        // Relaxed: who joined the line before something that this thread knows of is seen there.
+        self.alive().is_ok_and(|condition| condition.waiting.load(Ordering::Relaxed) == 0)
+    }
+
     /// Wakes the `n` threads that have waited longest.
     pub fn notify(self, n: usize) -> Result<(), Error> {
-        let chosen = self.line()?.choose(n, |_| true);
-        chosen.serve(NOTIFIED);
+        let line = self.line()?;
+        self.alive()?.serve(line, n);
         Ok(())
     }
 
@@ -184,11 +194,16 @@ impl Handle<Condition> {
         Ok(self.line()?.len())
     }
 
-    /// The line, locked: alive, since `free_condition` holds its lock too.
-    fn line(self) -> Result<Guard<'static, Waiters>, Error> {
+    fn alive(self) -> Result<&'static Condition, Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
         self.state(Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
-        let line = unsafe { self.body() }.line.lock();
+        Ok(unsafe { self.body() })
+    }
+
+    /// The line, locked: alive, since `free_condition` holds its lock too.
+    fn line(self) -> Result<Guard<'static, Waiters>, Error> {
+        let line = self.alive()?.line.lock();
         // Relaxed: whoever freed it did so under the lock.
         self.state(Ordering::Relaxed)?;
         Ok(line)
@@ -200,7 +215,7 @@ impl Handle<Condition> {
             let condition = self.reside()?;
             let waiter = Waiter::new(0);
             // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
-            unsafe { self.line()?.join(&waiter) };
+            unsafe { condition.join(self.line()?, &waiter) };
             match lock.put_down() {
                 Ok(token) => {
                     let result = condition.await_notify(&waiter, block);
@@ -217,7 +232,29 @@ impl Handle<Condition> {
     }
 }
 
+// Relaxed for the length throughout: changes under the line's lock.
 impl Condition {
+    /// # Safety
+    /// As for [`Waiters::join`].
+    unsafe fn join(&self, line: Guard<'_, Waiters>, waiter: &Waiter) {
+        // SAFETY: as the caller vouches.
+        unsafe { line.join(waiter) };
+        self.waiting.store(line.len(), Ordering::Relaxed);
+    }
+
+    fn leave(&self, line: Guard<'_, Waiters>, waiter: &Waiter) {
+        line.leave(waiter);
+        self.waiting.store(line.len(), Ordering::Relaxed);
+    }
+
+    /// Notifies the first `n` of the line.
+    fn serve(&self, line: Guard<'_, Waiters>, n: usize) {
+        let chosen = line.choose(n, |_| true);
+        self.waiting.store(line.len(), Ordering::Relaxed);
+        drop(line);
+        chosen.serve(NOTIFIED);
+    }
+
     /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.
     fn await_notify(&self, waiter: &Waiter, block: &Block) -> Result<(), Error> {
         loop {
@@ -232,7 +269,7 @@ impl Condition {
                 return Ok(());
             }
             if let Some(reason) = block.reason(wake) {
-                line.leave(waiter);
+                self.leave(line, waiter);
                 return Err(reason);
             }
         }
@@ -242,12 +279,11 @@ impl Condition {
     fn give_back(&self, waiter: &Waiter) {
         let line = self.line.lock();
         if line.has(waiter) {
-            return line.leave(waiter);
+            return self.leave(line, waiter);
         }
         drop(line);
         waiter.sleep_till_served();
-        let chosen = self.line.lock().choose(1, |_| true);
-        chosen.serve(NOTIFIED);
+        self.serve(self.line.lock(), 1);
     }
 }
 
@@ -266,7 +302,6 @@ fn check_arguments(lock: impl Held, seconds: f64) -> Result<Block, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::atomic::AtomicUsize;
 
     #[test]
     fn the_lock_must_be_held_and_is_held_again() {

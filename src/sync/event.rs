@@ -29,6 +29,7 @@ pub struct Event;
 
 impl Object for Event {
     const KIND: Kind = Kind::Event;
+    const SLEEPS_ON_WORD: bool = true;
     fn arena() -> &'static Arena<Event> {
         &EVENTS
     }

@@ -11,18 +11,26 @@ use crate::base::wait::{self, Wake};
 
 /// A count of grants. All waiters of one object are alike: any grant will do for any of them, and one
 /// that is awake may take what was posted for one that sleeps.
-pub struct Grants(AtomicU32);
+pub struct Grants {
+    /// The futex.
+    count: AtomicU32,
+    /// How many sleep, or are about to: without any, a post makes no system call.
+    sleepers: AtomicU32,
+}
 
 impl Grants {
     pub const fn none() -> Grants {
-        Grants(AtomicU32::new(0))
+        Grants { count: AtomicU32::new(0), sleepers: AtomicU32::new(0) }
     }
 
     /// Gives `n` grants. Async-signal-safe on Linux.
     pub fn post(&self, n: u32) {
-        // Release: what was done before the grant happens before its taking.
-        self.0.fetch_add(n, Ordering::Release);
-        wait::wake(&self.0, n);
+        // SeqCst, here and in `sleep`: of a post and one that is about to sleep, one sees the other. And what
+        // was done before the grant happens before its taking.
+        self.count.fetch_add(n, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            wait::wake(&self.count, n);
+        }
     }
 
     /// Takes one, as soon as there is one. Fails with what ended the wait before.
@@ -35,7 +43,7 @@ impl Grants {
             if spin.again() {
                 continue;
             }
-            let wake = block.sleep(&self.0, 0);
+            let wake = self.sleep(block);
             if wake.ends_wait() {
                 return if self.try_take() { Ok(()) } else { Err(wake) };
             }
@@ -50,12 +58,25 @@ impl Grants {
     /// In a forked child: those it was meant for are gone.
     pub fn forget(&self) {
         // Relaxed: there is one thread.
-        self.0.store(0, Ordering::Relaxed);
+        self.count.store(0, Ordering::Relaxed);
+        self.sleepers.store(0, Ordering::Relaxed);
+    }
+
+    /// Sleeps until there may be a grant.
+    fn sleep(&self, block: &Block) -> Wake {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let wake = match self.count.load(Ordering::SeqCst) {
+            0 => block.sleep(&self.count, 0),
+            _ => Wake::Changed,
+        };
+        // Relaxed: one too many only costs a wake.
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        wake
     }
 
     fn try_take(&self) -> bool {
         // Acquire: pairs with `post`. Relaxed elsewhere: nothing was taken.
         let take = |n: u32| n.checked_sub(1);
-        self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
+        self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
     }
 }

@@ -14,6 +14,7 @@ pub struct Lock {
 
 impl Object for Lock {
     const KIND: Kind = Kind::Lock;
+    const SLEEPS_ON_WORD: bool = true;
     fn arena() -> &'static Arena<Lock> {
         &LOCKS
     }

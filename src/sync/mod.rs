@@ -15,6 +15,6 @@ pub mod sleep;
 mod exclusion;
 pub(crate) mod grants;
 mod waiters;
-mod ring;
-mod deque;
+pub mod ring;
+pub mod deque;
 mod side;

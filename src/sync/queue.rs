@@ -9,7 +9,8 @@
 //! | closed | LT_CLOSED | what is left, then LT_CLOSED |
 //!
 //! An item that another thread is in the middle of putting hides those behind it. So whoever finds what it
-//! wants wakes the next, if there is more: the wake of that may have been spent on who found nothing.
+//! wants wakes the next, if there is more: the wake of that may have been spent on who found nothing. And
+//! whoever takes the last item of a closed queue wakes all: it may have hidden from them that it was the last.
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use crate::base::deadline::Timeout;
 use crate::base::fence;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::spin::Spin;
+use crate::base::spin::{Spin, give_way};
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait;
@@ -48,7 +49,8 @@ pub struct Queue {
 // SAFETY: the store is Sync, and is replaced only while nobody else knows the handle.
 unsafe impl Sync for Queue {}
 
-enum Store {
+/// Where the items are.
+pub enum Store {
     Ring(Ring),
     Deque(Deque),
 }
@@ -95,11 +97,14 @@ static QUEUES: Arena<Queue> = Arena::new(
 
 impl Handle<Queue> {
     pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
-        fence::prepare();
-        let store = match capacity {
+        Handle::new_queue_on(match capacity {
             1..=ring::LARGEST => Store::Ring(Ring::new(capacity)?),
             _ => Store::Deque(Deque::new(capacity)),
-        };
+        })
+    }
+
+    pub fn new_queue_on(store: Store) -> Result<Handle<Queue>, Error> {
+        fence::prepare();
         Handle::new(0, |queue: &Queue| {
             queue.replace(store);
             // Relaxed: published by the word.
@@ -124,7 +129,28 @@ impl Handle<Queue> {
         Ok(())
     }
 
-    #[inline]
+    /// Puts if nothing stands in the way.
+    #[inline(always)]
+    pub fn put_at_once(self, item: *mut c_void) -> bool {
+        match self.alive().map(|queue| (queue, queue.store())) {
+            Ok((queue, Store::Ring(ring))) if ring.push_at_once(item) => {
+                queue.after_push();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gets if nothing stands in the way.
+    #[inline(always)]
+    pub fn get_at_once(self) -> Option<*mut c_void> {
+        let queue = self.alive().ok()?;
+        let Store::Ring(ring) = queue.store() else { return None };
+        let item = ring.pop_at_once()?;
+        queue.after_pop();
+        Some(item)
+    }
+
     pub fn put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
         match queue.push(item) {
@@ -133,7 +159,6 @@ impl Handle<Queue> {
         }
     }
 
-    #[inline]
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
         match queue.push(item) {
@@ -151,7 +176,6 @@ impl Handle<Queue> {
         }
     }
 
-    #[inline]
     pub fn get(self) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
         match queue.pop() {
@@ -160,7 +184,6 @@ impl Handle<Queue> {
         }
     }
 
-    #[inline]
     pub fn try_get(self) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
         match queue.pop() {
@@ -241,7 +264,8 @@ impl Handle<Queue> {
                 Err(Error::Closed) => return Ok(()),
                 Err(error) => return Err(error),
             };
-            queue.add_done(1)?;
+            // Fails if it was said to be done already, which is to end neither this nor the item's drop.
+            let _ = queue.add_done(1);
             // Acquire: pairs with `set_drop`.
             let drop = queue.drop.load(Ordering::Acquire);
             if !drop.is_null() {
@@ -392,7 +416,7 @@ fn settle<R>(mut refused: Refused, not: Error, attempt: impl Fn() -> Result<R, R
             Refused::NoMemory => return Err(Error::NoMemory),
             // It has a few instructions to go, and may have lost its core.
             Refused::NotYet if spin.pause() => (),
-            Refused::NotYet => std::thread::yield_now(),
+            Refused::NotYet => give_way(),
         }
         match attempt() {
             Ok(result) => return Ok(result),
@@ -413,30 +437,54 @@ impl Queue {
         drop(core::mem::replace(unsafe { &mut *self.store.get() }, store));
     }
 
-    #[inline]
     fn push(&self, item: *mut c_void) -> Result<(), Refused> {
         on_store!(self, store => store.push(item))?;
-        if self.items.is_awaited() {
-            self.items.wake(1);
-        }
-        // The room that a wake was for may have been hidden until now.
-        if self.room.is_awaited() && !self.is_full() {
-            self.room.wake(1);
-        }
+        self.after_push();
         Ok(())
     }
 
-    #[inline]
     fn pop(&self) -> Result<*mut c_void, Refused> {
         let item = on_store!(self, store => store.pop())?;
-        if self.room.is_awaited() {
+        self.after_pop();
+        Ok(item)
+    }
+
+    #[inline(always)]
+    fn after_push(&self) {
+        // What was pushed comes before the look at who waits for it; see `Side::register`.
+        fence::light();
+        if self.items.is_awaited() || self.room.is_awaited() {
+            self.wake_after_push();
+        }
+    }
+
+    #[inline(always)]
+    fn after_pop(&self) {
+        // As above.
+        fence::light();
+        if self.items.is_awaited() || self.room.is_awaited() {
+            self.wake_after_pop();
+        }
+    }
+
+    #[cold]
+    fn wake_after_push(&self) {
+        self.items.wake(1);
+        // The room that a wake was for may have been hidden until now.
+        if !self.is_full() {
             self.room.wake(1);
         }
-        // And so may the item.
-        if self.items.is_awaited() && on_store!(self, store => store.length()) > 0 {
+    }
+
+    #[cold]
+    fn wake_after_pop(&self) {
+        self.room.wake(1);
+        // And so may the next item, or that this was the last one of a closed queue.
+        if on_store!(self, store => store.length()) > 0 {
             self.items.wake(1);
+        } else if on_store!(self, store => store.is_closed()) {
+            self.items.wake(u32::MAX);
         }
-        Ok(item)
     }
 
     fn is_full(&self) -> bool {

@@ -70,6 +70,40 @@ impl Ring {
         })
     }
 
+    /// Pushes if the first try succeeds, where there are as many cells as items.
+    #[inline(always)]
+    pub fn push_at_once(&self, item: *mut c_void) -> bool {
+        // Orderings as in `push`.
+        let tail = self.tail.at.load(Ordering::Relaxed);
+        let cell = self.cells.at(tail);
+        // No sequence has the bit that a closed tail has.
+        if cell.sequence.load(Ordering::Acquire) != tail
+            || self.cells.length() != self.capacity
+            || self.tail.at.compare_exchange(tail, tail + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return false;
+        }
+        cell.item.store(item, Ordering::Relaxed);
+        cell.sequence.store(tail + 1, Ordering::Release);
+        true
+    }
+
+    /// Pops if the first try succeeds.
+    #[inline(always)]
+    pub fn pop_at_once(&self) -> Option<*mut c_void> {
+        // Orderings as in `pop`.
+        let head = self.head.at.load(Ordering::Relaxed);
+        let cell = self.cells.at(head);
+        if cell.sequence.load(Ordering::Acquire) != head + 1
+            || self.head.at.compare_exchange(head, head + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return None;
+        }
+        let item = cell.item.load(Ordering::Relaxed);
+        cell.sequence.store(head + self.cells.length(), Ordering::Release);
+        Some(item)
+    }
+
     #[inline]
     pub fn push(&self, item: *mut c_void) -> Result<(), Refused> {
         // Relaxed: the exchange decides.

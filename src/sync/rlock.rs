@@ -32,6 +32,7 @@ const NOBODY: u64 = 0;
 
 impl Object for RLock {
     const KIND: Kind = Kind::RLock;
+    const SLEEPS_ON_WORD: bool = true;
     fn arena() -> &'static Arena<RLock> {
         &RLOCKS
     }

@@ -177,13 +177,19 @@ impl Handle<RwLock> {
 
     /// Frees the lock from holders that did not survive a fork.
     pub fn at_fork_reinit_rwlock(self) -> Result<(), Error> {
+        let rwlock = self.reside()?;
+        let line = rwlock.line.lock();
+        // Relaxed: the exchange decides.
+        let mut word = self.word().load(Ordering::Relaxed);
         loop {
-            let state = self.state(Ordering::Relaxed)?;
-            let access = if state & WRITER != 0 { Access::Write } else { Access::Read };
-            match self.release(access) {
-                Ok(()) => (),
-                Err(Error::NotHeld) => return Ok(()),
-                Err(error) => return Err(error),
+            let state = self.state_of(word)?;
+            // AcqRel: as a release.
+            match self.exchange(state, state & QUEUED, Ordering::AcqRel) {
+                Ok(()) => {
+                    self.hand_over(line);
+                    return Ok(());
+                }
+                Err(found) => word = found,
             }
         }
     }

@@ -57,6 +57,9 @@ impl Semaphore {
     }
 }
 
+/// Above all positive values, and below the negative ones as they are in the state.
+const POSITIVE: u64 = 1 << (STATE_BITS - 1);
+
 /// The state as the signed number that it is.
 #[inline]
 fn value(state: u64) -> i64 {
@@ -76,6 +79,35 @@ impl Handle<Semaphore> {
     /// Ends the semaphore, unless a thread waits for it.
     pub fn free_semaphore(self) -> Result<(), Error> {
         self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+    }
+
+    /// Takes a permit if there is one, and the first try succeeds.
+    #[inline(always)]
+    pub fn acquire_at_once(self) -> bool {
+        // Relaxed: the exchange decides.
+        let word = self.word().load(Ordering::Relaxed);
+        // In one comparison: the handle is right, and the value positive.
+        let above_one = word.wrapping_sub(self.tag()).wrapping_sub(1);
+        // Acquire: sees what was done before the release of the permit.
+        above_one < POSITIVE
+            && self.word().compare_exchange(word, word - 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives one permit back if nobody waits, and the first try succeeds.
+    #[inline(always)]
+    pub fn release_at_once(self, n: u32) -> bool {
+        // Acquire: the body is that of the object that the word was seen alive for.
+        let word = self.word().load(Ordering::Acquire);
+        let value = word.wrapping_sub(self.tag());
+        // In one comparison: the handle is right, and the value not negative.
+        if n != 1 || value >= POSITIVE {
+            return false;
+        }
+        // SAFETY: the word was just seen alive. Relaxed: published by the word.
+        let max = unsafe { self.body() }.max.load(Ordering::Relaxed);
+        // Release: what this thread did happens before the acquire of the permit.
+        value < max.into()
+            && self.word().compare_exchange(word, word + 1, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     pub fn acquire(self) -> Result<(), Error> {

@@ -27,16 +27,14 @@ impl Side {
         Side { waiters: AtomicU32::new(0), grants: Grants::none() }
     }
 
-    /// Whether somebody waits; for who has just done something, or found that there is more to be had.
-    #[inline]
+    /// Whether somebody waits. Who has just done something for them fences first: `fence::light`.
+    #[inline(always)]
     pub fn is_awaited(&self) -> bool {
-        // What was done comes before the look; see `register`.
-        fence::light();
+        // Relaxed: the fences order it.
         self.waiters.load(Ordering::Relaxed) > 0
     }
 
     /// Wakes up to `n` waiters.
-    #[cold]
     pub fn wake(&self, n: u32) {
         let mut woken = 0;
         while woken < n && self.withdraw() {

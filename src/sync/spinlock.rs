@@ -12,6 +12,7 @@ use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::spin::give_way;
 use crate::base::status::Error;
 
 /// What a spinlock has beside its word: nothing.
@@ -21,7 +22,7 @@ const FREE: u64 = 0;
 const LOCKED: u64 = 1;
 
 /// The most pauses between two looks, before the core is given away instead.
-const LONGEST: u32 = 64;
+const LONGEST: u32 = if cfg!(shuttle) { 1 } else { 64 };
 
 impl Object for Spinlock {
     const KIND: Kind = Kind::Spinlock;
@@ -95,7 +96,7 @@ impl Handle<Spinlock> {
                 result => return result,
             }
             if pauses > LONGEST {
-                std::thread::yield_now();
+                give_way();
             } else {
                 (0..pauses).for_each(|_| core::hint::spin_loop());
                 pauses *= 2;

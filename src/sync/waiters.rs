@@ -22,9 +22,8 @@ use core::ptr;
 /// One thread that waits. Not moved, and not dropped, while it is in a line or being served.
 pub struct Waiter {
     word: AtomicU32,
-    /// Told to whoever serves it.
-    pub wants: u32,
-    /// The rest is under the lock of the line.
+    /// The rest is under the lock of the line. What it wants is told to whoever serves it.
+    wants: Cell<u32>,
     in_line: Cell<bool>,
     previous: Cell<*const Waiter>,
     next: Cell<*const Waiter>,
@@ -39,12 +38,17 @@ impl Waiter {
     pub fn new(wants: u32) -> Waiter {
         Waiter {
             word: AtomicU32::new(NOT_YET),
-            wants,
+            wants: Cell::new(wants),
             in_line: Cell::new(false),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             _stays: PhantomPinned,
         }
+    }
+
+    /// What it wants: under the lock of the line, or by itself once it was served.
+    pub fn wants(&self) -> u32 {
+        self.wants.get()
     }
 
     /// Sleeps until it is served: with what. Fails with what ended the wait before.
@@ -110,7 +114,7 @@ impl Waiters {
     /// What the first one wants.
     pub fn first_wants(&self) -> Option<u32> {
         // SAFETY: who is in the line stays where it is.
-        unsafe { self.first.get().as_ref() }.map(|first| first.wants)
+        unsafe { self.first.get().as_ref() }.map(Waiter::wants)
     }
 
     /// How many want this.
@@ -119,7 +123,7 @@ impl Waiters {
         let mut count = 0;
         // SAFETY: as above.
         while let Some(waiter) = unsafe { next.as_ref() } {
-            count += usize::from(waiter.wants == wanted);
+            count += usize::from(waiter.wants() == wanted);
             next = waiter.next.get();
         }
         count
@@ -164,6 +168,17 @@ impl Waiters {
         }
     }
 
+    /// Moves the first one to the end of another line, where it wants something else.
+    pub fn move_first(&self, to: &Waiters, wants: u32) {
+        // SAFETY: who is in a line stays where it is.
+        if let Some(first) = unsafe { self.first.get().as_ref() } {
+            self.leave(first);
+            first.wants.set(wants);
+            // SAFETY: it has just left, and its thread knows of no change.
+            unsafe { to.join(first) };
+        }
+    }
+
     /// Takes out up to `n` of those that want what `wanted` agrees to, the first ones first.
     pub fn choose(&self, n: usize, wanted: impl Fn(u32) -> bool) -> Chosen {
         let chosen = Waiters::none();
@@ -171,7 +186,7 @@ impl Waiters {
         // SAFETY: who is in the line stays where it is; so does who was chosen, until it is served.
         while let Some(waiter) = unsafe { next.as_ref() }.filter(|_| chosen.len() < n) {
             next = waiter.next.get();
-            if wanted(waiter.wants) {
+            if wanted(waiter.wants()) {
                 self.leave(waiter);
                 // SAFETY: it has just left.
                 unsafe { chosen.join(waiter) };
@@ -196,6 +211,10 @@ pub struct Chosen {
 }
 
 impl Chosen {
+    pub const fn none() -> Chosen {
+        Chosen { first: ptr::null() }
+    }
+
     /// Serves them all, with a number that is small and not 0.
     pub fn serve(self, with: u32) {
         let mut next = self.first;

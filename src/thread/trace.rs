@@ -42,6 +42,8 @@ struct Line {
     text: String,
     machinery: bool,
     foundation: bool,
+    /// A function of this library.
+    own: bool,
 }
 
 /// A line for each frame, innermost first: `  0x... in function at file:line`.
@@ -54,7 +56,10 @@ pub fn render(addresses: &[usize]) -> Text {
     }
     *last = now;
     let first = lines.iter().rposition(|line| line.machinery).map_or(0, |last| last + 1);
-    let shown = lines.iter().skip(first).take_while(|line| !line.foundation);
+    let foundation = lines.iter().position(|line| line.foundation).unwrap_or(lines.len());
+    // What the foundation calls may be a step of ours to the user's function.
+    let ours = lines.iter().take(foundation).rev().take_while(|line| line.own).count();
+    let shown = lines.iter().take(foundation - ours).skip(first);
     let mut out = String::new();
     shown.for_each(|line| out.push_str(&line.text));
     Text::copy_or(out.as_bytes(), c"")
@@ -63,14 +68,18 @@ pub fn render(addresses: &[usize]) -> Text {
 fn line(address: usize) -> Line {
     // A return address lies behind the call, which may be the last thing in its function.
     let call = address.saturating_sub(1) as *mut c_void;
-    let mut line = Line { text: String::new(), machinery: false, foundation: false };
+    let mut line = Line { text: String::new(), machinery: false, foundation: false, own: false };
     backtrace::resolve(call, |symbol| {
         let raw = symbol.name().and_then(|name| name.as_str()).unwrap_or_default();
         line.machinery |= MACHINERY.contains(&raw);
         line.foundation |= raw == FOUNDATION;
         let _ = write!(line.text, "  {address:#018x} in ");
         let _ = match symbol.name() {
-            Some(name) => write!(line.text, "{name:#}"),
+            Some(name) => {
+                let name = format!("{name:#}");
+                line.own |= name.starts_with("lowthread::");
+                line.text.write_str(&name)
+            }
             None => write!(line.text, "?"),
         };
         if let (Some(file), Some(number)) = (symbol.filename(), symbol.lineno()) {

@@ -12,7 +12,7 @@ const SOON: f64 = 1.5e-3;
 
 fn end_free(lock: Handle<Lock>) {
     assert_eq!(lock.state(SeqCst), Ok(0), "something was left in the state");
-    lock.free_lock().unwrap();
+    lock.free_exclusive().unwrap();
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
                     result => assert_eq!(result, Err(stale)),
                 });
             }
-            scope.spawn(|| match lock.free_lock() {
+            scope.spawn(|| match lock.free_exclusive() {
                 Ok(()) => {
                     freed.fetch_add(1, SeqCst);
                 }
@@ -184,10 +184,10 @@ fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
             let other = Handle::new_lock().unwrap();
             other.acquire().unwrap();
             other.release().unwrap();
-            end(|| other.free_lock());
+            end(|| other.free_exclusive());
         });
         if freed.load(SeqCst) == 1 {
-            assert_eq!(lock.free_lock(), Err(stale));
+            assert_eq!(lock.free_exclusive(), Err(stale));
         } else {
             end_free(lock);
         }

@@ -13,18 +13,28 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a model fails")]
 
+mod barrier;
 mod base;
+mod condition;
 mod event;
+mod future;
 mod lock;
+mod once;
 mod queue;
+mod ring;
+mod rlock;
+mod rwlock;
 mod semaphore;
+mod spinlock;
 mod stall;
 
+use core::ffi::{c_int, c_void};
 use lowthread::base::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
 use lowthread::base::model;
 use lowthread::base::record::Record;
 use lowthread::base::status::Error;
 use lowthread::base::this_thread;
+use lowthread::base::unwind::{self, Exception};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, RoundRobinScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
 use std::sync::Mutex;
@@ -75,6 +85,34 @@ pub fn end(free: impl Fn() -> Result<(), Error>) {
             Err(Error::Busy) => model::yield_now(),
             result => return result.unwrap(),
         };
+    }
+}
+
+/// Throws what is neither a panic nor C++'s: of a panic the model checker would hear.
+pub fn throw() {
+    unsafe extern "C-unwind" fn cleanup(_: c_int, exception: *mut Exception) {
+        // SAFETY: from below.
+        drop(unsafe { Box::from_raw(exception) });
+    }
+    let exception = Box::into_raw(Box::new(Exception::new(u64::from_be_bytes(*b"ltmodel\0"), cleanup)));
+    // SAFETY: valid until its cleanup is called.
+    unsafe { unwind::throw(exception) };
+}
+
+/// Whether `f` throws.
+pub fn throws<F: FnMut()>(mut f: F) -> bool {
+    unsafe extern "C-unwind" fn run<F: FnMut()>(f: *mut c_void) {
+        // SAFETY: passed below.
+        let f = unsafe { &mut *f.cast::<F>() };
+        f();
+    }
+    // SAFETY: `run` is given what it asks for; what was caught is used no more.
+    unsafe {
+        let caught = unwind::call(run::<F>, (&raw mut f).cast());
+        caught.is_some_and(|caught| {
+            unwind::delete(caught.exception);
+            true
+        })
     }
 }
 

@@ -5,8 +5,10 @@ use core::ffi::c_void;
 use core::ptr::without_provenance_mut;
 use lowthread::base::atomic::{AtomicUsize, Ordering::SeqCst};
 use lowthread::base::handle::Handle;
+use lowthread::base::model;
 use lowthread::base::status::Error;
-use lowthread::sync::queue::Queue;
+use lowthread::sync::deque::Deque;
+use lowthread::sync::queue::{Queue, Store};
 
 const SOON: f64 = 1e-3;
 const PRODUCERS: usize = 2;
@@ -22,11 +24,30 @@ fn bit(item: *mut c_void) -> usize {
     1 << (4 * (item.addr() - 1))
 }
 
+fn close(queue: Handle<Queue>, immediate: bool) {
+    // SAFETY: no frame here is left but by returning.
+    unsafe { queue.close(immediate) }.unwrap();
+}
+
+fn free(queue: Handle<Queue>) {
+    // SAFETY: as above.
+    unsafe { queue.free_queue() }.unwrap();
+}
+
+/// As the functions of the interface do it.
+fn put(queue: Handle<Queue>, item: *mut c_void) -> Result<(), Error> {
+    if queue.put_at_once(item) { Ok(()) } else { queue.put(item) }
+}
+
+fn get(queue: Handle<Queue>) -> Result<*mut c_void, Error> {
+    queue.get_at_once().map_or_else(|| queue.get(), Ok)
+}
+
 /// Gets until there is no more; the sum. At each consumer a producer's items come in their order.
 fn drain(queue: Handle<Queue>) -> usize {
     let (mut sum, mut last) = (0, [0; PRODUCERS]);
     loop {
-        match queue.get() {
+        match get(queue) {
             Ok(item) => {
                 let before = last.get_mut((item.addr() - 1) / EACH).unwrap();
                 assert!(*before < item.addr(), "overtaken");
@@ -42,15 +63,18 @@ fn drain(queue: Handle<Queue>) -> usize {
 }
 
 fn nothing_is_lost(capacity: usize) {
-    let (queue, sum, producing) =
-        (Handle::new_queue(capacity).unwrap(), AtomicUsize::new(0), AtomicUsize::new(PRODUCERS));
+    nothing_is_lost_on(Handle::new_queue(capacity).unwrap());
+}
+
+fn nothing_is_lost_on(queue: Handle<Queue>) {
+    let (sum, producing) = (AtomicUsize::new(0), AtomicUsize::new(PRODUCERS));
     threads(|scope| {
         for producer in 0..PRODUCERS {
-            let (queue, producing) = (&queue, &producing);
+            let producing = &producing;
             scope.spawn(move || {
-                (0..EACH).for_each(|n| queue.put(item(producer, n)).unwrap());
+                (0..EACH).for_each(|n| put(queue, item(producer, n)).unwrap());
                 if producing.fetch_sub(1, SeqCst) == 1 {
-                    queue.close(false).unwrap();
+                    close(queue, false);
                 }
             });
         }
@@ -59,7 +83,7 @@ fn nothing_is_lost(capacity: usize) {
         }
     });
     assert_eq!(sum.into_inner(), 0x111_111, "an item was lost or doubled");
-    queue.free_queue().unwrap();
+    free(queue);
 }
 
 #[test]
@@ -93,7 +117,7 @@ fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
                 };
             }
             if producing.fetch_sub(1, SeqCst) == 1 {
-                queue.close(false).unwrap();
+                close(queue, false);
             }
         };
         let consume = |result: Result<*mut c_void, Error>, otherwise: Error| match result {
@@ -114,7 +138,7 @@ fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
             got.fetch_add(drain(queue), SeqCst);
         });
         assert_eq!(got.into_inner(), put.into_inner(), "an item was lost or doubled");
-        queue.free_queue().unwrap();
+        free(queue);
     });
 }
 
@@ -128,12 +152,144 @@ fn a_close_wakes_all_who_wait() {
                 scope.spawn(|| assert_eq!(full.put(item(1, 0)), Err(Error::Closed)));
                 scope.spawn(|| assert_eq!(empty.get(), Err(Error::Closed)));
             }
-            full.close(false).unwrap();
-            empty.close(true).unwrap();
+            close(full, false);
+            close(empty, true);
         });
         assert_eq!(full.get(), Ok(item(0, 0)));
         assert_eq!(full.get(), Err(Error::Closed));
-        full.free_queue().unwrap();
-        empty.free_queue().unwrap();
+        free(full);
+        free(empty);
+    });
+}
+
+#[test]
+fn nothing_is_lost_in_a_queue_with_more_cells_than_room() {
+    check(|| nothing_is_lost(3));
+}
+
+#[test]
+fn nothing_is_lost_in_a_bounded_deque() {
+    check(|| {
+        let capacity = 1 + model::draw(3) as usize;
+        nothing_is_lost_on(Handle::new_queue_on(Store::Deque(Deque::new(capacity))).unwrap());
+    });
+}
+
+#[test]
+fn batches_are_neither_lost_nor_doubled() {
+    check(|| {
+        let (queue, got) = (Handle::new_queue(2).unwrap(), AtomicUsize::new(0));
+        let batch = |producer: usize| [0, 1, 2].map(|n| item(producer, n));
+        let take = |seconds: f64| {
+            let mut items = [core::ptr::null_mut(); 2];
+            // SAFETY: there is room for two.
+            let (n, result) = unsafe { queue.get_many(items.as_mut_ptr(), 2, seconds) }.unwrap();
+            items.iter().take(n).for_each(|item| {
+                got.fetch_add(bit(*item), SeqCst);
+            });
+            (n, result)
+        };
+        threads(|scope| {
+            scope.spawn(|| {
+                let (n, result) = queue.put_many(&batch(0), -1.0).unwrap();
+                assert_eq!((n, result), (3, Ok(())));
+                close(queue, false);
+            });
+            scope.spawn(|| {
+                let (n, result) = queue.put_many(&batch(1), SOON).unwrap();
+                assert!(n == 3 && result.is_ok() || matches!(result, Err(Error::TimedOut | Error::Closed)));
+                // Taken back, as if these had never been.
+                batch(1).iter().skip(n).for_each(|item| {
+                    got.fetch_add(bit(*item), SeqCst);
+                });
+            });
+            scope.spawn(|| take(SOON));
+            while take(-1.0).1.is_ok() {}
+            assert_eq!(take(0.0), (0, Err(Error::Closed)));
+        });
+        assert_eq!(got.into_inner(), 0x111_111, "an item was lost or doubled");
+        free(queue);
+    });
+}
+
+#[test]
+fn who_joins_goes_on_when_all_is_done() {
+    check(|| {
+        let (queue, done, target) = (Handle::new_queue(2).unwrap(), AtomicUsize::new(0), Target::default());
+        queue.put(item(0, 0)).unwrap();
+        queue.put(item(0, 1)).unwrap();
+        let joined = |result: Result<(), Error>, otherwise: Error| match result {
+            Ok(()) => assert_eq!(done.load(SeqCst), 2, "not all is done"),
+            result => assert_eq!(result, Err(otherwise)),
+        };
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    queue.get().unwrap();
+                    done.fetch_add(1, SeqCst);
+                    queue.task_done().unwrap();
+                });
+            }
+            scope.spawn(|| joined(queue.join_queue_timeout(SOON), Error::TimedOut));
+            scope.spawn(|| {
+                target.enter();
+                joined(queue.join_queue(), Error::Interrupted);
+            });
+            scope.spawn(|| target.interrupt());
+            queue.join_queue().unwrap();
+            joined(Ok(()), Error::Busy);
+        });
+        assert_eq!(queue.task_done(), Err(Error::NothingToBeDone));
+        free(queue);
+    });
+}
+
+/// What was discarded.
+unsafe extern "C-unwind" fn discard(item: *mut c_void) {
+    DISCARDED.fetch_add(bit(item), SeqCst);
+}
+
+static DISCARDED: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn an_immediate_close_discards_what_nobody_got() {
+    check(|| {
+        DISCARDED.store(0, SeqCst);
+        let queue = match model::draw(3) {
+            0 => Handle::new_queue_on(Store::Deque(Deque::new(1))).unwrap(),
+            capacity => Handle::new_queue(capacity as usize).unwrap(),
+        };
+        let (put, got) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        queue.set_drop(Some(discard)).unwrap();
+        threads(|scope| {
+            for producer in 0..2 {
+                let put = &put;
+                scope.spawn(move || {
+                    for item in [item(producer, 0), item(producer, 1)] {
+                        match queue.put(item) {
+                            Ok(()) => put.fetch_add(bit(item), SeqCst),
+                            result => {
+                                assert_eq!(result, Err(Error::Closed));
+                                0
+                            }
+                        };
+                    }
+                });
+            }
+            scope.spawn(|| {
+                while let Ok(item) = queue.get() {
+                    got.fetch_add(bit(item), SeqCst);
+                    queue.task_done().unwrap();
+                }
+            });
+            scope.spawn(|| close(queue, true));
+            // All that was put is got or discarded, and there is an end to that.
+            while !queue.is_closed().unwrap() {
+                model::yield_now();
+            }
+            queue.join_queue().unwrap();
+        });
+        assert_eq!(put.into_inner(), got.into_inner() + DISCARDED.load(SeqCst));
+        free(queue);
     });
 }

@@ -1,0 +1,151 @@
+//! The ring alone: as if each push and pop took place at one moment.
+
+use crate::{check, threads};
+use core::ffi::c_void;
+use core::ptr::without_provenance_mut;
+use lowthread::base::atomic::{AtomicU64, Ordering::SeqCst};
+use lowthread::base::model;
+use lowthread::sync::ring::{Refused, Ring};
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// What a thread did, and between which two moments.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    began: u64,
+    ended: u64,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Pushed(usize),
+    FoundFull,
+    Popped(usize),
+    FoundEmpty,
+}
+
+impl What {
+    /// Does it to a plain queue; whether it could.
+    fn replay(self, items: &mut VecDeque<usize>, capacity: usize) -> bool {
+        match self {
+            What::Pushed(item) => {
+                items.push_back(item);
+                items.len() <= capacity
+            }
+            What::FoundFull => items.len() == capacity,
+            What::Popped(item) => items.pop_front() == Some(item),
+            What::FoundEmpty => items.is_empty(),
+        }
+    }
+}
+
+/// Whether there is an order of the operations that a plain queue could have gone through.
+fn explained(rest: &[Operation], items: &VecDeque<usize>, capacity: usize) -> bool {
+    let Some(first_end) = rest.iter().map(|operation| operation.ended).min() else { return true };
+    rest.iter().enumerate().any(|(i, operation)| {
+        let mut after = items.clone();
+        operation.began < first_end && operation.what.replay(&mut after, capacity) && {
+            let mut others = rest.to_vec();
+            others.remove(i);
+            explained(&others, &after, capacity)
+        }
+    })
+}
+
+fn linearizable(capacity: usize) {
+    let (ring, clock, history) = (Ring::new(capacity).unwrap(), AtomicU64::new(0), Mutex::new(Vec::new()));
+    let did = |f: &dyn Fn() -> Option<What>| {
+        let began = clock.fetch_add(1, SeqCst);
+        // None: another thread was in the middle of it.
+        if let Some(what) = f() {
+            let ended = clock.fetch_add(1, SeqCst);
+            history.lock().unwrap().push(Operation { began, ended, what });
+        }
+    };
+    let push = |n: usize| {
+        let item: *mut c_void = without_provenance_mut(n);
+        if model::chance(2) && ring.push_at_once(item) {
+            return Some(What::Pushed(n));
+        }
+        match ring.push(item) {
+            Ok(()) => Some(What::Pushed(n)),
+            Err(Refused::Not) => Some(What::FoundFull),
+            Err(refused) => {
+                assert_eq!(refused, Refused::NotYet);
+                None
+            }
+        }
+    };
+    let pop = || match if model::chance(2) { ring.pop_at_once() } else { None } {
+        Some(item) => Some(What::Popped(item.addr())),
+        None => match ring.pop() {
+            Ok(item) => Some(What::Popped(item.addr())),
+            Err(Refused::Not) => Some(What::FoundEmpty),
+            Err(refused) => {
+                assert_eq!(refused, Refused::NotYet);
+                None
+            }
+        },
+    };
+    threads(|scope| {
+        for producer in 0..2 {
+            let (did, push) = (&did, &push);
+            scope.spawn(move || (0..3).for_each(|n| did(&|| push(1 + producer * 3 + n))));
+        }
+        for _ in 0..2 {
+            scope.spawn(|| (0..3).for_each(|_| did(&pop)));
+        }
+    });
+    let left = ring.length();
+    // Alone: nothing is in the middle of anything.
+    for n in 0..=left {
+        did(&pop);
+        assert_eq!(history.lock().unwrap().last().unwrap().ended, clock.load(SeqCst) - 1);
+        assert_eq!(ring.length(), left.saturating_sub(n + 1));
+    }
+    let history = history.into_inner().unwrap();
+    assert!(explained(&history, &VecDeque::new(), capacity), "no queue does {history:?}");
+}
+
+#[test]
+fn one_cell_as_one_moment() {
+    check(|| linearizable(1));
+}
+
+#[test]
+fn two_cells_as_one_moment() {
+    check(|| linearizable(2));
+}
+
+#[test]
+fn three_cells_as_one_moment() {
+    check(|| linearizable(3));
+}
+
+#[test]
+fn a_close_lets_no_push_in_behind_the_last_pop() {
+    check(|| {
+        let ring = Ring::new(2).unwrap();
+        let (pushed, popped) = (AtomicU64::new(0), AtomicU64::new(0));
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let item: *mut c_void = without_provenance_mut(1);
+                    while model::chance(2) && ring.push_at_once(item) || ring.push(item).is_ok() {
+                        pushed.fetch_add(1, SeqCst);
+                    }
+                });
+            }
+            scope.spawn(|| ring.close());
+            loop {
+                match ring.pop() {
+                    Ok(_) => popped.fetch_add(1, SeqCst),
+                    Err(Refused::Closed) => break,
+                    Err(_) => u64::from(model::yield_now()),
+                };
+            }
+        });
+        assert_eq!(pushed.into_inner(), popped.into_inner());
+    });
+}
