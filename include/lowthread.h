@@ -13,13 +13,15 @@
  *          One that is NULL, freed or of another type is never undefined behaviour: the call
  *          returns LT_BAD_HANDLE.
  * STATUSES LT_OK is 0, answers are positive, errors negative. lt_last_error() has a sentence on the
- *          last error. Out-parameters are written only on LT_OK, and may be NULL when not wanted.
+ *          last error. Out-parameters are written only on LT_OK (counts of what was done, with
+ *          answers too), and may be NULL when not wanted.
  * TIMEOUTS are seconds on the monotonic clock: negative (LT_FOREVER) waits without bound, 0 never
  *          waits, a positive one is rounded up and never ends early. NaN is LT_INVALID, more than
  *          LT_TIMEOUT_MAX is LT_OVERFLOW. Signals neither shorten nor lengthen a wait.
  * WAITS    have three forms: lt_X_verb() without bound, lt_X_try_verb() never blocks and returns
- *          LT_BUSY, lt_X_verb_timeout() returns LT_TIMED_OUT. Every wait that blocks can be
- *          interrupted: it returns LT_INTERRUPTED and nothing has happened.
+ *          LT_BUSY (a queue: LT_FULL, LT_EMPTY), lt_X_verb_timeout() returns LT_TIMED_OUT. Every
+ *          wait that blocks can be interrupted: it returns LT_INTERRUPTED, and nothing has happened
+ *          (but a barrier is broken).
  * GETTERS  return 0, false or NULL for a bad handle, and lt_last_error() says so.
  *
  * Generated from the library's source by `make header`: change it there.
@@ -282,14 +284,19 @@ typedef struct lt_error_info {
 // get. A thread whose container was freed tells the hook.
 typedef struct lt_errors lt_errors;
 
-// A hook for errors that end a thread: called on that thread, with the argument given for it. The
-// info is valid until it returns.
+// A hook for errors that end a thread: called on that thread, or, for lt_pool_map(), on the one
+// that maps, with the argument given for it. The info is valid until it returns.
 typedef void (*lt_excepthook)(const lt_error_info *info, void *arg);
 
 // Ends the calling thread function, or pool task, with an unhandled error. C++ frames on the way
 // see a foreign exception: destructors run, `catch (...)` can stop it. A NULL message is "". On
 // the main thread, which has no thread function, the hook is told and the process exits with 1.
 LT_NORETURN void lt_raise(int code, const char *message);
+
+// Makes the thread function, or pool task, that the calling thread is in count as failed once it
+// returns, as if it had raised then: for languages whose frames must not be unwound. The last call
+// counts. LT_INVALID for a NULL message and on a thread that runs no such function; LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_fail(int code, const char *message);
 
 // Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
 // default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
@@ -396,7 +403,8 @@ LT_NODISCARD lt_status lt_thread_name(lt_ident ident, char *buf, size_t len);
 LT_NODISCARD lt_status lt_set_thread_name(const char *name);
 
 // Waits until every joinable thread that is no daemon has ended, those too that are started
-// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread.
+// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread. Pools are not waited
+// for.
 LT_NODISCARD lt_status lt_shutdown(double seconds);
 
 // Tells of the main thread and of every thread that the library started and that still runs. Fills
@@ -547,7 +555,8 @@ LT_NODISCARD lt_status lt_event_wait_timeout(lt_event *event, double seconds);
 // notify, which happens before the return of the wait.
 typedef struct lt_condition lt_condition;
 
-// Says whether what is waited for is so. Called with the lock held.
+// Says whether what is waited for is so. Called with the lock held; an error in it goes on up, and
+// leaves the lock so.
 typedef bool (*lt_predicate)(void *arg);
 
 // A new condition; NULL when out of memory. The lock is named at each wait.
@@ -612,7 +621,8 @@ LT_NODISCARD lt_status lt_barrier_free(lt_barrier *barrier);
 // its own action. An action that raises breaks it, and the error goes on up the calling thread.
 LT_NODISCARD lt_status lt_barrier_wait(lt_barrier *barrier, uint32_t *index);
 
-// The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now.
+// The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now; with 0
+// too, unless the caller is the last one.
 LT_NODISCARD lt_status lt_barrier_wait_timeout(lt_barrier *barrier, double seconds,
     uint32_t *index);
 
@@ -882,10 +892,12 @@ LT_NODISCARD lt_status lt_watchdog_free(lt_watchdog *watchdog);
 
 // A future stands for what becomes of a task. All that the task did happens before the return of
 // who waits for it. A worker that waits for a task of its own pool which nobody has begun runs it
-// itself, so that tasks can wait for each other in a pool of one worker.
+// itself, on its stack and under whatever locks it holds, so that tasks can wait for each other in
+// a pool of one worker.
 typedef struct lt_future lt_future;
 
-// What is called when a task is over: with its future, whose handle may have been freed meanwhile.
+// What is called when a task is over, perhaps after the return of who waits for it: with its
+// future, whose handle may have been freed meanwhile, and may be by it.
 typedef void (*lt_future_fn)(lt_future *future, void *arg);
 
 // Blocks until the task is over; `result` is what it returned. LT_FAILED if it ended with an error,
@@ -968,7 +980,7 @@ LT_NODISCARD lt_status lt_pool_free(lt_pool *pool);
 
 // Has a worker call function(arg). With a NULL `future` nobody hears of its end; its error goes to
 // the hook. LT_CLOSED after a shutdown, LT_INVALID for a NULL function, LT_NO_MEMORY; LT_NO_THREAD
-// if there is no worker and none can be started. Then it is not called. Never blocks for long.
+// if there is no worker and none can be started. Then it is not called. `arg` must last as long.
 LT_NODISCARD lt_status lt_pool_submit(lt_pool *pool, lt_task_fn function, void *arg,
     lt_future **future);
 
@@ -983,6 +995,10 @@ LT_NODISCARD lt_status lt_pool_map(lt_pool *pool, lt_task_fn function, void *con
 // with `cancel_pending`, cancelled. With `wait` it blocks until all workers have ended: LT_DEADLOCK
 // from one of them, and nothing is done; LT_INTERRUPTED: shut down, but not at its end.
 LT_NODISCARD lt_status lt_pool_shutdown(lt_pool *pool, bool wait, bool cancel_pending);
+
+// Sets the function that is called with the argument of each task that is cancelled and has no
+// future, on the thread that cancels it; NULL for none. Who has a future learns of it there.
+LT_NODISCARD lt_status lt_pool_set_drop(lt_pool *pool, lt_drop_fn drop);
 
 // Tells how the pool does at this moment. LT_INVALID if info->size is not that of the struct.
 LT_NODISCARD lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);

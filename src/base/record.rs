@@ -50,6 +50,8 @@ pub struct Record {
     pub pool: Cell<*mut c_void>,
     /// The object of a joinable thread, given away by its resident; or NULL.
     pub joinable: Cell<*const ()>,
+    /// What its function has failed with, though it goes on.
+    pub failure: Cell<Option<(*mut c_void, End)>>,
     /// What the thread must free, unless it ends before it can.
     held: Cell<Option<(*mut c_void, End)>>,
     /// The number in the default name.
@@ -116,6 +118,7 @@ impl Record {
             on_gone: Cell::new(None),
             pool: Cell::new(ptr::null_mut()),
             joinable: Cell::new(ptr::null()),
+            failure: Cell::new(None),
             held: Cell::new(None),
             number: AtomicU64::new(0),
             name: UnsafeCell::new(None),
@@ -167,7 +170,7 @@ impl Record {
 
     /// Ends the record: its thread is over, or was never started.
     pub fn end(&'static self) {
-        if let Some((what, end)) = self.held.take() {
+        for (what, end) in [self.held.take(), self.failure.take()].into_iter().flatten() {
             // SAFETY: held by this thread, which has left without letting go.
             unsafe { end(what) };
         }

@@ -153,6 +153,7 @@ pub enum Error {
     NothingToBeDone,
     BadMode,
     WaitsForItself,
+    NoFunction,
     WaitsForItsPool,
     AboveBound,
     BadSize,
@@ -208,6 +209,9 @@ impl Error {
             Error::CalledFromWithin => (LT_DEADLOCK, "called from the function that it calls"),
             Error::NothingToBeDone => (LT_INVALID, "called more often than items were put"),
             Error::BadMode => (LT_INVALID, "mode is not one of LT_ALL, LT_ANY and LT_FIRST_ERROR"),
+            Error::NoFunction => {
+                (LT_INVALID, "the calling thread runs no function that the library was given")
+            }
             Error::WaitsForItself => (LT_DEADLOCK, "the task would wait for itself"),
             Error::WaitsForItsPool => (LT_DEADLOCK, "the calling thread is a worker of the pool"),
             Error::AboveBound => (LT_OVERFLOW, "the value would rise above the bound of the semaphore"),

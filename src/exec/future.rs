@@ -19,6 +19,7 @@ use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::{Text, boxed};
 use crate::base::mutex::Mutex;
+use crate::base::record::Record;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::{self, Caught, Frames};
@@ -27,7 +28,7 @@ use crate::exec::pool;
 use crate::exec::watch::Watchers;
 use crate::thread::exception::{Description, LT_ERROR_EXITED};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{excepthook, names};
+use crate::thread::{excepthook, failure, names};
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -483,7 +484,7 @@ impl Promise {
                     return true;
                 }
             }
-            Some(caught) => fail(future, caught),
+            Some(problem) => fail(future, problem),
         }
         self.conclude();
         true
@@ -554,12 +555,12 @@ unsafe extern "C-unwind" fn concluded(promise: *mut c_void) {
     Promise(promise.cast_const().cast()).conclude();
 }
 
-fn fail(future: &Future, caught: Caught) {
-    if let Some(record) = this_thread::current() {
-        // SAFETY: caught on this thread.
-        future.fail(unsafe { excepthook::report(record, caught) });
-    } else {
-        future.end(FAILED);
+fn fail(future: &Future, problem: Problem) {
+    match this_thread::current() {
+        Some(record) => future.fail(problem.report(record)),
+        None => {
+            future.end(FAILED);
+        }
     }
 }
 
@@ -589,12 +590,36 @@ impl Task {
     ///
     /// # Safety
     /// The task's function may be called with its argument, and `exited` with its own.
-    pub unsafe fn run(&mut self, exited: unwind::Function, argument: *mut c_void) -> Option<Caught> {
+    pub unsafe fn run(&mut self, exited: unwind::Function, argument: *mut c_void) -> Option<Problem> {
+        let record = this_thread::current()?;
+        let outer = failure::begin(record);
         let mut guarded = Guarded { task: self, threw: false, caught: MaybeUninit::uninit() };
         // SAFETY: as the caller vouches; nothing here has a destructor.
         unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
-        // SAFETY: written by `Guarded::run`, if so.
-        if guarded.threw { Some(unsafe { guarded.caught.assume_init() }) } else { None }
+        let failed = failure::end(record, outer);
+        if guarded.threw {
+            // SAFETY: written by `Guarded::run`.
+            return Some(Problem::Threw(unsafe { guarded.caught.assume_init() }));
+        }
+        failed.map(Problem::Failed)
+    }
+}
+
+/// What went wrong in a task.
+pub enum Problem {
+    /// It threw this, on the calling thread.
+    Threw(Caught),
+    /// It said so, and returned.
+    Failed(Report),
+}
+
+impl Problem {
+    pub fn report(self, record: &'static Record) -> Report {
+        match self {
+            // SAFETY: caught on this thread.
+            Problem::Threw(caught) => unsafe { excepthook::report(record, caught) },
+            Problem::Failed(report) => report,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! gone.
 
 use crate::base::arena::{Arena, Resident};
-use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -20,6 +20,7 @@ use crate::base::heap::Text;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::Role;
 use crate::base::status::Error;
+use crate::base::unwind::Function;
 use crate::base::{this_thread, wait};
 use crate::exec::future::{Future, Promise, Task, TaskFunction};
 use crate::exec::watch::{self, Mode};
@@ -42,6 +43,8 @@ pub struct Pool {
     /// How many threads wait: while there are some, the handle is not freed.
     waiters: AtomicU32,
     own: Cell<*mut c_void>,
+    /// Called for the argument of each task that is cancelled and has no future; a `Function`, or NULL.
+    drop: AtomicPtr<()>,
 }
 
 struct Inside {
@@ -118,6 +121,7 @@ static POOLS: Arena<Pool> = Arena::new(
         workers: AtomicU32::new(0),
         waiters: AtomicU32::new(0),
         own: Cell::new(ptr::null_mut()),
+        drop: AtomicPtr::new(ptr::null_mut()),
     },
     Participant::new(
         || POOLS.before_fork(|pool| pool.inside.raw_lock()),
@@ -156,7 +160,10 @@ impl Handle<Pool> {
             None => numbered(b"Pool", b"-", POOLS_MADE.fetch_add(1, Ordering::Relaxed) + 1)?,
         };
         let pool = Handle::new(0, |pool: &Pool| *pool.inside.lock() = Inside::new(most_workers, prefix))?;
-        pool.alive()?.own.set(pool.into_raw());
+        let body = pool.alive()?;
+        body.own.set(pool.into_raw());
+        // Relaxed: nobody else knows the handle yet.
+        body.drop.store(ptr::null_mut(), Ordering::Relaxed);
         Ok(pool)
     }
 
@@ -263,6 +270,14 @@ impl Handle<Pool> {
             pool.cancel_queued();
         }
         if wait { self.await_workers() } else { Ok(()) }
+    }
+
+    /// What is to be called for the argument of each task that is cancelled and has no future.
+    pub fn set_pool_drop(self, drop: Option<Function>) -> Result<(), Error> {
+        let drop = drop.map_or(ptr::null_mut(), |drop| drop as *mut ());
+        // Release: what the user prepared for it happens before its calls.
+        self.alive()?.drop.store(drop, Ordering::Release);
+        Ok(())
     }
 
     pub fn stats(self) -> Result<Stats, Error> {
@@ -407,7 +422,14 @@ impl Pool {
             let task = self.inside.lock().tasks.pop_front();
             match task {
                 Some(Queued::Promised(promise)) => promise.cancel(),
-                Some(Queued::Forgotten(..)) => (),
+                Some(Queued::Forgotten(_, argument)) => {
+                    // Acquire: pairs with `set_pool_drop`.
+                    let drop = self.drop.load(Ordering::Acquire);
+                    if !drop.is_null() {
+                        // SAFETY: set by `set_pool_drop`, and the user's to be called with arguments.
+                        unsafe { core::mem::transmute::<*mut (), Function>(drop)(argument) };
+                    }
+                }
                 None => return,
             }
         }
@@ -448,9 +470,8 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
             Queued::Forgotten(function, argument) => {
                 let mut task = Task { function, argument, result: ptr::null_mut() };
                 // SAFETY: the user gave both.
-                if let Some(caught) = unsafe { task.run(left, ptr::null_mut()) } {
-                    // SAFETY: caught here.
-                    unsafe { excepthook::deliver_caught(record, caught) };
+                if let Some(problem) = unsafe { task.run(left, ptr::null_mut()) } {
+                    excepthook::deliver_report(record, problem.report(record));
                 }
                 true
             }

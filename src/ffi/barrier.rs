@@ -49,7 +49,8 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait(barrier: *mut lt_barrier, index:
     }
 }
 
-/// The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now.
+/// The same; blocks for at most this many seconds. LT_TIMED_OUT: the barrier is broken now; with 0
+/// too, unless the caller is the last one.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_barrier_wait_timeout(

@@ -18,7 +18,8 @@ pub struct lt_condition {
     _opaque: [u8; 0],
 }
 
-/// Says whether what is waited for is so. Called with the lock held.
+/// Says whether what is waited for is so. Called with the lock held; an error in it goes on up, and
+/// leaves the lock so.
 pub type lt_predicate = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> bool>;
 
 /// A new condition; NULL when out of memory. The lock is named at each wait.

@@ -7,11 +7,11 @@ use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
 use crate::thread::errors::Errors;
 use crate::thread::report::lt_error_info;
 use crate::thread::start::{self, Plan};
-use crate::thread::{excepthook, raise};
+use crate::thread::{excepthook, failure, raise};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
-/// A hook for errors that end a thread: called on that thread, with the argument given for it. The
-/// info is valid until it returns.
+/// A hook for errors that end a thread: called on that thread, or, for lt_pool_map(), on the one
+/// that maps, with the argument given for it. The info is valid until it returns.
 pub type lt_excepthook = Option<unsafe extern "C-unwind" fn(info: *const lt_error_info, arg: *mut c_void)>;
 
 /// Ends the calling thread function, or pool task, with an unhandled error. C++ frames on the way
@@ -22,6 +22,21 @@ pub unsafe extern "C-unwind" fn lt_raise(code: c_int, message: *const c_char) ->
     // SAFETY: `message` is NULL or a C string, as the header asks.
     let message = if message.is_null() { c"" } else { unsafe { CStr::from_ptr(message) } };
     raise::raise(code, message)
+}
+
+/// Makes the thread function, or pool task, that the calling thread is in count as failed once it
+/// returns, as if it had raised then: for languages whose frames must not be unwound. The last call
+/// counts. LT_INVALID for a NULL message and on a thread that runs no such function; LT_NO_MEMORY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_fail(code: c_int, message: *const c_char) -> lt_status {
+    let failed = if message.is_null() {
+        Err(Error::NullArgument(Argument::Message))
+    } else {
+        // SAFETY: `message` is a C string, as the header asks.
+        failure::fail(code, unsafe { CStr::from_ptr(message) })
+    };
+    report(&"lt_fail", failed)
 }
 
 /// Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the

@@ -11,12 +11,14 @@ use core::ffi::{c_int, c_void};
 
 /// A future stands for what becomes of a task. All that the task did happens before the return of
 /// who waits for it. A worker that waits for a task of its own pool which nobody has begun runs it
-/// itself, so that tasks can wait for each other in a pool of one worker.
+/// itself, on its stack and under whatever locks it holds, so that tasks can wait for each other in
+/// a pool of one worker.
 pub struct lt_future {
     _opaque: [u8; 0],
 }
 
-/// What is called when a task is over: with its future, whose handle may have been freed meanwhile.
+/// What is called when a task is over, perhaps after the return of who waits for it: with its
+/// future, whose handle may have been freed meanwhile, and may be by it.
 pub type lt_future_fn = Option<unsafe extern "C-unwind" fn(future: *mut lt_future, arg: *mut c_void)>;
 
 /// For lt_future_wait_many(): until all are over.

@@ -194,7 +194,8 @@ pub unsafe extern "C" fn lt_set_thread_name(name: *const c_char) -> lt_status {
 }
 
 /// Waits until every joinable thread that is no daemon has ended, those too that are started
-/// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread.
+/// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread. Pools are not waited
+/// for.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_shutdown(seconds: f64) -> lt_status {

@@ -4,6 +4,7 @@ use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::pool::{Pool, Stats};
 use crate::ffi::future::lt_future;
+use crate::ffi::queue::lt_drop_fn;
 use crate::ffi::{at, free, new_handle, report};
 use core::ffi::{CStr, c_char, c_void};
 use core::mem::offset_of;
@@ -58,7 +59,7 @@ pub unsafe extern "C-unwind" fn lt_pool_free(pool: *mut lt_pool) -> lt_status {
 
 /// Has a worker call function(arg). With a NULL `future` nobody hears of its end; its error goes to
 /// the hook. LT_CLOSED after a shutdown, LT_INVALID for a NULL function, LT_NO_MEMORY; LT_NO_THREAD
-/// if there is no worker and none can be started. Then it is not called. Never blocks for long.
+/// if there is no worker and none can be started. Then it is not called. `arg` must last as long.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_pool_submit(
@@ -122,6 +123,15 @@ pub unsafe extern "C-unwind" fn lt_pool_shutdown(
     // SAFETY: see above; nothing here has a destructor.
     let shut = unsafe { at::<Pool>(pool).and_then(|pool| pool.shutdown(wait, cancel_pending)) };
     report(&"lt_pool_shutdown", shut)
+}
+
+/// Sets the function that is called with the argument of each task that is cancelled and has no
+/// future, on the thread that cancels it; NULL for none. Who has a future learns of it there.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_pool_set_drop(pool: *mut lt_pool, drop: lt_drop_fn) -> lt_status {
+    // SAFETY: see above.
+    report(&"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_pool_drop(drop)))
 }
 
 /// Tells how the pool does at this moment. LT_INVALID if info->size is not that of the struct.

@@ -93,7 +93,15 @@ unsafe fn put_into_words(exception: *mut Exception) -> Description {
 pub fn deliver(record: Option<&'static Record>, description: Description, frames: Frames) {
     let ident = record.map_or(0, |record| record.ident());
     let name = record.map_or(Text::Static(c"?"), names::of);
-    let report = Report::new(ident, name, description, frames);
+    told(record, Report::new(ident, name, description, frames));
+}
+
+/// Tells of an error of the calling thread that is put into words already.
+pub fn deliver_report(record: &'static Record, report: Report) {
+    told(Some(record), report);
+}
+
+fn told(record: Option<&'static Record>, report: Report) {
     // Without memory for the fork handlers the report is told all the same.
     let _ = PARTICIPANT.join();
     if let Some(record) = record {

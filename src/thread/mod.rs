@@ -2,6 +2,7 @@
 
 pub mod exception;
 pub mod raise;
+pub mod failure;
 pub mod trace;
 pub mod report;
 pub mod excepthook;

@@ -4,7 +4,7 @@ use crate::base::heap::Text;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::unwind;
-use crate::thread::{excepthook, joinable, names, stack};
+use crate::thread::{excepthook, failure, joinable, names, stack};
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -141,6 +141,8 @@ unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
         if let Some(caught) = unsafe { unwind::call(function, argument) } {
             // SAFETY: caught here.
             unsafe { excepthook::deliver_caught(record, caught) };
+        } else if let Some(report) = failure::end(record, None) {
+            excepthook::deliver_report(record, report);
         }
     }
     if !adopted {
