@@ -601,131 +601,31 @@ static const wait_kind JOIN_WAIT = {.name = "queue join",
     .not_yet = LT_BUSY,
     .timeout_name = "lt_queue_join_timeout"};
 
-static lt_status interrupt_main_asleep(void *unused) {
-    (void)unused;
-    must_soon(asleep(getpid()));
-    return lt_interrupt_main(SIGUSR2);
-}
-
-static void check_interrupts(const wait_kind *kind) {
-    const double seconds[] = {LT_FOREVER, 1000.0};
-    for (int i = 0; i < 20; i++) {
-        void *object = waits_make(kind);
-        assert_ok(lt_interrupt_main(SIGUSR1));
-        assert_status(kind->try_wait(object), kind->not_yet); // Does not block: it stays pending.
-        assert_status(kind->wait_timeout(object, 0.0), LT_TIMED_OUT);
-        assert_status(kind->wait_timeout(object, seconds[i % 2]), LT_INTERRUPTED);
-        assert_int_equal(lt_interrupt_signal(), SIGUSR1);
-        waiter w;
-        waiter_launch(&w, interrupt_main_asleep, NULL);
-        assert_status(kind->wait_timeout(object, seconds[i % 2]), LT_INTERRUPTED);
-        assert_int_equal(lt_interrupt_signal(), SIGUSR2);
-        assert_ok(waiter_join(&w));
-        assert_status(kind->try_wait(object), kind->not_yet); // Nothing has happened.
-        assert_ok(kind->satisfy(object));
-        assert_ok(lt_interrupt_main(SIGUSR1));
-        assert_ok(kind->wait(object)); // Does not block.
-        assert_status(lt_check_interrupt(), LT_INTERRUPTED);
-        assert_ok(lt_check_interrupt());
-        waits_destroy(kind, object);
-    }
-}
-
-static void check_kind(const wait_kind *kind) {
-    waits_check_blocks_until_satisfied(kind);
-    waits_check_timeouts(kind);
-    waits_check_timeouts_on_a_thread(kind);
-    waits_check_free_while_waiting(kind);
-    check_interrupts(kind);
-}
-
 TEST(a_get_of_many_is_a_wait_like_every_other) {
-    check_kind(&GET_MANY_WAIT);
+    waits_check_all(&GET_MANY_WAIT);
     waits_check_race_with_time_out(&GET_MANY_WAIT);
 }
 
 TEST(a_put_of_many_is_a_wait_like_every_other) {
-    check_kind(&PUT_MANY_WAIT);
+    waits_check_all(&PUT_MANY_WAIT);
     waits_check_race_with_time_out(&PUT_MANY_WAIT);
 }
 
 TEST(a_join_is_a_wait_like_every_other) {
-    check_kind(&JOIN_WAIT);
+    waits_check_all(&JOIN_WAIT);
 }
 
 TEST(gets_and_puts_are_interrupted) {
-    check_interrupts(&QUEUE_GET_WAIT);
-    check_interrupts(&QUEUE_PUT_WAIT);
-}
-
-// ---- Nobody who waits is awake
-
-static long sleeps_of(int64_t native_id) {
-    char path[64], line[256];
-    long sleeps = -1;
-    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/status", native_id);
-    FILE *file = fopen(path, "r");
-    must(file != NULL);
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps) == 1) {
-            break;
-        }
-    }
-    fclose(file);
-    must(sleeps >= 0);
-    return sleeps;
-}
-
-static void pass(double seconds) {
-    must(lt_sleep(seconds) == LT_OK);
-}
-
-static bool is_settled(int64_t native_id) {
-    long sleeps = sleeps_of(native_id);
-    pass(0.01);
-    return asleep(native_id) && sleeps_of(native_id) == sleeps;
-}
-
-typedef struct metered {
-    timed_wait t;
-    double spent; // Seconds of this thread's processor time.
-} metered;
-
-static double processor_time(void) {
-    struct timespec t;
-    must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static lt_status metered_wait(void *arg) {
-    metered *m = arg;
-    double before = processor_time();
-    lt_status status = timed_wait_call(&m->t);
-    m->spent = processor_time() - before;
-    return status;
-}
-
-static void check_sleeps_soundly(const wait_kind *kind, double seconds) {
-    metered m = {{kind, waits_make(kind), seconds}, -1.0};
-    waiter w;
-    waiter_start(&w, metered_wait, &m);
-    int64_t id = atomic_load(&w.native_id);
-    must_soon(is_settled(id));
-    long sleeps = sleeps_of(id);
-    pass(0.2);
-    must_for(kind->name, sleeps_of(id) == sleeps); // Not awake for a moment.
-    must_for(kind->name, kind->satisfy(m.t.object) == LT_OK);
-    must_for(kind->name, waiter_join(&w) == LT_OK);
-    must_for(kind->name, m.spent >= 0 && m.spent < 0.02);
-    waits_destroy(kind, m.t.object);
+    waits_check_interrupts(&QUEUE_GET_WAIT);
+    waits_check_interrupts(&QUEUE_PUT_WAIT);
 }
 
 TEST(who_waits_is_not_awake) {
     const wait_kind *const kinds[] = {
         &QUEUE_GET_WAIT, &QUEUE_PUT_WAIT, &GET_MANY_WAIT, &PUT_MANY_WAIT, &JOIN_WAIT};
     for (size_t i = 0; i < LENGTH(kinds); i++) {
-        check_sleeps_soundly(kinds[i], LT_FOREVER);
-        check_sleeps_soundly(kinds[i], 1000.0);
+        waits_check_sleeps_soundly(kinds[i], LT_FOREVER);
+        waits_check_sleeps_soundly(kinds[i], 1000.0);
     }
 }
 

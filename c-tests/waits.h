@@ -479,4 +479,104 @@ static inline void waits_check_race_with_time_out(const wait_kind *kind) {
     time_out_race_end(&r, &w);
 }
 
+// ---- All of it for one kind, with what the tests of every kind at once do not see
+
+static inline lt_status waits_interrupt_main(void *unused) {
+    (void)unused;
+    must_soon(asleep(getpid()));
+    return lt_interrupt_main(SIGUSR2);
+}
+
+static inline void waits_check_interrupts(const wait_kind *kind) {
+    const double seconds[] = {LT_FOREVER, 1000.0};
+    for (int i = 0; i < 20; i++) {
+        void *object = waits_make(kind);
+        must_for(kind->name, lt_interrupt_main(SIGUSR1) == LT_OK);
+        must_for(kind->name, kind->try_wait(object) == kind->not_yet); // Stays pending.
+        must_for(kind->name, kind->wait_timeout(object, 0.0) == LT_TIMED_OUT);
+        must_for(kind->name, kind->wait_timeout(object, seconds[i % 2]) == LT_INTERRUPTED);
+        must_for(kind->name, lt_interrupt_signal() == SIGUSR1);
+        waiter w;
+        waiter_launch(&w, waits_interrupt_main, NULL);
+        must_for(kind->name, kind->wait_timeout(object, seconds[i % 2]) == LT_INTERRUPTED);
+        must_for(kind->name, lt_interrupt_signal() == SIGUSR2);
+        must_for(kind->name, waiter_join(&w) == LT_OK);
+        must_for(kind->name, kind->try_wait(object) == kind->not_yet); // Nothing has happened.
+        must_for(kind->name, kind->satisfy(object) == LT_OK);
+        must_for(kind->name, lt_interrupt_main(SIGUSR1) == LT_OK);
+        must_for(kind->name, kind->wait(object) == LT_OK); // Does not block.
+        must_for(kind->name, lt_check_interrupt() == LT_INTERRUPTED);
+        must_for(kind->name, lt_check_interrupt() == LT_OK);
+        waits_destroy(kind, object);
+    }
+}
+
+static inline void waits_check_all(const wait_kind *kind) {
+    waits_check_blocks_until_satisfied(kind);
+    waits_check_timeouts(kind);
+    waits_check_timeouts_on_a_thread(kind);
+    waits_check_free_while_waiting(kind);
+    waits_check_interrupts(kind);
+}
+
+static inline long waits_sleeps_of(int64_t native_id) {
+    char path[64], line[256];
+    long sleeps = -1;
+    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/status", native_id);
+    FILE *file = fopen(path, "r");
+    must(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps) == 1) {
+            break;
+        }
+    }
+    fclose(file);
+    must(sleeps >= 0);
+    return sleeps;
+}
+
+static inline void waits_pass(double seconds) {
+    must(lt_sleep(seconds) == LT_OK);
+}
+
+static inline bool waits_is_settled(int64_t native_id) {
+    long sleeps = waits_sleeps_of(native_id);
+    waits_pass(0.01);
+    return asleep(native_id) && waits_sleeps_of(native_id) == sleeps;
+}
+
+typedef struct waits_metered {
+    timed_wait t;
+    double spent; // Seconds of this thread's processor time.
+} waits_metered;
+
+static inline double waits_processor_time(void) {
+    struct timespec t;
+    must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static inline lt_status waits_metered_call(void *arg) {
+    waits_metered *m = arg;
+    double before = waits_processor_time();
+    lt_status status = timed_wait_call(&m->t);
+    m->spent = waits_processor_time() - before;
+    return status;
+}
+
+static inline void waits_check_sleeps_soundly(const wait_kind *kind, double seconds) {
+    waits_metered m = {{kind, waits_make(kind), seconds}, -1.0};
+    waiter w;
+    waiter_start(&w, waits_metered_call, &m);
+    int64_t id = atomic_load(&w.native_id);
+    must_soon(waits_is_settled(id));
+    long sleeps = waits_sleeps_of(id);
+    waits_pass(0.2);
+    must_for(kind->name, waits_sleeps_of(id) == sleeps); // Not awake for a moment.
+    must_for(kind->name, kind->satisfy(m.t.object) == LT_OK);
+    must_for(kind->name, waiter_join(&w) == LT_OK);
+    must_for(kind->name, m.spent >= 0 && m.spent < 0.02);
+    waits_destroy(kind, m.t.object);
+}
+
 #endif

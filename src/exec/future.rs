@@ -664,8 +664,9 @@ impl Call {
         // SAFETY: the callback is the user's; nothing here has a destructor.
         let caught = unsafe { unwind::call(Call::call, ptr::from_mut(self).cast()) };
         if let (Some(caught), Some(record)) = (caught, this_thread::current()) {
+            // Not as an error of this thread, which may be anybody's: it goes on.
             // SAFETY: caught here.
-            unsafe { excepthook::deliver_caught(record, caught) };
+            excepthook::tell(unsafe { excepthook::report(record, caught) });
         }
     }
 

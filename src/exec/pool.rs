@@ -230,6 +230,7 @@ impl Handle<Pool> {
         }
         let met = submitted.and_then(|()| watch::wait_many(&futures, Mode::FirstError, timeout));
         let mut failed = Ok(());
+        let mut cancelled = Ok(());
         for (i, future) in futures.iter().enumerate() {
             let result = match future.cancel_future().and(future.try_result()) {
                 Err(Error::Busy) => future.try_result(),
@@ -240,6 +241,9 @@ impl Handle<Pool> {
                 // Nobody else can ask for it.
                 future.take_report()?.into_iter().for_each(|report| excepthook::tell(*report));
             }
+            if result == Err(Error::Cancelled) {
+                cancelled = Err(Error::Cancelled);
+            }
             if !results.is_null() {
                 // SAFETY: as the caller vouches.
                 unsafe { results.add(i).write(result.unwrap_or(ptr::null_mut())) };
@@ -247,7 +251,8 @@ impl Handle<Pool> {
             future.free_future()?;
         }
         drop(ManuallyDrop::into_inner(futures));
-        met.and(failed)
+        // If all are over and none has failed, it was not this that cancelled some.
+        met.and(failed).and(cancelled)
     }
 
     /// No more tasks; those that are queued are run, or cancelled. Waits for the workers' end, if asked to.

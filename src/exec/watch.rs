@@ -24,7 +24,7 @@ pub enum Mode {
 /// What the watchers of one wait tell it.
 struct Tally {
     mode: Mode,
-    /// How many futures are not over.
+    /// How many futures are not over, without those that wait for their own end here.
     left: AtomicUsize,
     over: AtomicUsize,
     failed: AtomicUsize,
@@ -143,23 +143,26 @@ pub fn wait_many(futures: &[Handle<Future>], mode: Mode, timeout: Timeout) -> Re
         return Err(Error::TimedOut);
     }
     let deadline = timeout.start();
+    let mut own = 0;
     for future in futures {
         match future.help() {
             Ok(false) => (),
             Ok(true) if is_met()? => return Ok(()),
             Ok(true) => (),
             // The others may do.
-            Err(Error::WaitsForItself) if mode != Mode::All => (),
+            Err(Error::WaitsForItself) if mode != Mode::All => own += 1,
             Err(error) => return Err(error),
         }
     }
-    watch(futures, mode, deadline.rest())
+    watch(futures, own, mode, deadline.rest())?;
+    if own == 0 || is_met()? { Ok(()) } else { Err(Error::WaitsForItself) }
 }
 
-fn watch(futures: &[Handle<Future>], mode: Mode, timeout: Timeout) -> Result<(), Error> {
+/// `own` of the futures cannot end before this does.
+fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -> Result<(), Error> {
     let tally = Tally {
         mode,
-        left: AtomicUsize::new(futures.len()),
+        left: AtomicUsize::new(futures.len() - own),
         over: AtomicUsize::new(0),
         failed: AtomicUsize::new(0),
         changes: AtomicU32::new(0),
