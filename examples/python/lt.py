@@ -10,8 +10,9 @@ Three rules keep this safe; they are those of every language with a runtime of i
    (ctypes.PyDLL does not: a callback would then wait for ever for the thread that waits for it.)
 2. What C calls must live as long as C may call it. There is one C function for each kind of callback,
    made once and never freed. What it is to call stands in a table, and C carries the number of the row.
-3. No error crosses C. A Python exception is kept and raised again where the result is asked for; and
-   a callback must not call lt_exit() or lt_raise(), which would unwind the interpreter's own frames.
+3. No exception crosses C. A Python exception is kept and raised again where the result is asked for;
+   lt_fail() tells C that the thread or task has failed. A callback must not call lt_exit() or
+   lt_raise(), which would unwind the interpreter's own frames.
 """
 
 import ctypes
@@ -73,7 +74,7 @@ TIMED = (c_void_p, c_double)
 declare(c_char_p, lt_status_name=(c_int32,), lt_status_message=(c_int32,), lt_last_error=())
 declare(c_int32, lt_last_status=(), lt_sleep=(c_double,), lt_shutdown=(c_double,))
 declare(c_int32, lt_signal_to_main=(c_int,), lt_signal_restore=(c_int,), lt_check_interrupt=())
-declare(c_int32, lt_interrupt_main=(c_int,))
+declare(c_int32, lt_interrupt_main=(c_int,), lt_fail=(c_int, c_char_p))
 declare(c_int, lt_interrupt_signal=())
 declare(c_size_t, lt_thread_count=(), lt_queue_size=HANDLE)
 declare(c_uint64, lt_get_ident=())
@@ -259,6 +260,7 @@ class Outcome:
             self.value = function(*arguments)
         except BaseException as error:
             self.error = error
+            check(lib.lt_fail(1, f"{type(error).__name__}: {error}".encode()))
 
     def get(self):
         if self.error is not None:
@@ -280,10 +282,10 @@ class Thread(Handle):
 
     def join(self, timeout=None):
         """Whether it ended in time. Raises what it ended with."""
-        ended = check(lib.lt_thread_join_timeout(self.handle, seconds(timeout)), TIMED_OUT)
-        if ended:
+        status = lib.lt_thread_join_timeout(self.handle, seconds(timeout))
+        if status == FAILED:
             self.outcome.get()
-        return ended
+        return check(status, TIMED_OUT)
 
     def interrupt(self):
         check(lib.lt_thread_interrupt(self.handle))
@@ -306,7 +308,9 @@ class Future(Handle):
 
     def result(self, timeout=None):
         """What the task returned. Raises what it raised; or TIMED_OUT, CANCELLED."""
-        check(lib.lt_future_result_timeout(self.handle, seconds(timeout), None))
+        status = lib.lt_future_result_timeout(self.handle, seconds(timeout), None)
+        if status != FAILED:
+            check(status)
         return self.outcome.get()
 
     def cancel(self):
