@@ -210,7 +210,7 @@ impl Handle<Future> {
             let ran = promise.run();
             if ran {
                 // SAFETY: the handle of the future's pool.
-                unsafe { pool::helped(pool) };
+                unsafe { pool::passed_over(pool, true) };
             }
             return Ok(ran);
         }
@@ -246,6 +246,8 @@ impl Handle<Future> {
     pub fn cancel_future(self) -> Result<(), Error> {
         let resident = self.reside()?;
         if resident.cancel()? {
+            // SAFETY: the handle of the future's pool.
+            unsafe { pool::passed_over(resident.pool.get(), false) };
             let promise = Promise(resident.into_raw());
             promise.conclude();
         }
@@ -463,6 +465,12 @@ impl Promise {
     unsafe fn future<'a>(self) -> &'a Future {
         // SAFETY: as the caller vouches.
         unsafe { Resident::<Future>::peek(self.0) }
+    }
+
+    /// Whether there is nothing left to do for it.
+    pub fn is_over(self) -> bool {
+        // SAFETY: not released yet. Relaxed: nothing is read of it.
+        is_over(unsafe { self.future() }.state.load(Ordering::Relaxed))
     }
 
     /// Runs the task, unless it is cancelled, or begun; whether it did. Releases the promise.

@@ -440,6 +440,25 @@ impl Pool {
         }
     }
 
+    /// Takes the tasks that are over from both ends of the queue, where workers that are busy for long would
+    /// let them gather.
+    fn forget_over(&self) {
+        let is_over = |task: Option<&Queued>| matches!(task, Some(Queued::Promised(task)) if task.is_over());
+        loop {
+            let mut inside = self.inside.lock();
+            let over = if is_over(inside.tasks.front()) {
+                inside.tasks.pop_front()
+            } else if is_over(inside.tasks.back()) {
+                inside.tasks.pop_back()
+            } else {
+                None
+            };
+            drop(inside);
+            let Some(Queued::Promised(task)) = over else { return };
+            task.release();
+        }
+    }
+
     fn await_workers(&self) -> Result<(), Error> {
         let mut block = None;
         loop {
@@ -503,14 +522,16 @@ fn gone(resident: *mut c_void) {
     unsafe { &*pool }.lose_worker();
 }
 
-/// A task of the pool with this handle was run by a worker that waited for it.
+/// A task of the pool with this handle is over, though no worker has taken it from the queue: `helped` if one
+/// that waited for it has run it.
 ///
 /// # Safety
 /// As for [`Handle::from_raw`].
-pub unsafe fn helped(pool: *mut c_void) {
+pub unsafe fn passed_over(pool: *mut c_void, helped: bool) {
     // SAFETY: passed on.
     if let Ok(pool) = unsafe { Handle::<Pool>::from_raw(pool) }.and_then(|pool| pool.alive()) {
-        pool.inside.lock().completed += 1;
+        pool.inside.lock().completed += u64::from(helped);
+        pool.forget_over();
     }
 }
 
