@@ -167,10 +167,14 @@ impl Handle<Pool> {
     pub unsafe fn free_pool(self) -> Result<(), Error> {
         // SAFETY: as the caller vouches.
         unsafe { self.shutdown(true, false)? };
+        let pool = self.reside()?;
         self.free(|_, pool, _| {
             // SeqCst: of a wait and a free that come together, one sees the other.
             if pool.waiters.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
-        })
+        })?;
+        // The memory of its name and of its queue.
+        *pool.inside.lock() = Inside::new(0, Text::Static(c""));
+        Ok(())
     }
 
     /// Has a worker run the task; without a future nobody hears of its end.
