@@ -23,6 +23,8 @@ enum {
     LOCAL,
     TIMER,
     WATCHDOG,
+    POOL,
+    FUTURE,
     KINDS
 };
 
@@ -41,6 +43,20 @@ static bool is_so(void *arg) {
     (void)arg;
     return true;
 }
+
+// The same as a task, a callback, a place for a number, and one for what the pool tells.
+static void *no_task(void *arg) {
+    return arg;
+}
+
+static void no_callback(lt_future *future, void *arg) {
+    (void)future;
+    (void)arg;
+}
+
+static size_t any_number;
+static lt_future *any_future;
+static lt_pool_info any_pool_info = {.size = sizeof any_pool_info};
 
 // name, kind of its handle, what a bad handle gives, arguments (h is the handle)
 #define FUNCTIONS(X)                                                                               \
@@ -120,6 +136,31 @@ static bool is_so(void *arg) {
     X(lt_queue_capacity, QUEUE, VALUE, (h))                                                        \
     X(lt_queue_is_empty, QUEUE, VALUE, (h))                                                        \
     X(lt_queue_is_full, QUEUE, VALUE, (h))                                                         \
+    X(lt_queue_put_many, QUEUE, STATUS, (h, &any_item, 1, 1.0, &any_number))                       \
+    X(lt_queue_get_many, QUEUE, STATUS, (h, &any_item, 1, 1.0, &any_number))                       \
+    X(lt_queue_set_drop, QUEUE, STATUS, (h, nothing))                                              \
+    X(lt_queue_task_done, QUEUE, STATUS, (h))                                                      \
+    X(lt_queue_join, QUEUE, STATUS, (h))                                                           \
+    X(lt_queue_try_join, QUEUE, STATUS, (h))                                                       \
+    X(lt_queue_join_timeout, QUEUE, STATUS, (h, 1.0))                                              \
+    X(lt_queue_is_closed, QUEUE, VALUE, (h))                                                       \
+    X(lt_pool_free, POOL, FREED, (h))                                                              \
+    X(lt_pool_set_drop, POOL, STATUS, (h, nothing))                                                \
+    X(lt_pool_submit, POOL, STATUS, (h, no_task, NULL, &any_future))                               \
+    X(lt_pool_map, POOL, STATUS, (h, no_task, &any_item, 1, NULL, 1.0))                            \
+    X(lt_pool_shutdown, POOL, STATUS, (h, true, true))                                             \
+    X(lt_pool_stats, POOL, STATUS, (h, &any_pool_info))                                            \
+    X(lt_future_free, FUTURE, FREED, (h))                                                          \
+    X(lt_future_result, FUTURE, STATUS, (h, &any_item))                                            \
+    X(lt_future_try_result, FUTURE, STATUS, (h, &any_item))                                        \
+    X(lt_future_result_timeout, FUTURE, STATUS, (h, 1.0, &any_item))                               \
+    X(lt_future_error, FUTURE, STATUS, (h, &any_info))                                             \
+    X(lt_future_done, FUTURE, VALUE, (h))                                                          \
+    X(lt_future_running, FUTURE, VALUE, (h))                                                       \
+    X(lt_future_cancelled, FUTURE, VALUE, (h))                                                     \
+    X(lt_future_cancel, FUTURE, STATUS, (h))                                                       \
+    X(lt_future_add_done_callback, FUTURE, STATUS, (h, no_callback, NULL))                         \
+    X(lt_future_wait_many, FUTURE, STATUS, (&(lt_future *){h}, 1, LT_ALL, 1.0, &any_number))       \
     X(lt_errors_free, ERRORS, FREED, (h))                                                          \
     X(lt_errors_get, ERRORS, STATUS, (h, &any_info))                                               \
     X(lt_errors_count, ERRORS, VALUE, (h))                                                         \
@@ -167,6 +208,15 @@ static bool is_so(void *arg) {
     X(lt_queue_get, QUEUE, STATUS, (h, NULL))                                                      \
     X(lt_queue_try_get, QUEUE, STATUS, (h, NULL))                                                  \
     X(lt_queue_get_timeout, QUEUE, STATUS, (h, NAN, NULL))                                         \
+    X(lt_queue_put_many, QUEUE, STATUS, (h, NULL, 1, NAN, NULL))                                   \
+    X(lt_queue_get_many, QUEUE, STATUS, (h, NULL, 1, NAN, NULL))                                   \
+    X(lt_queue_join_timeout, QUEUE, STATUS, (h, NAN))                                              \
+    X(lt_pool_submit, POOL, STATUS, (h, NULL, NULL, NULL))                                         \
+    X(lt_pool_map, POOL, STATUS, (h, NULL, NULL, 1, NULL, NAN))                                    \
+    X(lt_pool_stats, POOL, STATUS, (h, NULL))                                                      \
+    X(lt_future_result_timeout, FUTURE, STATUS, (h, INFINITY, NULL))                               \
+    X(lt_future_add_done_callback, FUTURE, STATUS, (h, NULL, NULL))                                \
+    X(lt_future_wait_many, FUTURE, STATUS, (&(lt_future *){h}, 1, 77, NAN, NULL))                  \
     X(lt_thread_join_timeout, THREAD, STATUS, (h, NAN))
 
 // Those that take a second handle: the same for that one. The first is a condition.
@@ -189,16 +239,16 @@ static lt_condition *new_condition(void) {
 
 // Those that take no handle.
 static const char *const OTHERS[] = {
-    "lt_allocate_lock", "lt_barrier_new", "lt_call_once", "lt_check_interrupt",
-    "lt_condition_new", "lt_enumerate", "lt_errors_new", "lt_event_new", "lt_exit",
-    "lt_get_ident", "lt_get_native_id", "lt_interrupt_main", "lt_interrupt_signal",
-    "lt_last_errno", "lt_last_error", "lt_last_status", "lt_local_new", "lt_main_ident",
-    "lt_monotonic", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new",
-    "lt_semaphore_new", "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size",
-    "lt_set_thread_name", "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback",
-    "lt_signal_to_main", "lt_sleep", "lt_spinlock_new", "lt_stack_size", "lt_start_new_thread",
-    "lt_start_new_thread_copy", "lt_status_message", "lt_status_name", "lt_thread_count",
-    "lt_thread_name", "lt_thread_start", "lt_timer_start", "lt_version", "lt_watchdog_start"};
+    "lt_allocate_lock", "lt_barrier_new", "lt_call_once", "lt_check_interrupt", "lt_condition_new",
+    "lt_enumerate", "lt_errors_new", "lt_event_new", "lt_exit", "lt_fail", "lt_get_ident",
+    "lt_get_native_id", "lt_interrupt_main", "lt_interrupt_signal", "lt_last_errno",
+    "lt_last_error", "lt_last_status", "lt_local_new", "lt_main_ident", "lt_monotonic",
+    "lt_pool_new", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new",
+    "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size", "lt_set_thread_name",
+    "lt_shutdown", "lt_signal_restore", "lt_signal_to_callback", "lt_signal_to_main", "lt_sleep",
+    "lt_spinlock_new", "lt_stack_size", "lt_start_new_thread", "lt_start_new_thread_copy",
+    "lt_status_message", "lt_status_name", "lt_thread_count", "lt_thread_name", "lt_thread_start",
+    "lt_timer_start", "lt_version", "lt_watchdog_start"};
 
 // LT_BAD_HANDLE; the same, but NULL is fine; the same, but NULL means something; 0, false or NULL.
 typedef enum { STATUS, FREED, OPTIONAL, VALUE } on_bad_handle;
@@ -323,6 +373,30 @@ static void *make_watchdog(void) {
     return watchdog;
 }
 
+static void *make_pool(void) {
+    return lt_pool_new(1, NULL);
+}
+
+static void *make_future(void) {
+    static lt_pool *pool; // Keeps its worker: for all of them.
+    if (pool == NULL) {
+        pool = lt_pool_new(1, NULL);
+    }
+    lt_future *future = NULL;
+    must(lt_pool_submit(pool, no_task, NULL, &future) == LT_OK);
+    must(lt_future_result(future, NULL) == LT_OK);
+    return future;
+}
+
+static unsigned pool_state(void *h) {
+    lt_pool_info info = {.size = sizeof info};
+    must(lt_pool_stats(h, &info) == LT_OK);
+    return (unsigned)info.queued + info.workers;
+}
+
+WAITS_CALL(free_pool, lt_pool_free(o))
+WAITS_CALL(free_future, lt_future_free(o))
+
 WAITS_CALL(free_errors, lt_errors_free(o))
 WAITS_CALL(free_condition, lt_condition_free(o))
 WAITS_CALL(free_barrier, lt_barrier_free(o))
@@ -334,7 +408,8 @@ WAITS_CALL(free_watchdog, lt_watchdog_free(o))
 
 static unsigned queue_state(void *h) {
     return (unsigned)lt_queue_size(h) + (lt_queue_try_put(h, NULL) != LT_OK) +
-           (lt_queue_try_get(h, &any_item) != LT_OK);
+           (lt_queue_try_get(h, &any_item) != LT_OK) + lt_queue_is_closed(h) +
+           (lt_queue_task_done(h) != LT_OK) + (lt_queue_try_join(h) != LT_OK);
 }
 
 // How to make an object of each kind, and to see that nothing was done to it: then the state is 0.
@@ -352,6 +427,7 @@ STATE(errors, lt_errors_count(h))
 STATE(thread_object, lt_thread_try_join(h) != LT_OK)
 STATE(local, lt_local_get(h) != NULL)
 STATE(unseen, h == NULL)
+STATE(future, lt_future_try_result(h, NULL) != LT_OK || lt_future_cancelled(h))
 
 static const struct {
     const char *name;
@@ -373,6 +449,8 @@ static const struct {
     {"local", make_local, free_local, local_state},
     {"timer", make_timer, free_timer, unseen_state},
     {"watchdog", make_watchdog, free_watchdog, unseen_state},
+    {"pool", make_pool, free_pool, pool_state},
+    {"future", make_future, free_future, future_state},
 };
 
 static void *new_of(int kind) {

@@ -113,7 +113,7 @@ static void *make_event(void) {
 }
 
 static void *make_queue(void) {
-    return lt_queue_new(3);
+    return lt_queue_new(0);
 }
 
 static void *make_rlock(void) {
@@ -201,6 +201,39 @@ TEST(a_spinlock_without_memory_is_null_and_leaks_nothing) {
     }
 }
 
+static bool make_bounded_queue(void *made) {
+    lt_queue *queue = lt_queue_new(1000);
+    if (queue == NULL) {
+        must_be_out_of_memory("lt_queue_new");
+    }
+    *(lt_queue **)made = queue;
+    return queue != NULL;
+}
+
+// It has the memory for all its items from the beginning, and gives it back at the end.
+TEST(a_bounded_queue_without_memory_is_null_and_leaks_nothing) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_queue *queue;
+    for (int i = 0; i < 300; i++) {
+        assert_true(fail_each(make_bounded_queue, &queue) > 0);
+        assert_ok(lt_queue_free(queue));
+    }
+    long live = shim_live();
+    for (int i = 0; i < 300; i++) {
+        assert_true(make_bounded_queue(&queue));
+        shim_fail(1, EVERY);
+        for (uintptr_t n = 1; n <= 1000; n++) {
+            must(lt_queue_put(queue, (void *)n) == LT_OK);
+        }
+        must(lt_queue_free(queue) == LT_OK);
+        must(shim_failures() == 0);
+        shim_fail(0, 0);
+        assert_int_equal(shim_live(), live);
+    }
+}
+
 // ---- Waits and everything else that objects do
 
 static void count_up(void *counter) {
@@ -261,6 +294,49 @@ typedef struct putting {
     uintptr_t number;
 } putting;
 
+// A batch that runs out of memory says how much of it was put.
+static bool put_batch(void *arg) {
+    putting *p = arg;
+    enum { BATCH = 700 };
+    void *items[BATCH];
+    for (uintptr_t i = 0; i < BATCH; i++) {
+        items[i] = (void *)(p->number + i);
+    }
+    size_t done = 9999, size = lt_queue_size(p->queue);
+    lt_status status = lt_queue_put_many(p->queue, items, BATCH, LT_FOREVER, &done);
+    must(lt_queue_size(p->queue) == size + done);
+    p->number += done;
+    if (status != LT_OK) {
+        must(status == LT_NO_MEMORY && done < BATCH);
+        must_be_out_of_memory("lt_queue_put_many");
+    }
+    must(status != LT_OK || done == BATCH);
+    return status == LT_OK;
+}
+
+TEST(a_batch_without_memory_is_put_as_far_as_it_goes) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    putting p = {lt_queue_new(0), 0};
+    int failures = 0;
+    for (int i = 0; i < 20; i++) {
+        for (long nth = 1;; nth++) {
+            if (fail_nth(nth, put_batch, &p)) {
+                break;
+            }
+            failures++;
+        }
+    }
+    assert_true(failures > 0);
+    for (uintptr_t got = 0; got < p.number; got++) {
+        void *item;
+        must(lt_queue_try_get(p.queue, &item) == LT_OK && item == (void *)got);
+    }
+    assert_true(lt_queue_is_empty(p.queue));
+    assert_ok(lt_queue_free(p.queue));
+}
+
 static bool put_number(void *arg) {
     const putting *p = arg;
     void *item = (void *)p->number;
@@ -304,7 +380,7 @@ static void check_puts(size_t capacity) {
 TEST(a_put_that_fails_leaves_the_queue_as_it_was) {
     if (in_shim(__func__)) {
         check_puts(0);
-        check_puts(2500);
+        check_puts(20000);
     }
 }
 

@@ -179,6 +179,7 @@ impl Handle<Pool> {
             // SeqCst: of a wait and a free that come together, one sees the other.
             if pool.waiters.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
         })?;
+        // The memory of its name and of its queue.
         *pool.inside.lock() = Inside::new(0, Text::Static(c""));
         Ok(())
     }

@@ -1,0 +1,426 @@
+// Pools when the system refuses threads or memory, under shim_pthread_create.c and shim_malloc.c.
+// timeout: 60
+// flags: -fexceptions
+#include "pools.h"
+#include "shims.h"
+
+static void (*shim_fail)(long from, long to);
+static long (*shim_failures)(void);
+static long (*shim_live)(void);
+static void (*shim_refuse_threads)(long from, long to, int error);
+
+static bool in_shim(const char *function) {
+    if (!in_shims(function, "malloc pthread_create")) {
+        return false;
+    }
+    shim_function(&shim_fail, "shim_fail");
+    shim_function(&shim_failures, "shim_failures");
+    shim_function(&shim_live, "shim_live");
+    shim_function(&shim_refuse_threads, "shim_refuse_threads");
+    return true;
+}
+
+// ---- No thread
+
+static void check_refused(lt_pool *pool, _Atomic int *calls) {
+    lt_future *future = (lt_future *)calls;
+    assert_status(lt_pool_submit(pool, count_call, calls, &future), LT_NO_THREAD);
+    assert_int_equal(lt_last_errno(), EAGAIN);
+    assert_true(last_error_names("lt_pool_submit"));
+    assert_ptr_equal(future, calls);
+    assert_status(lt_pool_submit(pool, count_call, calls, NULL), LT_NO_THREAD);
+    void *args[2] = {calls, calls};
+    assert_status(lt_pool_map(pool, count_call, args, 2, NULL, LT_FOREVER), LT_NO_THREAD);
+    assert_true(last_error_names("lt_pool_map"));
+    lt_pool_info info = stats_of(pool);
+    assert_int_equal(info.workers, 0);
+    assert_int_equal(info.queued, 0);
+    assert_int_equal(lt_thread_count(), 0);
+}
+
+TEST(without_any_worker_a_refused_thread_refuses_the_task) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(2);
+    _Atomic int calls = 0;
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    for (int i = 0; i < 100; i++) {
+        check_refused(pool, &calls);
+    }
+    long live = shim_live();
+    for (int i = 0; i < 500; i++) {
+        check_refused(pool, &calls);
+    }
+    assert_int_equal(shim_live(), live);
+    shim_refuse_threads(0, 0, 0);
+    assert_ptr_equal(take_result(submit(pool, count_call, &calls)), &calls);
+    assert_ok(lt_pool_free(pool));
+    assert_int_equal(calls, 1);
+    pool = pool_of(2);
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    check_refused(pool, &calls);
+    assert_ok(lt_pool_free(pool));
+    assert_int_equal(calls, 1);
+}
+
+TEST(a_worker_that_there_is_takes_the_task_of_one_that_is_refused) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(4);
+    gate g = new_gate();
+    lt_future *running = submit_standing(pool, &g);
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    lt_future *futures[10];
+    for (int i = 0; i < 10; i++) {
+        futures[i] = submit(pool, give_back, pool);
+    }
+    assert_int_equal(stats_of(pool).workers, 1);
+    assert_int_equal(stats_of(pool).queued, 10);
+    open_gate(&g);
+    for (int i = 0; i < 10; i++) {
+        assert_ptr_equal(take_result(futures[i]), pool);
+    }
+    take_result(running);
+    shim_refuse_threads(0, 0, 0);
+    assert_ok(lt_pool_free(pool));
+    free_gate(&g);
+}
+
+static void *stand_and_leave(void *arg) {
+    stand_at(arg);
+    lt_exit();
+}
+
+TEST(a_pool_that_loses_its_last_worker_and_gets_none_is_broken) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(1);
+    gate g = new_gate();
+    _Atomic int calls = 0;
+    lt_future *leaving = submit(pool, stand_and_leave, &g);
+    assert_ok(lt_semaphore_acquire(g.arrived));
+    lt_future *pending[3];
+    for (int i = 0; i < 3; i++) {
+        pending[i] = submit(pool, count_call, &calls);
+        submit_forgotten(pool, count_call, &calls);
+    }
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    open_gate(&g);
+    assert_status(lt_future_result(leaving, NULL), LT_FAILED);
+    for (int i = 0; i < 3; i++) {
+        assert_status(lt_future_result(pending[i], NULL), LT_CANCELLED); // Nobody waits in vain.
+        assert_ok(lt_future_free(pending[i]));
+    }
+    must_soon(stats_of(pool).workers == 0);
+    shim_refuse_threads(0, 0, 0);
+    assert_status(lt_pool_submit(pool, count_call, &calls, NULL), LT_BROKEN);
+    assert_ok(lt_pool_shutdown(pool, true, false));
+    assert_ok(lt_pool_free(pool));
+    assert_int_equal(calls, 0);
+    assert_ok(lt_future_free(leaving));
+    free_gate(&g);
+}
+
+TEST(a_pool_that_loses_its_last_worker_with_nothing_to_do_starts_one_later) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(1);
+    gate g = new_gate();
+    lt_future *leaving = submit(pool, stand_and_leave, &g);
+    assert_ok(lt_semaphore_acquire(g.arrived));
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    open_gate(&g);
+    must_soon(stats_of(pool).workers == 0);
+    shim_refuse_threads(0, 0, 0);
+    assert_ptr_equal(take_result(submit(pool, give_back, pool)), pool);
+    assert_ok(lt_future_free(leaving));
+    assert_ok(lt_pool_free(pool));
+    free_gate(&g);
+}
+
+TEST(a_pool_that_loses_one_of_its_workers_goes_on_with_the_others) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(2);
+    gate leave_at = new_gate(), g = new_gate();
+    lt_future *leaving = submit(pool, stand_and_leave, &leave_at);
+    assert_ok(lt_semaphore_acquire(leave_at.arrived));
+    lt_future *running = submit_standing(pool, &g), *pending = submit(pool, give_back, pool);
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    open_gate(&leave_at);
+    must_soon(stats_of(pool).workers == 1);
+    assert_false(lt_future_done(pending));
+    open_gate(&g);
+    assert_ptr_equal(take_result(pending), pool);
+    shim_refuse_threads(0, 0, 0);
+    take_result(running);
+    assert_ok(lt_future_free(leaving));
+    assert_ok(lt_pool_free(pool));
+    free_gate(&leave_at);
+    free_gate(&g);
+}
+
+// ---- No memory. The workers stand at a gate, so that only this thread asks for any.
+
+static void must_be_refused(const char *function) {
+    must_for(function, lt_last_status() == LT_NO_MEMORY || lt_last_status() == LT_NO_THREAD);
+    must_for(function, last_error_names(function));
+}
+
+// Has the nth allocation of an attempt fail, for each n, until none is left to fail.
+static int fail_each(bool (*attempt)(void *), void *arg) {
+    for (long nth = 1;; nth++) {
+        shim_fail(nth, nth);
+        bool succeeded = attempt(arg);
+        long failures = shim_failures();
+        shim_fail(0, 0);
+        must(succeeded || failures > 0);
+        if (failures == 0) {
+            return (int)nth - 1;
+        }
+    }
+}
+
+static bool make_pool(void *made) {
+    lt_pool *pool = lt_pool_new(3, "a name");
+    *(lt_pool **)made = pool;
+    if (pool == NULL) {
+        must_be_refused("lt_pool_new");
+    }
+    return pool != NULL;
+}
+
+TEST(a_pool_without_memory_is_null) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pools[200];
+    int failures = 0;
+    for (size_t i = 0; i < LENGTH(pools); i++) {
+        failures += fail_each(make_pool, &pools[i]);
+    }
+    assert_true(failures >= (int)LENGTH(pools));
+    long live = shim_live();
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < LENGTH(pools); i++) {
+            must(lt_pool_free(pools[i]) == LT_OK);
+        }
+        for (size_t i = 0; i < LENGTH(pools); i++) {
+            must(make_pool(&pools[i]));
+        }
+    }
+    assert_int_equal(shim_live(), live);
+}
+
+typedef struct attempt {
+    lt_pool *pool;
+    lt_future *futures[4000];
+    _Atomic int calls;
+    int submitted, with_future;
+    bool forgotten;
+} attempt;
+
+static bool submit_one(void *arg) {
+    attempt *a = arg;
+    size_t queued = stats_of(a->pool).queued;
+    lt_future *future = NULL;
+    lt_status status =
+        lt_pool_submit(a->pool, count_call, &a->calls, a->forgotten ? NULL : &future);
+    if (status != LT_OK) {
+        must(status == LT_NO_MEMORY && future == NULL);
+        must_be_refused("lt_pool_submit");
+        must(stats_of(a->pool).queued == queued);
+        return false;
+    }
+    a->submitted++;
+    if (!a->forgotten) {
+        must(a->with_future < (int)LENGTH(a->futures));
+        a->futures[a->with_future++] = future;
+    }
+    return true;
+}
+
+static attempt a;
+
+TEST(a_submit_without_memory_is_refused_and_not_run) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    a.pool = pool_of(1);
+    gate g = new_gate();
+    lt_future *running = submit_standing(a.pool, &g);
+    int failures = 0;
+    for (int i = 0; i < 1000; i++) {
+        a.forgotten = i % 2;
+        failures += fail_each(submit_one, &a);
+    }
+    assert_true(failures > 0);
+    open_gate(&g);
+    for (int i = 0; i < a.with_future; i++) {
+        assert_ptr_equal(take_result(a.futures[i]), &a.calls);
+    }
+    take_result(running);
+    assert_ok(lt_pool_free(a.pool));
+    assert_int_equal(a.calls, a.submitted);
+    free_gate(&g);
+}
+
+TEST(the_first_submit_without_memory_is_refused_and_not_run) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    for (long nth = 1; nth < 40; nth++) {
+        lt_pool *pool = pool_of(1);
+        _Atomic int calls = 0;
+        lt_future *future = NULL;
+        shim_fail(nth, nth); // May meet the worker, which then is at a loss, or not.
+        lt_status status = lt_pool_submit(pool, count_call, &calls, &future);
+        if (status != LT_OK) {
+            must(status == LT_NO_MEMORY || status == LT_NO_THREAD);
+            must(future == NULL && stats_of(pool).queued == 0 && stats_of(pool).workers == 0);
+            shim_fail(0, 0);
+            future = submit(pool, count_call, &calls);
+        }
+        assert_ptr_equal(take_result(future), &calls);
+        shim_fail(0, 0);
+        assert_ok(lt_pool_free(pool));
+        assert_int_equal(calls, 1);
+        assert_int_equal(lt_thread_count(), 0);
+    }
+}
+
+static bool map_some(void *arg) {
+    attempt *m = arg;
+    void *args[40], *results[40];
+    for (size_t i = 0; i < LENGTH(args); i++) {
+        args[i] = m;
+        results[i] = m;
+    }
+    lt_status status = lt_pool_map(m->pool, give_back, args, LENGTH(args), results, 0.0);
+    must(status == LT_TIMED_OUT || status == LT_NO_MEMORY);
+    if (status == LT_NO_MEMORY) {
+        must_be_refused("lt_pool_map");
+    }
+    return status == LT_TIMED_OUT;
+}
+
+TEST(a_map_without_memory_is_refused_and_leaves_nothing_queued) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    a.pool = pool_of(1);
+    gate g = new_gate();
+    lt_future *running = submit_standing(a.pool, &g);
+    for (int i = 0; i < 50; i++) {
+        fail_each(map_some, &a);
+        assert_int_equal(stats_of(a.pool).queued, 0);
+    }
+    long live = shim_live();
+    assert_true(fail_each(map_some, &a) > 0);
+    assert_int_equal(shim_live(), live);
+    open_gate(&g);
+    take_result(running);
+    assert_int_equal(stats_of(a.pool).completed, 1);
+    assert_ok(lt_pool_free(a.pool));
+    free_gate(&g);
+}
+
+static bool wait_for_some(void *arg) {
+    attempt *m = arg;
+    size_t done = 99;
+    lt_status status = lt_future_wait_many(m->futures, 3, LT_ALL, 1e-6, &done);
+    if (status == LT_NO_MEMORY) {
+        must_be_refused("lt_future_wait_many");
+        must(done == 99);
+        return false;
+    }
+    must(status == LT_TIMED_OUT && done == 0);
+    return true;
+}
+
+static _Atomic int called_back;
+
+static void call_back(lt_future *future, void *unused) {
+    (void)future;
+    (void)unused;
+    atomic_fetch_add(&called_back, 1);
+}
+
+static bool add_callback(void *arg) {
+    attempt *m = arg;
+    lt_status status = lt_future_add_done_callback(m->futures[0], call_back, NULL);
+    if (status != LT_OK) {
+        must(status == LT_NO_MEMORY);
+        must_be_refused("lt_future_add_done_callback");
+        return false;
+    }
+    m->submitted++;
+    return true;
+}
+
+TEST(waits_and_callbacks_without_memory_are_refused) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    a.pool = pool_of(1);
+    gate g = new_gate();
+    lt_future *running = submit_standing(a.pool, &g);
+    for (int i = 0; i < 3; i++) {
+        a.futures[i] = submit(a.pool, give_back, NULL);
+    }
+    assert_true(fail_each(wait_for_some, &a) > 0);
+    long live = shim_live();
+    assert_true(fail_each(wait_for_some, &a) > 0);
+    assert_int_equal(shim_live(), live);
+    int failures = 0;
+    for (int i = 0; i < 300; i++) {
+        failures += fail_each(add_callback, &a);
+    }
+    assert_true(failures > 0);
+    open_gate(&g);
+    take_result(running);
+    for (int i = 0; i < 3; i++) {
+        take_result(a.futures[i]);
+    }
+    assert_ok(lt_pool_free(a.pool));
+    assert_int_equal(called_back, a.submitted); // Those that were refused are not called.
+    free_gate(&g);
+}
+
+static void *stand_and_raise(void *arg) {
+    stand_at(arg);
+    shim_fail(1, LONG_MAX);
+    lt_raise(7, "without memory");
+}
+
+TEST(a_task_that_raises_without_memory_fails_all_the_same) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    listen_to_hook();
+    lt_pool *pool = pool_of(1);
+    // The C library loads what it needs to end a thread when it does so for the first time.
+    lt_future *left = submit(pool, leave, NULL);
+    assert_status(lt_future_result(left, NULL), LT_FAILED);
+    assert_ok(lt_future_free(left));
+    for (int i = 0; i < 3; i++) {
+        gate g = new_gate();
+        lt_future *future = submit(pool, stand_and_raise, &g);
+        assert_ok(lt_semaphore_acquire(g.arrived));
+        open_gate(&g);
+        lt_status status = lt_future_result(future, NULL);
+        shim_fail(0, 0);
+        assert_status(status, LT_FAILED);
+        const lt_error_info *info;
+        status = lt_future_error(future, &info);
+        assert_true(status == LT_OK || status == LT_EMPTY);
+        assert_ok(lt_future_free(future));
+        free_gate(&g);
+    }
+    assert_ok(lt_pool_free(pool));
+}
