@@ -165,7 +165,10 @@ fn who_comes_during_an_action_is_of_a_later_round() {
                     let index = wait(barrier).unwrap();
                     let before = indices.fetch_add(digit(index), SeqCst);
                     let released = (before & 0xf) + (before >> 4) + 1;
-                    assert!(act.done.load(SeqCst) * parties >= released, "released before the action was over");
+                    assert!(
+                        act.done.load(SeqCst) * parties >= released,
+                        "released before the action was over"
+                    );
                 });
             }
         });

@@ -44,7 +44,8 @@ fn writers_are_alone_and_everybody_comes_in() {
     check(|| {
         let (rwlock, both) = (Handle::new_rwlock().unwrap(), Both::default());
         threads(|scope| {
-            for accesses in [[Access::Read, Access::Write], [Access::Read; 2], [Access::Write, Access::Read]] {
+            for accesses in [[Access::Read, Access::Write], [Access::Read; 2], [Access::Write, Access::Read]]
+            {
                 let both = &both;
                 scope.spawn(move || {
                     for access in accesses {
