@@ -2,7 +2,7 @@
 
 PREFIX ?= /usr/local
 TIMES ?= 10
-ITERATIONS ?= 10000
+ITERATIONS ?= 8000
 MODEL ?=
 
 # Cargo's folder, where the user has chosen another one.

@@ -5,7 +5,7 @@
 //! | n waiters | one that is about to sleep | n + 1; then it looks again, and sleeps until it is granted |
 //! | n > 0 | something done for one | n - 1, and one grant is posted |
 //! | n > 0 | a waiter that found what it wants, or gives up | n - 1 |
-//! | 0 | the same | unchanged: its grant is on the way, and it takes that |
+//! | 0 | the same | unchanged: its grant is on the way; it takes that, and passes it on if somebody waits by then |
 //!
 //! So each sleeper is woken once, and nobody pays for those who are awake.
 
@@ -68,6 +68,9 @@ impl Side {
     pub fn leave(&self) {
         if !self.withdraw() {
             self.grants.take_the_coming();
+            // Another may have had this one's before, and sleeps again: then what was just taken was given
+            // for something done since this one looked, and is for the next.
+            self.wake(1);
         }
     }
 

@@ -41,7 +41,7 @@ use std::sync::Mutex;
 
 pub use shuttle::thread::scope as threads;
 
-const ITERATIONS: usize = 10_000;
+const ITERATIONS: usize = 8_000;
 /// The depth of the second kind of schedules: how many changes of the thread a defect may need.
 const PREEMPTIONS: usize = 3;
 

@@ -175,6 +175,24 @@ fn nothing_is_lost_in_a_bounded_deque() {
     });
 }
 
+/// Who finds room at its last look, and has been granted some meanwhile, takes that grant along: it may be
+/// a later one, that another sleeper was to have.
+#[test]
+fn what_is_granted_to_who_needs_it_no_more_goes_to_the_next() {
+    check(|| {
+        let queue = Handle::new_queue(1).unwrap();
+        queue.put(item(0, 0)).unwrap();
+        threads(|scope| {
+            for producer in 0..3 {
+                scope.spawn(move || queue.put(item(producer, 1)).unwrap());
+            }
+            scope.spawn(|| (0..2).for_each(|_| assert!(queue.get().is_ok())));
+            (0..2).for_each(|_| assert!(queue.get().is_ok()));
+        });
+        free(queue);
+    });
+}
+
 #[test]
 fn batches_are_neither_lost_nor_doubled() {
     check(|| {
