@@ -325,6 +325,7 @@ TEST(a_map_without_memory_is_refused_and_leaves_nothing_queued) {
     assert_int_equal(shim_live(), live);
     open_gate(&g);
     take_result(running);
+    must_soon(stats_of(a.pool).idle == 1);
     assert_int_equal(stats_of(a.pool).completed, 1);
     assert_ok(lt_pool_free(a.pool));
     free_gate(&g);
