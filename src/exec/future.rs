@@ -205,14 +205,21 @@ impl Handle<Future> {
         }
         if state & STATE == PENDING && !record.pool.get().is_null() && record.pool.get() == future.pool.get()
         {
-            let promise = Promise(self.reside()?.into_raw());
+            let mut help = Help { promise: Promise(self.reside()?.into_raw()), ran: false };
             let pool = future.pool.get();
-            let ran = promise.run();
-            if ran {
+            // SeqCst: see `free_future`. It waits, in its way.
+            future.waiters.fetch_add(1, Ordering::SeqCst);
+            let waiting = ptr::from_ref(future).cast_mut().cast();
+            // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
+            unsafe {
+                cleanup::call(Help::run, (&raw mut help).cast(), stop_waiting, waiting);
+                stop_waiting(waiting);
+            }
+            if help.ran {
                 // SAFETY: the handle of the future's pool.
                 unsafe { pool::passed_over(pool, true) };
             }
-            return Ok(ran);
+            return Ok(help.ran);
         }
         Ok(false)
     }
@@ -321,6 +328,33 @@ impl Handle<Future> {
         self.state(Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
         Ok(unsafe { self.body() })
+    }
+}
+
+/// A worker's run of the task that it waits for.
+struct Help {
+    promise: Promise,
+    ran: bool,
+}
+
+impl Help {
+    unsafe extern "C-unwind" fn run(help: *mut c_void) {
+        // SAFETY: `help` passes one.
+        let help = unsafe { &mut *help.cast::<Help>() };
+        help.ran = help.promise.run();
+    }
+}
+
+/// A worker that ran the task does not wait for it any more.
+///
+/// # Safety
+/// The argument is a future.
+unsafe extern "C-unwind" fn stop_waiting(future: *mut c_void) {
+    // SAFETY: as the caller vouches.
+    let future = unsafe { &*future.cast::<Future>() };
+    // In a child that the task has forked, the count is that of the child's own threads.
+    if future.process.get() == registry::forks() {
+        future.waiters.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
