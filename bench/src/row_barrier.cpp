@@ -10,7 +10,6 @@ namespace bench {
 
 namespace {
 
-#ifdef HAVE_LT_BARRIER
 struct Ours {
     static constexpr const char *name = "lowthread";
     lt_barrier *barrier;
@@ -18,7 +17,6 @@ struct Ours {
     ~Ours() { MUST(lt_barrier_free(barrier) == LT_OK); }
     void wait() { MUST(lt_barrier_wait(barrier, nullptr) == LT_OK); }
 };
-#endif
 
 // A count and a round: all but the last to come sleep at once.
 struct RawFutex {
@@ -89,9 +87,7 @@ void row_barrier() {
         char title[80];
         std::snprintf(title, sizeof title, "barrier: a round of %d threads", threads);
         Row row(title, {{"us"}, {"CPU us/op"}});
-#ifdef HAVE_LT_BARRIER
         row.ours([=] { return round_of<Ours>(threads); });
-#endif
         row.limit(RawFutex::name, [=] { return round_of<RawFutex>(threads); });
         row.peer(Standard::name, [=] { return round_of<Standard>(threads); });
         row.peer(Pthread::name, [=] { return round_of<Pthread>(threads); });

@@ -13,7 +13,6 @@ namespace {
 
 // A mutex and two conditions: `lock`, `unlock`, and for each of the two threads `wait` and `notify`.
 
-#ifdef HAVE_LT_CONDITION
 struct Ours {
     static constexpr const char *name = "lowthread";
     lt_lock *mutex = lt_allocate_lock();
@@ -28,7 +27,6 @@ struct Ours {
     void wait(int i) { MUST(lt_condition_wait(conditions[i], mutex) == LT_OK); }
     void notify(int i) { MUST(lt_condition_notify(conditions[i], 1) == LT_OK); }
 };
-#endif
 
 // Each thread sleeps on a word of its own, without a mutex.
 struct RawFutex {
@@ -194,18 +192,14 @@ void row_condition() {
         Row row(same_core ? "condition: hand-over between two threads on the same core"
                           : "condition: hand-over between two threads on different cores",
                 {{"ns"}, {"CPU ns/op"}});
-#ifdef HAVE_LT_CONDITION
         row.ours([=] { return ping_pong<Ours>(place); });
-#endif
         row.limit(RawFutex::name, [=] { return ping_pong<RawFutex>(place); });
         each_peer([&]<class Monitor>() { row.peer(Monitor::name, [=] { return ping_pong<Monitor>(place); }); });
         row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
     }
     Pinned pinned(0);
     Row row("condition: notify, nobody waits", {{"ns"}});
-#ifdef HAVE_LT_CONDITION
     row.ours(notify_round<Ours>);
-#endif
     row.limit(Shared::name, notify_round<Shared>);
     each_peer([&]<class Monitor>() { row.peer(Monitor::name, notify_round<Monitor>); });
     row.at_least(1, Row::best_peer).best_of_many().run();

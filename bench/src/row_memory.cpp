@@ -50,24 +50,12 @@ void free_lock(lt_lock *lock) { MUST(lt_lock_free(lock) == LT_OK); }
 TYPE(semaphore, lt_semaphore_new(0));
 TYPE(event, lt_event_new());
 TYPE(queue, lt_queue_new(1024));
-#ifdef HAVE_LT_RLOCK
 TYPE(rlock, lt_rlock_new());
-#endif
-#ifdef HAVE_LT_CONDITION
 TYPE(condition, lt_condition_new());
-#endif
-#ifdef HAVE_LT_BARRIER
 TYPE(barrier, lt_barrier_new(2, nullptr, nullptr));
-#endif
-#ifdef HAVE_LT_RWLOCK
 TYPE(rwlock, lt_rwlock_new());
-#endif
-#ifdef HAVE_LT_SPINLOCK
 TYPE(spinlock, lt_spinlock_new());
-#endif
-#ifdef HAVE_LT_POOL
 TYPE(pool, lt_pool_new(2, nullptr));
-#endif
 
 // What a C programmer has instead, each in a malloc of its own.
 template <class T, auto init, auto destroy> struct Malloced {
@@ -166,25 +154,15 @@ void row_memory() {
                        MallocedSemaphore::unmake);
     compare_one_by_one("event", new_event, free_event, "malloc + pthread_cond", MallocedCondition::make,
                        MallocedCondition::unmake);
-#ifdef HAVE_LT_RLOCK
     compare_one_by_one("rlock", new_rlock, free_rlock, "malloc + pthread_mutex", new_mutex, free_mutex);
-#endif
-#ifdef HAVE_LT_CONDITION
     compare_one_by_one("condition", new_condition, free_condition, "malloc + pthread_cond", MallocedCondition::make,
                        MallocedCondition::unmake);
-#endif
-#ifdef HAVE_LT_BARRIER
     compare_one_by_one("barrier", new_barrier, free_barrier, "malloc + pthread_barrier", MallocedBarrier::make,
                        MallocedBarrier::unmake);
-#endif
-#ifdef HAVE_LT_RWLOCK
     compare_one_by_one("rwlock", new_rwlock, free_rwlock, "malloc + pthread_rwlock", MallocedRwlock::make,
                        MallocedRwlock::unmake);
-#endif
-#ifdef HAVE_LT_SPINLOCK
     compare_one_by_one("spinlock", new_spinlock, free_spinlock, "malloc + pthread_spin", MallocedSpinlock::make,
                        MallocedSpinlock::unmake);
-#endif
 
     Row queue("memory: new + free of one queue for 1024 items", {{"ns"}});
     queue.ours([] { return one_by_one(new_queue, free_queue); });
@@ -207,24 +185,12 @@ void row_memory() {
     bytes.ours([] { return bytes_for_each(new_lock); });
     bytes.peer("lowthread semaphore", [] { return bytes_for_each(new_semaphore); });
     bytes.peer("lowthread event", [] { return bytes_for_each(new_event); });
-#ifdef HAVE_LT_RLOCK
     bytes.peer("lowthread rlock", [] { return bytes_for_each(new_rlock); });
-#endif
-#ifdef HAVE_LT_CONDITION
     bytes.peer("lowthread condition", [] { return bytes_for_each(new_condition); });
-#endif
-#ifdef HAVE_LT_BARRIER
     bytes.peer("lowthread barrier", [] { return bytes_for_each(new_barrier); });
-#endif
-#ifdef HAVE_LT_RWLOCK
     bytes.peer("lowthread rwlock", [] { return bytes_for_each(new_rwlock); });
-#endif
-#ifdef HAVE_LT_SPINLOCK
     bytes.peer("lowthread spinlock", [] { return bytes_for_each(new_spinlock); });
-#endif
-#ifdef HAVE_LT_POOL
     bytes.peer("lowthread pool, unused", [] { return bytes_for_each(new_pool, 1000); });
-#endif
     bytes.peer("lowthread queue of 1024", [] { return bytes_for_each(new_queue, 1000); });
     bytes.peer("malloc + pthread_mutex", [] { return bytes_for_each(new_mutex); });
     // A chunk's header and malloc's own are shared by all that live in the chunk.

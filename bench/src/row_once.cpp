@@ -30,12 +30,10 @@ template <class Call> Row::Figures done_round(Call again) {
 void row_once() {
     Pinned pinned(0);
     Row row("once: already done", {{"ns"}});
-#ifdef HAVE_LT_ONCE
     row.ours([] {
         static lt_once_flag flag = LT_ONCE_FLAG_INIT;
         return done_round([] { MUST(lt_call_once(&flag, [](void *) { call(); }, nullptr) == LT_OK); });
     });
-#endif
     row.limit("limit, inlined", [] {
         static std::atomic<uint64_t> flag{1};
         return done_round([] { MUST(flag.load(std::memory_order_acquire) == 1); });

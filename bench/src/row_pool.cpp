@@ -15,7 +15,6 @@ namespace {
 
 using Function = void *(*)(void *);
 
-#ifdef HAVE_LT_POOL
 struct Ours {
     static constexpr const char *name = "lowthread";
     using Future = lt_future *;
@@ -37,7 +36,6 @@ struct Ours {
         return result;
     }
 };
-#endif
 
 #ifdef HAVE_RUST
 #define RUST_POOL(Type, prefix, title)                                                             \
@@ -187,9 +185,7 @@ template <class Pool> Row::Figures one_task_round(bool asleep) {
 
 void compare(const std::string &title, std::vector<Metric> metrics, int parts, auto round) {
     Row row(title, std::move(metrics));
-#ifdef HAVE_LT_POOL
     row.ours(round.template operator()<Ours>());
-#endif
     each_peer([&]<class Pool>() { row.peer(Pool::name, round.template operator()<Pool>()); });
     row.at_least(1, Row::best_peer).in_parts(parts).run();
 }

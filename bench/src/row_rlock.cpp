@@ -13,7 +13,6 @@ namespace bench {
 
 namespace {
 
-#ifdef HAVE_LT_RLOCK
 struct Ours {
     lt_rlock *lock = lt_rlock_new();
     Ours() { MUST(lock != nullptr); }
@@ -21,7 +20,6 @@ struct Ours {
     void acquire() { MUST(lt_rlock_acquire(lock) == LT_OK); }
     void release() { MUST(lt_rlock_release(lock) == LT_OK); }
 };
-#endif
 
 struct alignas(64) Shared {
     static constexpr const char *name = "limit, in a .so";
@@ -96,9 +94,7 @@ void row_rlock() {
         Row row(nested ? "rlock: acquire + release, already held by this thread"
                        : "rlock: acquire + release, uncontended",
                 {{"ns"}});
-#ifdef HAVE_LT_RLOCK
         row.ours([=] { return pair_round<Ours>(nested); });
-#endif
         row.limit(Shared::name, [=] { return pair_round<Shared>(nested); });
         each_peer([&]<class Lock>() { row.peer(Lock::name, [=] { return pair_round<Lock>(nested); }); });
         row.at_least(1, Row::best_peer).best_of_many().run();

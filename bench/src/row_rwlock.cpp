@@ -18,7 +18,6 @@ namespace {
 // Some want back at the release what the acquire has returned.
 struct Nothing {};
 
-#ifdef HAVE_LT_RWLOCK
 struct Ours {
     static constexpr const char *name = "lowthread";
     lt_rwlock *lock = lt_rwlock_new();
@@ -29,7 +28,6 @@ struct Ours {
     Nothing write() { MUST(lt_rwlock_write_acquire(lock) == LT_OK); return {}; }
     void end_write(Nothing) { MUST(lt_rwlock_write_release(lock) == LT_OK); }
 };
-#endif
 
 // The limits can only be used by one thread: they have nothing to wait with.
 struct alignas(64) Inlined {
@@ -224,9 +222,7 @@ void row_rwlock() {
         Row row(writing ? "rwlock: write acquire + release, uncontended" : "rwlock: read acquire + release, uncontended",
                 {{"ns"}});
         auto round = [=]<class Lock>() -> Row::Round { return writing ? write_round<Lock> : read_round<Lock>; };
-#ifdef HAVE_LT_RWLOCK
         row.ours(round.operator()<Ours>());
-#endif
         row.limit(Inlined::name, round.operator()<Inlined>());
         row.limit(Shared::name, round.operator()<Shared>());
         each_peer([&]<class Lock>() { row.peer(Lock::name, round.operator()<Lock>()); });
@@ -236,9 +232,7 @@ void row_rwlock() {
         char title[80];
         std::snprintf(title, sizeof title, "rwlock: 99 %% reads, %d threads", threads);
         Row row(title, {{"Mops/s", Better::higher}, {"CPU ns/op"}});
-#ifdef HAVE_LT_RWLOCK
         row.ours([=] { return mixed_round<Ours>(threads); });
-#endif
         each_peer([&]<class Lock>() { row.peer(Lock::name, [=] { return mixed_round<Lock>(threads); }); });
         row.at_least(1, Row::best_peer).in_parts(full_or_quick(4, 1)).run();
     }

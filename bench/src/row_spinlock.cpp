@@ -11,7 +11,6 @@ namespace bench {
 
 namespace {
 
-#ifdef HAVE_LT_SPINLOCK
 struct Ours {
     static constexpr const char *name = "lowthread";
     lt_spinlock *lock = lt_spinlock_new();
@@ -20,7 +19,6 @@ struct Ours {
     void acquire() { MUST(lt_spinlock_acquire(lock) == LT_OK); }
     void release() { MUST(lt_spinlock_release(lock) == LT_OK); }
 };
-#endif
 
 struct alignas(64) Shared {
     static constexpr const char *name = "limit, in a .so";
@@ -93,9 +91,7 @@ void row_spinlock() {
     {
         Pinned pinned(0);
         Row row("spinlock: acquire + release, uncontended", {{"ns"}});
-#ifdef HAVE_LT_SPINLOCK
         row.ours(pair_round<Ours>);
-#endif
         row.limit(LimitInlined::name, pair_round<LimitInlined>);
         row.limit(Shared::name, pair_round<Shared>);
         each_peer([&]<class Lock>() { row.peer(Lock::name, pair_round<Lock>); });
@@ -105,9 +101,7 @@ void row_spinlock() {
         char title[80];
         std::snprintf(title, sizeof title, "spinlock: contended, %d threads, nothing inside", threads);
         Row row(title, {{"Mops/s", Better::higher}, {"CPU ns/op"}});
-#ifdef HAVE_LT_SPINLOCK
         row.ours([=] { return contended_round<Ours>(threads); });
-#endif
         each_peer([&]<class Lock>() { row.peer(Lock::name, [=] { return contended_round<Lock>(threads); }); });
         row.at_least(1, Row::best_peer).in_parts(full_or_quick(4, 1)).run();
     }
