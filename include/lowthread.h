@@ -947,7 +947,8 @@ LT_NODISCARD lt_status lt_future_free(lt_future *future);
 // A pool runs tasks on threads of its own, its workers, in the order in which they were submitted.
 // A worker is started when a task comes and none is idle, up to a bound; idle ones are kept. What
 // was done before a submit happens before the task. A task that raises, throws or calls lt_exit()
-// ends itself alone. A forked child has the pool without its workers and tasks.
+// ends itself alone; but lt_exit() ends its thread, and so a task there that waits for it. A forked
+// child has the pool without its workers and tasks.
 typedef struct lt_pool lt_pool;
 
 // What a pool runs. What it returns is for the future.
@@ -1000,7 +1001,8 @@ LT_NODISCARD lt_status lt_pool_shutdown(lt_pool *pool, bool wait, bool cancel_pe
 // future, on the thread that cancels it; NULL for none. Who has a future learns of it there.
 LT_NODISCARD lt_status lt_pool_set_drop(lt_pool *pool, lt_drop_fn drop);
 
-// Tells how the pool does at this moment. LT_INVALID if info->size is not that of the struct.
+// Tells how the pool does at this moment, as far as info->size goes. LT_INVALID if that is larger
+// than the struct that the library knows, or smaller than its first field.
 LT_NODISCARD lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);
 
 #ifdef __cplusplus

@@ -12,7 +12,8 @@ use core::mem::offset_of;
 /// A pool runs tasks on threads of its own, its workers, in the order in which they were submitted.
 /// A worker is started when a task comes and none is idle, up to a bound; idle ones are kept. What
 /// was done before a submit happens before the task. A task that raises, throws or calls lt_exit()
-/// ends itself alone. A forked child has the pool without its workers and tasks.
+/// ends itself alone; but lt_exit() ends its thread, and so a task there that waits for it. A forked
+/// child has the pool without its workers and tasks.
 pub struct lt_pool {
     _opaque: [u8; 0],
 }
@@ -134,7 +135,8 @@ pub unsafe extern "C" fn lt_pool_set_drop(pool: *mut lt_pool, drop: lt_drop_fn) 
     report(&"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_pool_drop(drop)))
 }
 
-/// Tells how the pool does at this moment. LT_INVALID if info->size is not that of the struct.
+/// Tells how the pool does at this moment, as far as info->size goes. LT_INVALID if that is larger
+/// than the struct that the library knows, or smaller than its first field.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_pool_stats(pool: *mut lt_pool, info: *mut lt_pool_info) -> lt_status {
