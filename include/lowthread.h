@@ -988,7 +988,7 @@ LT_NODISCARD lt_status lt_pool_submit(lt_pool *pool, lt_task_fn function, void *
 // Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at
 // most this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook
 // hears of, LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled; results of what has not
-// ended are NULL, and what runs goes on with its argument. LT_CANCELLED if a shutdown cancelled some.
+// ended are NULL, and what runs goes on with its argument. LT_CANCELLED if a shutdown did that.
 LT_NODISCARD lt_status lt_pool_map(lt_pool *pool, lt_task_fn function, void *const *args, size_t n,
     void **results, double seconds);
 

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn lt_pool_submit(
 /// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at
 /// most this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook
 /// hears of, LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled; results of what has not
-/// ended are NULL, and what runs goes on with its argument. LT_CANCELLED if a shutdown cancelled some.
+/// ended are NULL, and what runs goes on with its argument. LT_CANCELLED if a shutdown did that.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_pool_map(
