@@ -349,23 +349,12 @@ fn send_away(round: Guard<'_, Round>) {
 impl Barrier {
     /// Sleeps until served. If the wait ends before, the barrier is broken.
     fn await_service(&self, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
-        loop {
-            let wake = match waiter.sleep(block) {
-                Ok(served) => return Ok(served),
-                Err(wake) => wake,
-            };
-            let mut round = self.round.lock();
-            if !round.inside.has(waiter) {
-                drop(round);
-                return Ok(waiter.sleep_till_served());
-            }
-            if let Some(reason) = block.reason(wake) {
-                round.line_of(waiter).leave(waiter);
-                round.state = round.state.broken();
-                send_away(round);
-                return Err(reason);
-            }
-        }
+        waiter.await_service(block, &self.round).map_err(|(mut round, reason)| {
+            round.line_of(waiter).leave(waiter);
+            round.state = round.state.broken();
+            send_away(round);
+            reason
+        })
     }
 }
 

@@ -60,63 +60,45 @@ static CONDITIONS: Arena<Condition> = Arena::new(
 );
 
 /// A lock that a thread can put down for the time of a wait.
-pub trait Held: Copy {
+pub trait Held: Object {
     /// What is needed to take it up again.
     type Token: Copy;
     /// Whether the calling thread may put it down.
-    fn check_held(self) -> Result<(), Error>;
-    fn put_down(self) -> Result<Self::Token, Error>;
+    fn check_held(lock: Handle<Self>) -> Result<(), Error>;
+    fn put_down(lock: Handle<Self>) -> Result<Self::Token, Error>;
     /// Blocks, whatever is pending.
-    fn take_up(self, token: Self::Token) -> Result<(), Error>;
-    /// Does something while the lock cannot be freed.
-    fn kept<R>(self, f: impl FnOnce() -> R) -> Result<R, Error>;
+    fn take_up(lock: Handle<Self>, token: Self::Token) -> Result<(), Error>;
 }
 
-impl Held for Handle<Lock> {
+impl Held for Lock {
     type Token = ();
 
-    fn check_held(self) -> Result<(), Error> {
-        if self.locked()? { Ok(()) } else { Err(Error::NotHeld) }
+    fn check_held(lock: Handle<Lock>) -> Result<(), Error> {
+        if lock.locked()? { Ok(()) } else { Err(Error::NotHeld) }
     }
 
-    fn put_down(self) -> Result<(), Error> {
-        self.release()
+    fn put_down(lock: Handle<Lock>) -> Result<(), Error> {
+        lock.release()
     }
 
-    fn take_up(self, (): ()) -> Result<(), Error> {
-        self.acquire_uninterruptible()
-    }
-
-    fn kept<R>(self, f: impl FnOnce() -> R) -> Result<R, Error> {
-        let _resident = self.reside()?;
-        Ok(f())
+    fn take_up(lock: Handle<Lock>, (): ()) -> Result<(), Error> {
+        lock.acquire_uninterruptible()
     }
 }
 
-impl Held for Handle<RLock> {
+impl Held for RLock {
     type Token = u64;
 
-    fn check_held(self) -> Result<(), Error> {
-        if self.is_owned()? {
-            Ok(())
-        } else if self.locked()? {
-            Err(Error::NotOwner)
-        } else {
-            Err(Error::NotHeld)
-        }
+    fn check_held(lock: Handle<RLock>) -> Result<(), Error> {
+        lock.check_owned()
     }
 
-    fn put_down(self) -> Result<u64, Error> {
-        self.release_save()
+    fn put_down(lock: Handle<RLock>) -> Result<u64, Error> {
+        lock.release_save()
     }
 
-    fn take_up(self, count: u64) -> Result<(), Error> {
-        self.acquire_restore_uninterruptible(count)
-    }
-
-    fn kept<R>(self, f: impl FnOnce() -> R) -> Result<R, Error> {
-        let _resident = self.reside()?;
-        Ok(f())
+    fn take_up(lock: Handle<RLock>, count: u64) -> Result<(), Error> {
+        lock.acquire_restore_uninterruptible(count)
     }
 }
 
@@ -137,13 +119,13 @@ impl Handle<Condition> {
     }
 
     /// Waits without bound.
-    pub fn wait(self, lock: impl Held) -> Result<(), Error> {
+    pub fn wait<L: Held>(self, lock: Handle<L>) -> Result<(), Error> {
         self.check()?;
-        lock.check_held()?;
+        L::check_held(lock)?;
         self.wait_once(lock, &Block::start(Timeout::Forever))
     }
 
-    pub fn wait_timeout(self, lock: impl Held, seconds: f64) -> Result<(), Error> {
+    pub fn wait_timeout<L: Held>(self, lock: Handle<L>, seconds: f64) -> Result<(), Error> {
         self.check()?;
         let block = check_arguments(lock, seconds)?;
         self.wait_once(lock, &block)
@@ -153,9 +135,9 @@ impl Handle<Condition> {
     ///
     /// # Safety
     /// The predicate may be called with the argument.
-    pub unsafe fn wait_for(
+    pub unsafe fn wait_for<L: Held>(
         self,
-        lock: impl Held,
+        lock: Handle<L>,
         predicate: Predicate,
         argument: *mut c_void,
         seconds: f64,
@@ -209,26 +191,25 @@ impl Handle<Condition> {
         Ok(line)
     }
 
-    fn wait_once(self, lock: impl Held, block: &Block) -> Result<(), Error> {
-        lock.kept(|| {
-            // While it is there, what it wakes up to is the same condition, freed or not.
-            let condition = self.reside()?;
-            let waiter = Waiter::new(0);
-            // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
-            unsafe { condition.join(self.line()?, &waiter) };
-            match lock.put_down() {
-                Ok(token) => {
-                    let result = condition.await_notify(&waiter, block);
-                    lock.take_up(token)?;
-                    result
-                }
-                // Somebody else released it at this moment, wrongly.
-                Err(error) => {
-                    condition.give_back(&waiter);
-                    Err(error)
-                }
+    fn wait_once<L: Held>(self, lock: Handle<L>, block: &Block) -> Result<(), Error> {
+        // While they are there, the lock is not freed, and what this wakes up to is the same condition.
+        let _kept = lock.reside()?;
+        let condition = self.reside()?;
+        let waiter = Waiter::new(0);
+        // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
+        unsafe { condition.join(self.line()?, &waiter) };
+        match L::put_down(lock) {
+            Ok(token) => {
+                let result = condition.await_notify(&waiter, block);
+                L::take_up(lock, token)?;
+                result
             }
-        })?
+            // Somebody else released it at this moment, wrongly.
+            Err(error) => {
+                condition.give_back(&waiter);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -257,20 +238,11 @@ impl Condition {
 
     /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.
     fn await_notify(&self, waiter: &Waiter, block: &Block) -> Result<(), Error> {
-        loop {
-            let wake = match waiter.sleep(block) {
-                Ok(_) => return Ok(()),
-                Err(wake) => wake,
-            };
-            let line = self.line.lock();
-            if !line.has(waiter) {
-                drop(line);
-                waiter.sleep_till_served();
-                return Ok(());
-            }
-            if let Some(reason) = block.reason(wake) {
+        match waiter.await_service(block, &self.line) {
+            Ok(_) => Ok(()),
+            Err((line, reason)) => {
                 self.leave(line, waiter);
-                return Err(reason);
+                Err(reason)
             }
         }
     }
@@ -288,14 +260,11 @@ impl Condition {
 }
 
 /// The wait that begins now, if the lock is held and the time is one.
-fn check_arguments(lock: impl Held, seconds: f64) -> Result<Block, Error> {
+fn check_arguments<L: Held>(lock: Handle<L>, seconds: f64) -> Result<Block, Error> {
     // A bad handle of the lock goes before the time, and that before what the lock is at this moment.
-    let held = lock.check_held();
-    if let Err(Error::NullHandle(_) | Error::StaleHandle(_) | Error::WrongHandle(..)) = held {
-        held?;
-    }
+    lock.check()?;
     let timeout = Timeout::from_seconds(seconds)?;
-    held?;
+    L::check_held(lock)?;
     Ok(Block::start(timeout))
 }
 

@@ -13,6 +13,7 @@
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::status::Error;
@@ -90,7 +91,7 @@ impl Handle<RLock> {
 
     pub fn enter_timeout(self, seconds: f64) -> Result<(), Error> {
         self.check()?;
-        crate::base::deadline::Timeout::from_seconds(seconds)?;
+        Timeout::from_seconds(seconds)?;
         self.enter_by(|| self.acquire_timeout(seconds))
     }
 
@@ -166,6 +167,11 @@ impl Handle<RLock> {
             Err(Error::NotHeld) => Ok(()),
             result => result,
         }
+    }
+
+    /// Whether the calling thread holds it; who does, if it does not.
+    pub fn check_owned(self) -> Result<(), Error> {
+        self.mine().map(|_| ())
     }
 
     /// How often the calling thread holds it; why it does not, if it does not.

@@ -282,22 +282,13 @@ impl Handle<RwLock> {
     }
 
     fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<(), Error> {
-        loop {
-            let wake = match waiter.sleep(block) {
-                Ok(_) => return Ok(()),
-                Err(wake) => wake,
-            };
-            let line = rwlock.line.lock();
-            if !line.has(waiter) {
-                drop(line);
-                waiter.sleep_till_served();
-                return Ok(());
-            }
-            if let Some(reason) = block.reason(wake) {
+        match waiter.await_service(block, &rwlock.line) {
+            Ok(_) => Ok(()),
+            Err((line, reason)) => {
                 line.leave(waiter);
                 // Those behind it may go before it was their turn.
                 self.hand_over(line);
-                return Err(reason);
+                Err(reason)
             }
         }
     }

@@ -13,7 +13,9 @@
 
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::block::Block;
+use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
+use crate::base::status::Error;
 use crate::base::wait::{self, Wake};
 use core::cell::Cell;
 use core::marker::PhantomPinned;
@@ -52,7 +54,7 @@ impl Waiter {
     }
 
     /// Sleeps until it is served: with what. Fails with what ended the wait before.
-    pub fn sleep(&self, block: &Block) -> Result<u32, Wake> {
+    fn sleep(&self, block: &Block) -> Result<u32, Wake> {
         let mut spin = Spin::new();
         loop {
             if let Some(served) = self.served() {
@@ -66,6 +68,29 @@ impl Waiter {
             let wake = block.sleep(&self.word, ASLEEP);
             if wake.ends_wait() {
                 return self.served().ok_or(wake);
+            }
+        }
+    }
+
+    /// Sleeps until it is served: with what. When the wait ends before, the reason, and the lock of the line,
+    /// in which the waiter still is: the caller takes it out.
+    pub fn await_service<'a, T>(
+        &self,
+        block: &Block,
+        line: &'a Mutex<T>,
+    ) -> Result<u32, (Guard<'a, T>, Error)> {
+        loop {
+            let wake = match self.sleep(block) {
+                Ok(served) => return Ok(served),
+                Err(wake) => wake,
+            };
+            let line = line.lock();
+            if !self.in_line.get() {
+                drop(line);
+                return Ok(self.sleep_till_served());
+            }
+            if let Some(reason) = block.reason(wake) {
+                return Err((line, reason));
             }
         }
     }
