@@ -1,6 +1,6 @@
 //! How an operation waits: until when, and whether the thread can be interrupted meanwhile.
 
-use crate::base::atomic::AtomicU32;
+use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::interrupt::Interrupt;
 use crate::base::record::Record;
@@ -35,6 +35,26 @@ impl Block {
     /// For an operation that may not be interrupted.
     pub fn uninterruptible() -> Block {
         Block { deadline: Deadline::Never, began: now(), record: None }
+    }
+
+    /// Sleeps until `done` says that it is so. `word` changes, and is woken, after whatever may make it so.
+    pub fn until(word: &AtomicU32, timeout: Timeout, done: impl Fn() -> bool) -> Result<(), Error> {
+        let mut block = None;
+        loop {
+            // Acquire: the word first. What makes it so after the look at `done` changes it.
+            let before = word.load(Ordering::Acquire);
+            if done() {
+                return Ok(());
+            }
+            let block = match &block {
+                Some(block) => block,
+                None => block.insert(Block::begin(timeout)?),
+            };
+            let wake = block.sleep(word, before);
+            if wake.ends_wait() && !done() {
+                block.reason(wake).map_or(Ok(()), Err)?;
+            }
+        }
     }
 
     /// For how many nanoseconds the operation has waited.

@@ -28,7 +28,7 @@ use crate::exec::pool;
 use crate::exec::watch::Watchers;
 use crate::thread::exception::{Description, LT_ERROR_EXITED};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{excepthook, failure, names};
+use crate::thread::{excepthook, failure};
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -452,27 +452,18 @@ impl Future {
         self.life.lock().callbacks.pop_front()
     }
 
-    fn fail(&self, report: Report) {
-        let report = match boxed(report) {
-            Ok(report) => report,
-            // There is no memory to say why.
-            Err(_) => {
-                self.end(FAILED);
-                return;
-            }
-        };
+    /// The task has failed. The report, if nobody can ask for it any more; without memory there is none.
+    fn fail(&self, report: Report) -> Option<Box<Report>> {
+        let mut report = boxed(report).ok();
         let mut life = self.life.lock();
-        if self.freed.load(Ordering::Relaxed) {
-            drop(life);
-            // Nobody can ask for it any more.
-            self.end(FAILED);
-            return excepthook::tell(*report);
+        if !self.freed.load(Ordering::Relaxed) {
+            life.report = report.take();
         }
-        life.report = Some(report);
         // Under the lock: who sees it failed finds the report.
         let before = self.state.swap(FAILED, Ordering::AcqRel);
         drop(life);
         self.wake(before);
+        report
     }
 
     /// In a forked child: the task is the parent's, unless the forking thread is in it.
@@ -582,10 +573,8 @@ unsafe extern "C-unwind" fn exited(promise: *mut c_void) {
         type_name: Text::Static(c"exit"),
         message: Text::Static(c"the task called lt_exit()"),
     };
-    let record = this_thread::current();
-    let ident = record.map_or(0, |record| record.ident());
-    let name = record.map_or(Text::Static(c"?"), names::of);
-    future.exit(Report::new(ident, name, description, Frames::here()));
+    // Nobody hears of it but those who ask.
+    let _ = future.fail(Report::of(this_thread::current(), description, Frames::here()));
     promise.conclude();
 }
 
@@ -599,24 +588,14 @@ unsafe extern "C-unwind" fn concluded(promise: *mut c_void) {
 
 fn fail(future: &Future, problem: Problem) {
     match this_thread::current() {
-        Some(record) => future.fail(problem.report(record)),
+        Some(record) => {
+            if let Some(report) = future.fail(problem.report(record)) {
+                excepthook::tell(*report);
+            }
+        }
         None => {
             future.end(FAILED);
         }
-    }
-}
-
-impl Future {
-    /// The task has failed by lt_exit, which nobody hears of but those who ask.
-    fn exit(&self, report: Report) {
-        let report = boxed(report).ok();
-        let mut life = self.life.lock();
-        if !self.freed.load(Ordering::Relaxed) {
-            life.report = report;
-        }
-        let before = self.state.swap(FAILED, Ordering::AcqRel);
-        drop(life);
-        self.wake(before);
     }
 }
 

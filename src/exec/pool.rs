@@ -32,6 +32,7 @@ use core::ffi::{CStr, c_void};
 use core::mem::ManuallyDrop;
 use core::ptr;
 use std::collections::VecDeque;
+use std::io::Write;
 
 /// What a pool has beside its word, which is only its handle check.
 pub struct Pool {
@@ -303,7 +304,9 @@ impl Handle<Pool> {
         let pool = self.reside()?;
         // SeqCst: see `free_pool`.
         pool.waiters.fetch_add(1, Ordering::SeqCst);
-        let result = pool.await_workers();
+        // Acquire: what the workers did happens before the return.
+        let gone = || pool.workers.load(Ordering::Acquire) == 0;
+        let result = Block::until(&pool.workers, Timeout::Forever, gone);
         pool.waiters.fetch_sub(1, Ordering::SeqCst);
         result
     }
@@ -459,25 +462,6 @@ impl Pool {
             task.release();
         }
     }
-
-    fn await_workers(&self) -> Result<(), Error> {
-        let mut block = None;
-        loop {
-            // Acquire: what the workers did happens before the return.
-            let workers = self.workers.load(Ordering::Acquire);
-            if workers == 0 {
-                return Ok(());
-            }
-            let block = match &block {
-                Some(block) => block,
-                None => block.insert(Block::begin(Timeout::Forever)?),
-            };
-            let wake = block.sleep(&self.workers, workers);
-            if wake.ends_wait() && self.workers.load(Ordering::Acquire) != 0 {
-                block.reason(wake).map_or(Ok(()), Err)?;
-            }
-        }
-    }
 }
 
 /// A worker.
@@ -545,20 +529,12 @@ fn default_workers() -> u32 {
 
 /// The prefix, the separator and the number.
 fn numbered(prefix: &[u8], separator: &[u8], number: u64) -> Result<Text, Error> {
-    let mut digits = [0; 20];
-    let mut rest = number;
-    let mut length = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        length += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    let digits = digits.get(digits.len() - length..).unwrap_or_default();
+    // Room for the longest number: writing it takes no more memory.
+    const DIGITS: usize = 20;
     let mut name = Vec::new();
-    name.try_reserve_exact(prefix.len() + separator.len() + length).map_err(|_| Error::NoMemory)?;
-    [prefix, separator, digits].into_iter().for_each(|part| name.extend_from_slice(part));
+    name.try_reserve_exact(prefix.len() + separator.len() + DIGITS).map_err(|_| Error::NoMemory)?;
+    name.extend_from_slice(prefix);
+    name.extend_from_slice(separator);
+    write!(name, "{number}").map_err(|_| Error::NoMemory)?;
     Text::copy(&name)
 }

@@ -185,28 +185,10 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
             Err(error) => result = result.and(Err(error)),
         }
     }
-    let result = result.and_then(|()| sleep(&tally, timeout));
+    let result = result.and_then(|()| Block::until(&tally.changes, timeout, || tally.is_met()));
     for (future, watcher) in futures.iter().zip(&watchers).filter(|(_, watcher)| watcher.came.get()) {
         // Nobody has freed it: the watcher counts as one that waits.
         future.unwatch(|watching| watching.take_out(watcher))?;
     }
     result
-}
-
-fn sleep(tally: &Tally, timeout: Timeout) -> Result<(), Error> {
-    let mut block = None;
-    loop {
-        let changes = tally.changes.load(Ordering::Relaxed);
-        if tally.is_met() {
-            return Ok(());
-        }
-        let block = match &block {
-            Some(block) => block,
-            None => block.insert(Block::begin(timeout)?),
-        };
-        let wake = block.sleep(&tally.changes, changes);
-        if wake.ends_wait() && !tally.is_met() {
-            block.reason(wake).map_or(Ok(()), Err)?;
-        }
-    }
 }

@@ -394,11 +394,10 @@ impl Handle<Queue> {
         if queue.all_done() {
             return Ok(());
         }
-        let block = Block::begin(timeout)?;
         // SeqCst, here and in `add_done`: of the last item and a joiner that come together, one sees the
         // other.
         queue.joiners.fetch_add(1, Ordering::SeqCst);
-        let result = queue.await_rest(&block);
+        let result = Block::until(&queue.rests, timeout, || queue.all_done());
         // Relaxed: one too many only costs a wake.
         queue.joiners.fetch_sub(1, Ordering::Relaxed);
         result
@@ -517,20 +516,6 @@ impl Queue {
             wait::wake_all(&self.rests);
         }
         Ok(())
-    }
-
-    fn await_rest(&self, block: &Block) -> Result<(), Error> {
-        loop {
-            // Acquire: pairs with `add_done`.
-            let rests = self.rests.load(Ordering::Acquire);
-            if self.all_done() {
-                return Ok(());
-            }
-            let wake = block.sleep(&self.rests, rests);
-            if wake.ends_wait() && !self.all_done() {
-                block.reason(wake).map_or(Ok(()), Err)?;
-            }
-        }
     }
 
     fn lock(&self) {

@@ -1,7 +1,7 @@
 //! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
 
 use crate::base::fork::Participant;
-use crate::base::heap::{Text, boxed};
+use crate::base::heap::boxed;
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
@@ -9,7 +9,7 @@ use crate::base::this_thread;
 use crate::base::unwind::{self, Caught, Exception, Frames};
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{errors, joinable, names, trace};
+use crate::thread::{errors, joinable, trace};
 use core::ffi::c_void;
 
 /// A hook of the user's.
@@ -55,8 +55,7 @@ static PARTICIPANT: Participant = Participant::new(
 /// It was caught on this thread, and nobody else uses it.
 pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
     // SAFETY: as the caller vouches.
-    let description = unsafe { put_into_words(caught.exception) };
-    deliver(Some(record), description, caught.frames);
+    deliver_report(record, unsafe { report(record, caught) });
 }
 
 /// What is to be told of something that was thrown on this thread, and caught; ends it.
@@ -66,7 +65,7 @@ pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
 pub unsafe fn report(record: &'static Record, caught: Caught) -> Report {
     // SAFETY: as the caller vouches.
     let description = unsafe { put_into_words(caught.exception) };
-    Report::new(record.ident(), names::of(record), description, caught.frames)
+    Report::of(Some(record), description, caught.frames)
 }
 
 /// Tells the hook of an error that somebody else would have taken, had he not gone.
@@ -91,9 +90,7 @@ unsafe fn put_into_words(exception: *mut Exception) -> Description {
 
 /// Tells of an error of the calling thread.
 pub fn deliver(record: Option<&'static Record>, description: Description, frames: Frames) {
-    let ident = record.map_or(0, |record| record.ident());
-    let name = record.map_or(Text::Static(c"?"), names::of);
-    told(record, Report::new(ident, name, description, frames));
+    told(record, Report::of(record, description, frames));
 }
 
 /// Tells of an error of the calling thread that is put into words already.

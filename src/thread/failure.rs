@@ -9,7 +9,6 @@ use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::unwind::Frames;
 use crate::thread::exception::{Description, LT_ERROR_RAISED};
-use crate::thread::names;
 use crate::thread::report::Report;
 use core::ffi::{CStr, c_void};
 
@@ -43,7 +42,7 @@ pub fn end(record: &'static Record, outer: Pending) -> Option<Report> {
     let failure = take(record.failure.replace(outer))?;
     let Failure { code, message, frames } = *failure;
     let description = Description { kind: LT_ERROR_RAISED, code, type_name: Text::Static(c"error"), message };
-    Some(Report::new(record.ident(), names::of(record), description, frames))
+    Some(Report::of(Some(record), description, frames))
 }
 
 /// The thread is over, and has not returned.

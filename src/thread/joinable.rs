@@ -381,20 +381,6 @@ pub fn shutdown(seconds: f64) -> Result<(), Error> {
     if own.is_some_and(|thread| !thread.daemon.load(Ordering::Relaxed)) {
         return Err(Error::ShutdownFromWithin);
     }
-    let mut block = None;
-    loop {
-        // Acquire: pairs with `count`.
-        let active = ACTIVE.load(Ordering::Acquire);
-        if active == 0 {
-            return Ok(());
-        }
-        let block = match &block {
-            Some(block) => block,
-            None => block.insert(Block::begin(timeout)?),
-        };
-        let wake = block.sleep(&ACTIVE, active);
-        if wake.ends_wait() && ACTIVE.load(Ordering::Acquire) != 0 {
-            block.reason(wake).map_or(Ok(()), Err)?;
-        }
-    }
+    // Acquire: pairs with `count`.
+    Block::until(&ACTIVE, timeout, || ACTIVE.load(Ordering::Acquire) == 0)
 }

@@ -1,9 +1,10 @@
 //! What is told of an error that ended a thread.
 
 use crate::base::heap::Text;
+use crate::base::record::Record;
 use crate::base::unwind::Frames;
 use crate::thread::exception::Description;
-use crate::thread::trace;
+use crate::thread::{names, trace};
 use core::ffi::c_char;
 use std::sync::OnceLock;
 
@@ -49,6 +50,12 @@ unsafe impl Sync for Rendered {}
 impl Report {
     pub fn new(ident: u64, thread_name: Text, description: Description, frames: Frames) -> Report {
         Report { ident, thread_name, description, frames, info: OnceLock::new() }
+    }
+
+    /// The report of an error of this thread; None where there was no memory for its record.
+    pub fn of(record: Option<&'static Record>, description: Description, frames: Frames) -> Report {
+        let name = record.map_or(Text::Static(c"?"), names::of);
+        Report::new(record.map_or(0, Record::ident), name, description, frames)
     }
 
     /// The report as C sees it: valid as long as the report, which must not move any more.
