@@ -394,15 +394,15 @@ impl Future {
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, marked).ok().map(|state| state | flag)
     }
 
-    /// Makes the calling thread the one that runs the task. False if that is over, or begun.
-    fn begin(&self) -> bool {
+    /// Makes this thread the one that runs the task. False if that is over, or begun.
+    fn begin(&self, record: &Record) -> bool {
         let begun = |state: u32| (state & STATE == PENDING).then_some(state | RUNNING);
         // Relaxed: what the task needs was published by the handle.
         if self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begun).is_err() {
             return false;
         }
         // Relaxed: only the thread that finds itself there needs to see it.
-        self.runner.store(this_thread::ident(), Ordering::Relaxed);
+        self.runner.store(record.ident(), Ordering::Relaxed);
         true
     }
 
@@ -502,13 +502,15 @@ impl Promise {
     pub fn run(self) -> bool {
         // SAFETY: released by `conclude` or here, once.
         let future = unsafe { self.future() };
-        let (true, Some((function, argument))) = (future.begin(), future.task.get()) else {
+        let (Some(record), Some((function, argument))) =
+            (this_thread::current().filter(|record| future.begin(record)), future.task.get())
+        else {
             self.release();
             return false;
         };
         let mut task = Task { function, argument, result: ptr::null_mut() };
         // SAFETY: the user gave both; and `exited` asks for a promise.
-        match unsafe { task.run(exited, self.0.cast_mut().cast()) } {
+        match unsafe { task.run(record, exited, self.0.cast_mut().cast()) } {
             None => {
                 // Relaxed: published by the state.
                 future.result.store(task.result, Ordering::Relaxed);
@@ -517,7 +519,11 @@ impl Promise {
                     return true;
                 }
             }
-            Some(problem) => fail(future, problem),
+            Some(problem) => {
+                if let Some(report) = future.fail(problem.report(record)) {
+                    excepthook::tell(*report);
+                }
+            }
         }
         self.conclude();
         true
@@ -586,19 +592,6 @@ unsafe extern "C-unwind" fn concluded(promise: *mut c_void) {
     Promise(promise.cast_const().cast()).conclude();
 }
 
-fn fail(future: &Future, problem: Problem) {
-    match this_thread::current() {
-        Some(record) => {
-            if let Some(report) = future.fail(problem.report(record)) {
-                excepthook::tell(*report);
-            }
-        }
-        None => {
-            future.end(FAILED);
-        }
-    }
-}
-
 /// One call of a task.
 pub struct Task {
     pub function: TaskFunction,
@@ -611,8 +604,12 @@ impl Task {
     ///
     /// # Safety
     /// The task's function may be called with its argument, and `exited` with its own.
-    pub unsafe fn run(&mut self, exited: unwind::Function, argument: *mut c_void) -> Option<Problem> {
-        let record = this_thread::current()?;
+    pub unsafe fn run(
+        &mut self,
+        record: &'static Record,
+        exited: unwind::Function,
+        argument: *mut c_void,
+    ) -> Option<Problem> {
         let outer = failure::begin(record);
         let mut guarded = Guarded { task: self, threw: false, caught: MaybeUninit::uninit() };
         // SAFETY: as the caller vouches; nothing here has a destructor.

@@ -11,7 +11,7 @@
 //! gone.
 
 use crate::base::arena::{Arena, Resident};
-use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
@@ -24,6 +24,7 @@ use crate::base::unwind::Function;
 use crate::base::{this_thread, wait};
 use crate::exec::future::{Future, Promise, Task, TaskFunction};
 use crate::exec::watch::{self, Mode};
+use crate::sync::discard::Discard;
 use crate::sync::grants::Grants;
 use crate::thread::excepthook;
 use crate::thread::start::Plan;
@@ -44,8 +45,8 @@ pub struct Pool {
     /// How many threads wait: while there are some, the handle is not freed.
     waiters: AtomicU32,
     own: Cell<*mut c_void>,
-    /// Called for the argument of each task that is cancelled and has no future; a `Function`, or NULL.
-    drop: AtomicPtr<()>,
+    /// Called for the argument of each task that is cancelled and has no future.
+    drop: Discard,
 }
 
 struct Inside {
@@ -122,7 +123,7 @@ static POOLS: Arena<Pool> = Arena::new(
         workers: AtomicU32::new(0),
         waiters: AtomicU32::new(0),
         own: Cell::new(ptr::null_mut()),
-        drop: AtomicPtr::new(ptr::null_mut()),
+        drop: Discard::none(),
     },
     Participant::new(
         || POOLS.before_fork(|pool| pool.inside.raw_lock()),
@@ -163,8 +164,7 @@ impl Handle<Pool> {
         let pool = Handle::new(0, |pool: &Pool| *pool.inside.lock() = Inside::new(most_workers, prefix))?;
         let body = pool.alive()?;
         body.own.set(pool.into_raw());
-        // Relaxed: nobody else knows the handle yet.
-        body.drop.store(ptr::null_mut(), Ordering::Relaxed);
+        body.drop.set(None);
         Ok(pool)
     }
 
@@ -281,9 +281,7 @@ impl Handle<Pool> {
 
     /// What is to be called for the argument of each task that is cancelled and has no future.
     pub fn set_pool_drop(self, drop: Option<Function>) -> Result<(), Error> {
-        let drop = drop.map_or(ptr::null_mut(), |drop| drop as *mut ());
-        // Release: what the user prepared for it happens before its calls.
-        self.alive()?.drop.store(drop, Ordering::Release);
+        self.alive()?.drop.set(drop);
         Ok(())
     }
 
@@ -432,12 +430,8 @@ impl Pool {
             match task {
                 Some(Queued::Promised(promise)) => promise.cancel(),
                 Some(Queued::Forgotten(_, argument)) => {
-                    // Acquire: pairs with `set_pool_drop`.
-                    let drop = self.drop.load(Ordering::Acquire);
-                    if !drop.is_null() {
-                        // SAFETY: set by `set_pool_drop`, and the user's to be called with arguments.
-                        unsafe { core::mem::transmute::<*mut (), Function>(drop)(argument) };
-                    }
+                    // SAFETY: the argument is the user's; nothing here has a destructor.
+                    unsafe { self.drop.call(argument) };
                 }
                 None => return,
             }
@@ -479,7 +473,7 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
             Queued::Forgotten(function, argument) => {
                 let mut task = Task { function, argument, result: ptr::null_mut() };
                 // SAFETY: the user gave both.
-                if let Some(problem) = unsafe { task.run(left, ptr::null_mut()) } {
+                if let Some(problem) = unsafe { task.run(record, left, ptr::null_mut()) } {
                     excepthook::deliver_report(record, problem.report(record));
                 }
                 true

@@ -5,7 +5,7 @@ use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::lock::lt_lock;
 use crate::ffi::rlock::lt_rlock;
 use crate::ffi::{at, at_once, free, new_handle, report, value_or_default};
-use crate::sync::condition::Condition;
+use crate::sync::condition::{Condition, Held};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use core::ffi::c_void;
@@ -43,12 +43,9 @@ pub unsafe extern "C" fn lt_condition_free(condition: *mut lt_condition) -> lt_s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_condition_wait(condition: *mut lt_condition, lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| {
-        condition.check()?;
-        // SAFETY: see above.
-        condition.wait(unsafe { at::<Lock>(lock) }?)
-    });
-    report(&"lt_condition_wait", result)
+    unsafe {
+        wait_with::<Lock>(&"lt_condition_wait", condition, lock, |condition, lock| condition.wait(lock))
+    }
 }
 
 /// The same; waits for at most this many seconds to be notified. LT_TIMED_OUT: not notified. With
@@ -61,12 +58,11 @@ pub unsafe extern "C" fn lt_condition_wait_timeout(
     seconds: f64,
 ) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| {
-        condition.check()?;
-        // SAFETY: see above.
-        condition.wait_timeout(unsafe { at::<Lock>(lock) }?, seconds)
-    });
-    report(&"lt_condition_wait_timeout", result)
+    unsafe {
+        wait_with::<Lock>(&"lt_condition_wait_timeout", condition, lock, |condition, lock| {
+            condition.wait_timeout(lock, seconds)
+        })
+    }
 }
 
 /// Waits until predicate(arg) is true: asks before the first wait and after each. LT_TIMED_OUT if
@@ -81,17 +77,13 @@ pub unsafe extern "C-unwind" fn lt_condition_wait_for(
     seconds: f64,
 ) -> lt_status {
     // SAFETY: see above; the predicate may be called with its argument, as the header asks.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| {
-        condition.check()?;
-        // SAFETY: as above.
-        unsafe {
-            let lock = at::<Lock>(lock)?;
+    unsafe {
+        wait_with::<Lock>(&"lt_condition_wait_for", condition, lock, |condition, lock| {
             lock.check()?;
             let predicate = predicate.ok_or(Error::NullArgument(Argument::Predicate))?;
             condition.wait_for(lock, predicate, arg, seconds)
-        }
-    });
-    report(&"lt_condition_wait_for", result)
+        })
+    }
 }
 
 /// lt_condition_wait() with a re-entrant lock, which is released wholly and then held as often as
@@ -103,12 +95,11 @@ pub unsafe extern "C" fn lt_condition_wait_rlock(
     rlock: *mut lt_rlock,
 ) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| {
-        condition.check()?;
-        // SAFETY: see above.
-        condition.wait(unsafe { at::<RLock>(rlock) }?)
-    });
-    report(&"lt_condition_wait_rlock", result)
+    unsafe {
+        wait_with::<RLock>(&"lt_condition_wait_rlock", condition, rlock, |condition, lock| {
+            condition.wait(lock)
+        })
+    }
 }
 
 /// lt_condition_wait_timeout() with a re-entrant lock.
@@ -120,12 +111,11 @@ pub unsafe extern "C" fn lt_condition_wait_rlock_timeout(
     seconds: f64,
 ) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| {
-        condition.check()?;
-        // SAFETY: see above.
-        condition.wait_timeout(unsafe { at::<RLock>(rlock) }?, seconds)
-    });
-    report(&"lt_condition_wait_rlock_timeout", result)
+    unsafe {
+        wait_with::<RLock>(&"lt_condition_wait_rlock_timeout", condition, rlock, |condition, lock| {
+            condition.wait_timeout(lock, seconds)
+        })
+    }
 }
 
 /// lt_condition_wait_for() with a re-entrant lock.
@@ -139,17 +129,13 @@ pub unsafe extern "C-unwind" fn lt_condition_wait_for_rlock(
     seconds: f64,
 ) -> lt_status {
     // SAFETY: see above; the predicate may be called with its argument, as the header asks.
-    let result = unsafe { at::<Condition>(condition) }.and_then(|condition| {
-        condition.check()?;
-        // SAFETY: as above.
-        unsafe {
-            let rlock = at::<RLock>(rlock)?;
-            rlock.check()?;
+    unsafe {
+        wait_with::<RLock>(&"lt_condition_wait_for_rlock", condition, rlock, |condition, lock| {
+            lock.check()?;
             let predicate = predicate.ok_or(Error::NullArgument(Argument::Predicate))?;
-            condition.wait_for(rlock, predicate, arg, seconds)
-        }
-    });
-    report(&"lt_condition_wait_for_rlock", result)
+            condition.wait_for(lock, predicate, arg, seconds)
+        })
+    }
 }
 
 /// Wakes the n threads that have waited longest, or all if there are fewer; 0 wakes none. With or
@@ -183,4 +169,23 @@ pub unsafe extern "C" fn lt_condition_waiting(condition: *const lt_condition) ->
     // SAFETY: see above.
     let waiting = unsafe { at::<Condition>(condition) }.and_then(Handle::<Condition>::waiting);
     value_or_default(&"lt_condition_waiting", waiting.map(|waiting| waiting as u32))
+}
+
+/// The status of a wait with a lock: of the condition first, then of the lock, then of the wait.
+///
+/// # Safety
+/// As for [`at`], of both.
+unsafe fn wait_with<L: Held>(
+    function: &'static &'static str,
+    condition: *mut lt_condition,
+    lock: *mut impl Sized,
+    wait: impl FnOnce(Handle<Condition>, Handle<L>) -> Result<(), Error>,
+) -> lt_status {
+    // SAFETY: passed on.
+    let handles = unsafe { at::<Condition>(condition) }.and_then(|condition| {
+        condition.check()?;
+        // SAFETY: passed on.
+        Ok((condition, unsafe { at::<L>(lock) }?))
+    });
+    report(function, handles.and_then(|(condition, lock)| wait(condition, lock)))
 }

@@ -13,6 +13,7 @@ pub mod queue;
 pub mod sleep;
 
 mod exclusion;
+pub(crate) mod discard;
 pub(crate) mod grants;
 mod waiters;
 pub mod ring;

@@ -13,7 +13,7 @@
 //! whoever takes the last item of a closed queue wakes all: it may have hidden from them that it was the last.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fence;
@@ -24,11 +24,11 @@ use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait;
 use crate::sync::deque::Deque;
+use crate::sync::discard::Discard;
 use crate::sync::ring::{self, Refused, Ring};
 use crate::sync::side::Side;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
-use core::ptr;
 
 /// What a queue has beside its word, which is only its handle check.
 pub struct Queue {
@@ -42,8 +42,8 @@ pub struct Queue {
     joiners: AtomicU32,
     /// Changes when all items are done; the joiners' futex.
     rests: AtomicU32,
-    /// Called for items that are discarded; a `Function`, or NULL.
-    drop: AtomicPtr<()>,
+    /// Called for items that are discarded.
+    drop: Discard,
 }
 
 // SAFETY: the store is Sync, and is replaced only while nobody else knows the handle.
@@ -86,7 +86,7 @@ static QUEUES: Arena<Queue> = Arena::new(
         done: AtomicU64::new(0),
         joiners: AtomicU32::new(0),
         rests: AtomicU32::new(0),
-        drop: AtomicPtr::new(ptr::null_mut()),
+        drop: Discard::none(),
     },
     Participant::new(
         || QUEUES.before_fork(Queue::lock),
@@ -109,7 +109,7 @@ impl Handle<Queue> {
             queue.replace(store);
             // Relaxed: published by the word.
             queue.done.store(0, Ordering::Relaxed);
-            queue.drop.store(ptr::null_mut(), Ordering::Relaxed);
+            queue.drop.set(None);
         })
     }
 
@@ -266,20 +266,14 @@ impl Handle<Queue> {
             };
             // Fails if it was said to be done already, which is to end neither this nor the item's drop.
             let _ = queue.add_done(1);
-            // Acquire: pairs with `set_drop`.
-            let drop = queue.drop.load(Ordering::Acquire);
-            if !drop.is_null() {
-                // SAFETY: set by `set_drop`, and the user's to be called with items.
-                unsafe { core::mem::transmute::<*mut (), Function>(drop)(item) };
-            }
+            // SAFETY: as the caller vouches.
+            unsafe { queue.drop.call(item) };
         }
     }
 
     /// What is to be called for each item that is discarded.
     pub fn set_drop(self, drop: Option<Function>) -> Result<(), Error> {
-        let drop = drop.map_or(ptr::null_mut(), |drop| drop as *mut ());
-        // Release: what the user prepared for it happens before its calls.
-        self.alive()?.drop.store(drop, Ordering::Release);
+        self.alive()?.drop.set(drop);
         Ok(())
     }
 
