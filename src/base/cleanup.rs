@@ -46,6 +46,7 @@ use watching::lt_watched_call;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod watching {
     use super::Watched;
+    use crate::base::frame::frame;
     use crate::base::unwind::{CONTINUE_UNWIND, Context, INSTALL_CONTEXT, RECORD_REGISTER, SEARCH_PHASE};
     use core::ffi::{c_int, c_void};
 
@@ -84,83 +85,34 @@ mod watching {
         INSTALL_CONTEXT
     }
 
+    // On the way: calls the cleanup, and goes on.
     #[cfg(target_arch = "x86_64")]
-    core::arch::global_asm!(r#"
-    .pushsection .text.lt_watched_call,"ax",@progbits
-    .hidden lt_watched_call
-    .globl lt_watched_call
-    .type lt_watched_call,@function
-lt_watched_call:
-    .cfi_startproc
-    .cfi_personality 0x1b, {personality}
-    endbr64
-    push rbx
-    .cfi_def_cfa_offset 16
-    .cfi_offset rbx, -16
-    mov rbx, rdi
-    mov rax, [rbx]
-    mov rdi, [rbx + 8]
-    call rax
-    pop rbx
-    .cfi_remember_state
-    .cfi_def_cfa_offset 8
-    .cfi_restore rbx
-    ret
-    .hidden lt_watched_landing
-    .globl lt_watched_landing
-lt_watched_landing:
-    .cfi_restore_state
-    endbr64
+    frame!(
+        "lt_watched_call",
+        "lt_watched_landing",
+        personality,
+        r#"
     mov rdi, [rbx + 32]
     call [rbx + 24]
     mov rdi, [rbx + 16]
     call _Unwind_Resume@PLT
     ud2
-    .cfi_endproc
-    .size lt_watched_call, . - lt_watched_call
-    .popsection
-    "#, personality = sym personality);
+    "#
+    );
 
     #[cfg(target_arch = "aarch64")]
-    core::arch::global_asm!(r#"
-    .pushsection .text.lt_watched_call,"ax",@progbits
-    .hidden lt_watched_call
-    .globl lt_watched_call
-    .type lt_watched_call,@function
-lt_watched_call:
-    .cfi_startproc
-    .cfi_personality 0x1b, {personality}
-    stp x29, x30, [sp, #-32]!
-    .cfi_def_cfa_offset 32
-    .cfi_offset x29, -32
-    .cfi_offset x30, -24
-    str x19, [sp, #16]
-    .cfi_offset x19, -16
-    mov x29, sp
-    mov x19, x0
-    ldp x9, x0, [x19]
-    blr x9
-    ldr x19, [sp, #16]
-    ldp x29, x30, [sp], #32
-    .cfi_remember_state
-    .cfi_def_cfa_offset 0
-    .cfi_restore x19
-    .cfi_restore x29
-    .cfi_restore x30
-    ret
-    .hidden lt_watched_landing
-    .globl lt_watched_landing
-lt_watched_landing:
-    .cfi_restore_state
+    frame!(
+        "lt_watched_call",
+        "lt_watched_landing",
+        personality,
+        r#"
     ldp x9, x0, [x19, #24]
     blr x9
     ldr x0, [x19, #16]
     bl _Unwind_Resume
     brk #1
-    .cfi_endproc
-    .size lt_watched_call, . - lt_watched_call
-    .popsection
-    "#, personality = sym personality);
+    "#
+    );
 }
 
 /// Without the assembly: a plain call.

@@ -20,5 +20,6 @@ pub mod registry;
 pub mod this_thread;
 pub mod last_error;
 pub mod block;
+mod frame;
 pub mod unwind;
 pub mod cleanup;

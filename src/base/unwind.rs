@@ -165,6 +165,7 @@ mod catching {
         CONTINUE_UNWIND, Context, Exception, FORCE_UNWIND, Frames, Guarded, HANDLER_FOUND, INSTALL_CONTEXT,
         RECORD_REGISTER, SEARCH_PHASE,
     };
+    use crate::base::frame::frame;
     use core::ffi::c_int;
 
     unsafe extern "C-unwind" {
@@ -204,76 +205,27 @@ mod catching {
         INSTALL_CONTEXT
     }
 
+    // Caught: returns 1 to the caller.
     #[cfg(target_arch = "x86_64")]
-    core::arch::global_asm!(r#"
-    .pushsection .text.lt_guarded_call,"ax",@progbits
-    .hidden lt_guarded_call
-    .globl lt_guarded_call
-    .type lt_guarded_call,@function
-lt_guarded_call:
-    .cfi_startproc
-    .cfi_personality 0x1b, {personality}
-    endbr64
-    push rbx
-    .cfi_def_cfa_offset 16
-    .cfi_offset rbx, -16
-    mov rbx, rdi
-    mov rax, [rbx]
-    mov rdi, [rbx + 8]
-    call rax
-    xor eax, eax
-    pop rbx
-    .cfi_remember_state
-    .cfi_def_cfa_offset 8
-    .cfi_restore rbx
-    ret
-    .hidden lt_guarded_landing
-    .globl lt_guarded_landing
-lt_guarded_landing:
-    .cfi_restore_state
-    endbr64
+    frame!(
+        "lt_guarded_call",
+        "lt_guarded_landing",
+        personality,
+        r#"
     mov eax, 1
     pop rbx
     .cfi_def_cfa_offset 8
     .cfi_restore rbx
     ret
-    .cfi_endproc
-    .size lt_guarded_call, . - lt_guarded_call
-    .popsection
-    "#, personality = sym personality);
+    "#
+    );
 
     #[cfg(target_arch = "aarch64")]
-    core::arch::global_asm!(r#"
-    .pushsection .text.lt_guarded_call,"ax",@progbits
-    .hidden lt_guarded_call
-    .globl lt_guarded_call
-    .type lt_guarded_call,@function
-lt_guarded_call:
-    .cfi_startproc
-    .cfi_personality 0x1b, {personality}
-    stp x29, x30, [sp, #-32]!
-    .cfi_def_cfa_offset 32
-    .cfi_offset x29, -32
-    .cfi_offset x30, -24
-    str x19, [sp, #16]
-    .cfi_offset x19, -16
-    mov x29, sp
-    mov x19, x0
-    ldp x9, x0, [x19]
-    blr x9
-    mov w0, #0
-    ldr x19, [sp, #16]
-    ldp x29, x30, [sp], #32
-    .cfi_remember_state
-    .cfi_def_cfa_offset 0
-    .cfi_restore x19
-    .cfi_restore x29
-    .cfi_restore x30
-    ret
-    .hidden lt_guarded_landing
-    .globl lt_guarded_landing
-lt_guarded_landing:
-    .cfi_restore_state
+    frame!(
+        "lt_guarded_call",
+        "lt_guarded_landing",
+        personality,
+        r#"
     mov w0, #1
     ldr x19, [sp, #16]
     ldp x29, x30, [sp], #32
@@ -282,10 +234,8 @@ lt_guarded_landing:
     .cfi_restore x29
     .cfi_restore x30
     ret
-    .cfi_endproc
-    .size lt_guarded_call, . - lt_guarded_call
-    .popsection
-    "#, personality = sym personality);
+    "#
+    );
 }
 
 /// Without the assembly: a plain call.
