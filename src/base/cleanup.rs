@@ -46,8 +46,8 @@ use watching::lt_watched_call;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod watching {
     use super::Watched;
-    use crate::base::frame::frame;
-    use crate::base::unwind::{CONTINUE_UNWIND, Context, INSTALL_CONTEXT, RECORD_REGISTER, SEARCH_PHASE};
+    use crate::base::frame::{CONTINUE_UNWIND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of};
+    use crate::base::unwind::Context;
     use core::ffi::{c_int, c_void};
 
     unsafe extern "C-unwind" {
@@ -57,8 +57,6 @@ mod watching {
     unsafe extern "C" {
         /// Where the unwinder lands, in the frame of `lt_watched_call`.
         fn lt_watched_landing();
-        fn _Unwind_GetGR(context: *mut Context, register: c_int) -> usize;
-        fn _Unwind_SetIP(context: *mut Context, address: usize);
     }
 
     /// The personality of `lt_watched_call`: catches nothing.
@@ -74,14 +72,14 @@ mod watching {
         }
         // SAFETY: the register holds the call's record, as the assembly says, and that lives in the
         // frame below, which waits.
-        let watched = unsafe { &mut *(_Unwind_GetGR(context, RECORD_REGISTER) as *mut Watched) };
+        let watched = unsafe { &mut *record_of::<Watched>(context) };
         if watched.cleaned {
             return CONTINUE_UNWIND;
         }
         watched.cleaned = true;
         watched.exception = exception;
         // SAFETY: the landing is in the frame of the context and finds its record in the register.
-        unsafe { _Unwind_SetIP(context, lt_watched_landing as *const () as usize) };
+        unsafe { land(context, lt_watched_landing) };
         INSTALL_CONTEXT
     }
 

@@ -5,8 +5,11 @@
 //! the one with the other, and returns 0. The record is in a callee-saved register meanwhile. Should the
 //! personality say so, the unwinder lands at `$landing`, in the same frame, and `$landed` is what is done there.
 
+use crate::base::unwind::Context;
+use core::ffi::c_int;
+
 /// Defines the function `$call`.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(target_arch = "x86_64")]
 macro_rules! frame {
     ($call:literal, $landing:literal, $personality:path, $landed:literal) => {
         core::arch::global_asm!(
@@ -43,7 +46,7 @@ macro_rules! frame {
 }
 
 /// Defines the function `$call`.
-#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+#[cfg(target_arch = "aarch64")]
 macro_rules! frame {
     ($call:literal, $landing:literal, $personality:path, $landed:literal) => {
         core::arch::global_asm!(
@@ -84,5 +87,38 @@ macro_rules! frame {
     };
 }
 
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) use frame;
+
+/// What a personality is asked, and what it answers.
+pub(super) const SEARCH_PHASE: c_int = 1;
+pub(super) const FORCE_UNWIND: c_int = 8;
+pub(super) const HANDLER_FOUND: c_int = 6;
+pub(super) const INSTALL_CONTEXT: c_int = 7;
+pub(super) const CONTINUE_UNWIND: c_int = 8;
+
+/// The register of the record, in the numbering of DWARF: rbx, x19.
+const RECORD_REGISTER: c_int = if cfg!(target_arch = "x86_64") { 3 } else { 19 };
+
+unsafe extern "C" {
+    fn _Unwind_GetGR(context: *mut Context, register: c_int) -> usize;
+    fn _Unwind_SetIP(context: *mut Context, address: usize);
+}
+
+/// The record of the call whose frame this is.
+///
+/// # Safety
+/// The frame is one of these, whose record is an `R`.
+pub(super) unsafe fn record_of<R>(context: *mut Context) -> *mut R {
+    // SAFETY: as the caller vouches, the register holds the record.
+    unsafe { _Unwind_GetGR(context, RECORD_REGISTER) as *mut R }
+}
+
+/// Has the unwinder land there.
+///
+/// # Safety
+/// It is the landing of the frame.
+pub(super) unsafe fn land(context: *mut Context, landing: unsafe extern "C" fn()) {
+    // Only the address is set: setting a register fails in programs linked with -static-libgcc.
+    // SAFETY: as the caller vouches.
+    unsafe { _Unwind_SetIP(context, landing as *const () as usize) };
+}

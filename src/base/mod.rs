@@ -20,6 +20,7 @@ pub mod registry;
 pub mod this_thread;
 pub mod last_error;
 pub mod block;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod frame;
 pub mod unwind;
 pub mod cleanup;

@@ -142,30 +142,15 @@ unsafe extern "C" {
 const NO_REASON: c_int = 0;
 const END_OF_STACK: c_int = 5;
 
-/// What a personality is asked, and what it answers.
-pub(super) const SEARCH_PHASE: c_int = 1;
-const FORCE_UNWIND: c_int = 8;
-const HANDLER_FOUND: c_int = 6;
-pub(super) const INSTALL_CONTEXT: c_int = 7;
-pub(super) const CONTINUE_UNWIND: c_int = 8;
-
-/// rbx, in the numbering of DWARF: where a frame of ours keeps its record.
-#[cfg(target_arch = "x86_64")]
-pub(super) const RECORD_REGISTER: c_int = 3;
-/// x19.
-#[cfg(target_arch = "aarch64")]
-pub(super) const RECORD_REGISTER: c_int = 19;
-
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 use catching::lt_guarded_call;
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod catching {
-    use super::{
-        CONTINUE_UNWIND, Context, Exception, FORCE_UNWIND, Frames, Guarded, HANDLER_FOUND, INSTALL_CONTEXT,
-        RECORD_REGISTER, SEARCH_PHASE,
+    use super::{Context, Exception, Frames, Guarded};
+    use crate::base::frame::{
+        CONTINUE_UNWIND, FORCE_UNWIND, HANDLER_FOUND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of,
     };
-    use crate::base::frame::frame;
     use core::ffi::c_int;
 
     unsafe extern "C-unwind" {
@@ -176,8 +161,6 @@ mod catching {
     unsafe extern "C" {
         /// Where the unwinder lands, in the frame of `lt_guarded_call`.
         fn lt_guarded_landing();
-        fn _Unwind_GetGR(context: *mut Context, register: c_int) -> usize;
-        fn _Unwind_SetIP(context: *mut Context, address: usize);
     }
 
     /// The personality of `lt_guarded_call`.
@@ -194,14 +177,13 @@ mod catching {
         if actions & SEARCH_PHASE != 0 {
             // SAFETY: the register holds the call's record, as the assembly says, and that lives in
             // the frame below, which waits.
-            let guarded = unsafe { &mut *(_Unwind_GetGR(context, RECORD_REGISTER) as *mut Guarded) };
+            let guarded = unsafe { &mut *record_of::<Guarded>(context) };
             guarded.exception = exception;
             guarded.frames = Frames::here();
             return HANDLER_FOUND;
         }
-        // Only the address is set: setting a register fails in programs linked with -static-libgcc.
         // SAFETY: the landing is in the frame of the context and finds its record in the register.
-        unsafe { _Unwind_SetIP(context, lt_guarded_landing as *const () as usize) };
+        unsafe { land(context, lt_guarded_landing) };
         INSTALL_CONTEXT
     }
 
