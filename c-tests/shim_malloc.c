@@ -1,9 +1,10 @@
-// Preloaded by tests: makes chosen allocations fail, and counts those that are alive. For glibc.
+// Preloaded by tests: makes chosen allocations and mappings fail, and counts those that are alive. For glibc.
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -99,6 +100,15 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
     }
     *result = p;
     return 0;
+}
+
+// What the library maps. The C library's own mappings do not come by here.
+void *mmap(void *at, size_t size, int access, int flags, int fd, off_t offset) {
+    return refuse() ? MAP_FAILED : (void *)syscall(SYS_mmap, at, size, access, flags, fd, offset);
+}
+
+void *mmap64(void *at, size_t size, int access, int flags, int fd, off_t offset) {
+    return mmap(at, size, access, flags, fd, offset);
 }
 
 void free(void *p) {

@@ -72,7 +72,7 @@ static bool construct(void *arg) {
 }
 
 static void check_constructor(const char *name, void *(*make)(void), lt_status (*destroy)(void *)) {
-    enum { MANY = 300 }; // Enough for several chunks.
+    enum { MANY = 1000 }; // Enough for several chunks.
     void *made[MANY];
     constructor c = {name, make, destroy, NULL};
     int failures = 0;

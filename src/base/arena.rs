@@ -4,21 +4,20 @@
 //! slow path (its *residents*). The object counts as a resident of its own, so whoever leaves last,
 //! the free or a resident, gives the slot back. Free slots wait in line, first in first out. A slot
 //! whose generations are used up is given back no more, so that no handle ever comes twice: that
-//! costs a cache line for every 65,534 objects.
+//! costs a cache line or more for every million objects.
 
-use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::chunk::Chunk;
 use crate::base::fork::Participant;
-use crate::base::handle::{FIRST_GENERATION, Object, UNUSED, addressable, is_live, is_used_up};
+use crate::base::generation;
+use crate::base::handle::{Object, UNUSED, is_live};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
-use core::alloc::Layout;
 use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::fmt;
 use core::ops::Deref;
 use core::ptr;
-
-/// How many slots a chunk has: with its header, 4 KiB of slots of one cache line. Few in a model, where
-/// a slot must be used again soon.
-const SLOTS: usize = if cfg!(shuttle) { 2 } else { 63 };
 
 /// One place for an object. A cache line wide, so that two locks never share one.
 #[repr(C, align(64))]
@@ -48,6 +47,26 @@ impl<T: Object> Slot<T> {
         if self.residents.fetch_sub(1, Ordering::AcqRel) == 1 {
             T::arena().give_back(self);
         }
+    }
+
+    fn address(&self) -> u64 {
+        ptr::from_ref(self).addr() as u64
+    }
+}
+
+/// What stays with a slot, whichever object that serves: part of a body that a reset leaves alone.
+pub struct Kept<T>(pub T);
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Kept<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("kept")
     }
 }
 
@@ -116,164 +135,177 @@ impl<T: Object> Drop for Resident<T> {
     }
 }
 
-struct Chunk<T> {
-    next: *const Chunk<T>,
-    slots: [Slot<T>; SLOTS],
+/// The line of free slots.
+struct Line<T> {
+    first: *const Slot<T>,
+    last: *const Slot<T>,
 }
 
-/// The chunks, and the line of free slots.
-struct Lists<T> {
-    chunks: *const Chunk<T>,
-    first_free: *const Slot<T>,
-    last_free: *const Slot<T>,
-}
+// SAFETY: the pointers lead to slots, which are `Sync`; the line changes only under the mutex.
+unsafe impl<T: Sync> Send for Line<T> {}
 
-// SAFETY: the pointers lead to slots, which are `Sync`; the lists change only under the mutex.
-unsafe impl<T: Sync> Send for Lists<T> {}
-
-impl<T: 'static> Lists<T> {
+impl<T: 'static> Line<T> {
     /// # Safety
-    /// The slot is in no list, and the caller holds the mutex that these lists are behind.
+    /// The slot is in no line, and the caller holds the mutex that this one is behind.
     unsafe fn append(&mut self, slot: &'static Slot<T>) {
         // SAFETY: `next_free` belongs to whoever holds the mutex.
         unsafe {
             *slot.next_free.get() = ptr::null();
-            match self.last_free.as_ref() {
+            match self.last.as_ref() {
                 Some(last) => *last.next_free.get() = slot,
-                None => self.first_free = slot,
+                None => self.first = slot,
             }
         }
-        self.last_free = slot;
+        self.last = slot;
     }
 
     fn pop(&mut self) -> Option<&'static Slot<T>> {
         // SAFETY: slots live for ever, and `next_free` belongs to whoever holds the mutex.
-        let slot = unsafe { self.first_free.as_ref() }?;
+        let slot = unsafe { self.first.as_ref() }?;
         // SAFETY: as above.
-        self.first_free = unsafe { *slot.next_free.get() };
-        if self.first_free.is_null() {
-            self.last_free = ptr::null();
+        self.first = unsafe { *slot.next_free.get() };
+        if self.first.is_null() {
+            self.last = ptr::null();
         }
         Some(slot)
-    }
-
-    /// Every slot that there is.
-    fn each(&self, mut f: impl FnMut(&'static Slot<T>)) {
-        let mut chunk = self.chunks;
-        // SAFETY: chunks live for ever, and are linked before anyone can see them.
-        while let Some(c) = unsafe { chunk.as_ref() } {
-            c.slots.iter().for_each(&mut f);
-            chunk = c.next;
-        }
     }
 }
 
 /// All slots of one type.
-pub struct Arena<T> {
-    lists: Mutex<Lists<T>>,
-    /// Makes the body of a slot that was never used.
-    empty: fn() -> T,
+pub struct Arena<T: 'static> {
+    free: Mutex<Line<T>>,
+    /// The newest chunk, which leads to the others.
+    chunks: AtomicPtr<Chunk<Slot<T>>>,
     participant: Participant,
 }
 
 impl<T: Object> Arena<T> {
-    pub const fn new(empty: fn() -> T, participant: Participant) -> Arena<T> {
-        let lists = Lists { chunks: ptr::null(), first_free: ptr::null(), last_free: ptr::null() };
-        Arena { lists: Mutex::new(lists), empty, participant }
+    #[allow(clippy::new_without_default, reason = "an arena is a static")]
+    pub const fn new() -> Arena<T> {
+        Arena {
+            free: Mutex::new(Line { first: ptr::null(), last: ptr::null() }),
+            chunks: AtomicPtr::new(ptr::null_mut()),
+            participant: Participant::new(forget::<T>),
+        }
     }
 
-    /// Takes part in forks, as `take` makes sure of.
-    pub fn join_forks(&'static self) -> Result<(), Error> {
-        self.participant.join()
-    }
-
-    /// A slot with one resident, the object to be. Its word still says "dead".
+    /// A slot with one resident, the object to be, and a body as good as new. Its word still says "dead".
     pub fn take(&'static self) -> Result<&'static Slot<T>, Error> {
-        self.join_forks()?;
-        let mut lists = self.lists.lock();
-        let slot = match lists.pop() {
-            Some(slot) => slot,
-            None => {
-                self.grow(&mut lists)?;
-                lists.pop().ok_or(Error::NoMemory)?
+        self.participant.join();
+        let used = self.free.lock().pop();
+        let slot = match used {
+            Some(slot) => {
+                slot.body.reset();
+                debug_assert_eq!(digest(&slot.body), digest(&T::blank()), "{:?} is not reset", T::KIND);
+                slot
             }
+            None => self.unused()?,
         };
         // Release: who enters as a resident of the new object sees what the old ones left.
         slot.residents.store(1, Ordering::Release);
         Ok(slot)
     }
 
+    /// A slot that never served.
+    fn unused(&self) -> Result<&'static Slot<T>, Error> {
+        loop {
+            // Acquire: what was mapped is seen as it was made.
+            let newest = self.chunks.load(Ordering::Acquire);
+            // SAFETY: chunks are never unmapped once they are in the list.
+            if let Some(slot) = unsafe { newest.as_ref() }.and_then(Chunk::claim) {
+                return Ok(prepare(slot));
+            }
+            let chunk = Chunk::map(newest)?;
+            if !addressable(chunk.cast()) {
+                // SAFETY: mapped above.
+                unsafe { Chunk::unmap(chunk) };
+                return Err(Error::NoMemory);
+            }
+            // Release: pairs with the load.
+            if self.chunks.compare_exchange(newest, chunk, Ordering::Release, Ordering::Relaxed).is_err() {
+                // Another thread was faster. SAFETY: as above.
+                unsafe { Chunk::unmap(chunk) };
+            }
+        }
+    }
+
     fn give_back(&self, slot: &'static Slot<T>) {
         // Relaxed: nobody changes the word of a slot without residents.
-        if is_used_up(slot.word.load(Ordering::Relaxed)) {
+        if slot.word.load(Ordering::Relaxed) & generation::IN_WORD == generation::first(slot.address()) {
+            // It has had them all.
             return;
         }
-        // SAFETY: the last resident has left, so the slot is in no list; the mutex is held.
-        unsafe { self.lists.lock().append(slot) };
+        let mut free = self.free.lock();
+        // SAFETY: the last resident has left, so the slot is in no line; the mutex is held.
+        unsafe { free.append(slot) };
     }
 
-    fn grow(&self, lists: &mut Lists<T>) -> Result<(), Error> {
-        let layout = Layout::new::<Chunk<T>>();
-        // SAFETY: the layout has a size that is not 0.
-        let chunk = unsafe { std::alloc::alloc(layout) }.cast::<Chunk<T>>();
-        if chunk.is_null() {
-            return Err(Error::NoMemory);
-        }
-        if !addressable(chunk.expose_provenance() + layout.size()) {
-            // SAFETY: allocated above with this layout.
-            unsafe { std::alloc::dealloc(chunk.cast(), layout) };
-            return Err(Error::NoMemory);
-        }
-        // SAFETY: the memory is valid for a chunk, and nobody else has it. Each field is written
-        // before a reference to it is made.
-        let slots = unsafe {
-            (&raw mut (*chunk).next).write(lists.chunks);
-            let first = (&raw mut (*chunk).slots).cast::<Slot<T>>();
-            for i in 0..SLOTS {
-                first.add(i).write(Slot {
-                    word: AtomicU64::new(FIRST_GENERATION | UNUSED),
-                    residents: AtomicU32::new(0),
-                    body: (self.empty)(),
-                    next_free: UnsafeCell::new(ptr::null()),
-                });
+    /// Every slot that ever served, without a lock.
+    pub fn each(&self, f: impl Fn(&'static Slot<T>)) {
+        // Acquire: as in `unused`.
+        let mut chunk: *const Chunk<Slot<T>> = self.chunks.load(Ordering::Acquire);
+        // SAFETY: chunks are never unmapped once they are in the list.
+        while let Some(here) = unsafe { chunk.as_ref() } {
+            for slot in here.claimed() {
+                // SAFETY: within the chunk; zeros, and whatever `prepare` writes, are words.
+                let word = unsafe { &(*slot).word };
+                // Acquire: pairs with the store in `prepare`.
+                if word.load(Ordering::Acquire) != 0 {
+                    // SAFETY: so it was made a slot.
+                    f(unsafe { &*slot });
+                }
             }
-            &(*chunk).slots
-        };
-        lists.chunks = chunk;
-        for slot in slots {
-            // SAFETY: a new slot is in no list, and the mutex is held.
-            unsafe { lists.append(slot) };
+            chunk = here.next;
         }
-        Ok(())
     }
+}
 
-    /// Takes the arena's lock before a fork, and with `lock` that of every slot, live or not: what is
-    /// being made or freed at this moment is so afterwards, in parent and child, and not half.
-    /// Whoever has a slot's lock must not want the arena's.
-    pub fn before_fork(&self, lock: impl Fn(&T)) {
-        self.lists.raw_lock();
-        // SAFETY: locked, without a guard.
-        unsafe { self.lists.peek() }.each(|slot| lock(&slot.body));
+/// Makes what was claimed a slot.
+fn prepare<T: Object>(slot: *mut Slot<T>) -> &'static Slot<T> {
+    let word = generation::first(slot.addr() as u64) | UNUSED;
+    // SAFETY: claimed by this thread, so nobody else has it but who looks whether its word is 0. Each field is
+    // written before a reference to it is made.
+    unsafe {
+        (&raw mut (*slot).residents).write(AtomicU32::new(0));
+        (&raw mut (*slot).body).write(T::blank());
+        (&raw mut (*slot).next_free).write(UnsafeCell::new(ptr::null()));
+        // Release: whoever sees the word sees the rest.
+        (*slot).word.store(word, Ordering::Release);
+        &*slot
     }
+}
 
-    pub fn after_fork_in_parent(&self, unlock: impl Fn(&T)) {
-        // SAFETY: locked before the fork, by this thread.
-        unsafe { self.lists.peek() }.each(|slot| unlock(&slot.body));
-        self.lists.raw_unlock();
-    }
+/// Whether a slot there can be named by a handle.
+fn addressable(chunk: *const c_void) -> bool {
+    chunk.expose_provenance() >> 48 == 0
+}
 
-    /// Unlocks as in the parent; forgets the residents, who are gone, and lets `reset` strike the
-    /// sleepers out of each live object. Slots on their way back at the fork are left out of use.
-    pub fn after_fork_in_child(&self, unlock: impl Fn(&T), reset: impl Fn(&AtomicU64, &T)) {
-        // SAFETY: locked before the fork, by this thread.
-        unsafe { self.lists.peek() }.each(|slot| {
-            unlock(&slot.body);
-            // Relaxed, here and in `reset`: there is one thread.
-            if is_live(slot.word.load(Ordering::Relaxed)) {
+/// In a forked child: forgets the residents, who are gone, and lets each live object strike out the threads
+/// that it remembers. Slots on their way back at the fork are left out of use.
+fn forget<T: Object>() {
+    T::arena().each(|slot| {
+        // Relaxed: there is one thread.
+        if is_live(slot.word.load(Ordering::Relaxed)) {
+            // Read first: what is right already need not be copied for the child.
+            if slot.residents.load(Ordering::Relaxed) != 1 {
                 slot.residents.store(1, Ordering::Relaxed);
-                reset(&slot.word, &slot.body);
             }
-        });
-        self.lists.raw_unlock();
+            slot.body.forget(&slot.word);
+        }
+    });
+}
+
+/// What a body looks like, in a number.
+fn digest(body: &impl fmt::Debug) -> u64 {
+    struct Fnv(u64);
+    impl fmt::Write for Fnv {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            text.bytes().for_each(|b| self.0 = (self.0 ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+            Ok(())
+        }
     }
+    let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
+    // It takes whatever it is given.
+    let _ = fmt::write(&mut digest, format_args!("{body:?}"));
+    digest.0
 }

@@ -1,19 +1,21 @@
 //! Handles: what C holds instead of a pointer that it could use wrongly.
 //!
 //! ```text
-//! handle   63..48 generation | 47..0 address of the slot
-//! word     63..48 generation | 47..43 kind | 42..0 state (the low 32 bits are the futex)
+//! word     63..42 generation | 41..37 kind | 36..0 state (the low 32 bits are the futex)
 //! ```
 //!
-//! The first eight bytes of every slot are its word. Generation and kind must be those that the
-//! handle promises; for a leaf primitive the compare-exchange that changes the state checks them in
-//! the same step, so the check costs nothing and a free that races with it cannot be missed. A slot's
-//! memory is never given back and never serves another kind, so looking at the word is always allowed.
+//! A handle is the address of a slot, and a generation: `base::generation` says where which bits are. The
+//! first eight bytes of every slot are its word. Generation and kind must be those that the handle promises;
+//! for a leaf primitive the compare-exchange that changes the state checks them in the same step, so the
+//! check costs nothing and a free that races with it cannot be missed. A slot's memory is never given back
+//! and never serves another kind, so looking at the word is always allowed.
 
 use crate::base::arena::{Arena, Resident, Slot};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::generation;
 use crate::base::status::Error;
 use core::ffi::c_void;
+use core::fmt;
 use core::marker::PhantomData;
 
 /// Declares the kinds, with their names in sentences, which are those of the header's parameters.
@@ -64,12 +66,12 @@ kinds! {
     Record = 31 "record",
 }
 
-const GENERATION_SHIFT: u32 = 48;
-pub const STATE_BITS: u32 = 43;
+pub const STATE_BITS: u32 = 37;
 /// The state's part of a word.
 pub const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
-const KIND_MASK: u64 = (1 << GENERATION_SHIFT) - 1 - STATE_MASK;
-const ADDRESS_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
+const KIND_MASK: u64 = !(generation::IN_WORD | STATE_MASK);
+/// The address's part of a handle: slots are aligned.
+const ADDRESS_MASK: u64 = (1 << 48) - 64;
 
 /// The state of a dead slot. Its low half is one that no waiter of a live object sleeps on.
 const DEAD: u64 = u32::MAX as u64;
@@ -77,12 +79,20 @@ const DEAD: u64 = u32::MAX as u64;
 /// The word of a slot that was never used.
 pub const UNUSED: u64 = DEAD;
 
-/// A type of object that lives in slots and is reached by handles.
-pub trait Object: Sized + Sync + 'static {
+/// A type of object that lives in slots and is reached by handles: the body, which lies beside the word. What
+/// it looks like for `Debug` is compared after a reset.
+pub trait Object: Sized + Sync + fmt::Debug + 'static {
     const KIND: Kind;
     /// Whether threads sleep on the word itself, and a free that one overlooked has to wake it.
     const SLEEPS_ON_WORD: bool = false;
     fn arena() -> &'static Arena<Self>;
+    /// The body of a slot that never served.
+    fn blank() -> Self;
+    /// Makes the body of a slot that has served like a blank one. Nobody else uses it.
+    fn reset(&self);
+    /// In a forked child, for a live object: strikes out the threads that are gone. There is one thread. It
+    /// allocates and frees nothing.
+    fn forget(&self, word: &AtomicU64);
 }
 
 /// A handle that is not NULL. Whether its object is alive is known at each look at the word, not before.
@@ -100,17 +110,24 @@ impl<T: Object> Clone for Handle<T> {
 
 impl<T: Object> Copy for Handle<T> {}
 
+impl<T: Object> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}", T::KIND.name(), self.raw)
+    }
+}
+
 impl<T: Object> Handle<T> {
     /// Takes a handle from C.
     ///
     /// # Safety
-    /// `raw` is NULL or a value that this library returned as a handle, of whatever type.
+    /// `raw` is a value that this library returned as a handle, of whatever type; or one without the mark.
     #[inline]
     pub unsafe fn from_raw(raw: *const c_void) -> Result<Handle<T>, Error> {
-        if raw.is_null() {
-            return Err(Error::NullHandle(T::KIND));
+        if generation::has_mark(raw as u64) {
+            Ok(Handle { raw: raw as u64, of: PhantomData })
+        } else {
+            Err(no_handle(raw, T::KIND))
         }
-        Ok(Handle { raw: raw as u64, of: PhantomData })
     }
 
     /// Gives the handle to C.
@@ -123,12 +140,12 @@ impl<T: Object> Handle<T> {
         let slot = T::arena().take()?;
         init(&slot.body);
         // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
-        let generation = slot.word.load(Ordering::Relaxed) & !ADDRESS_MASK;
+        let generation = slot.word.load(Ordering::Relaxed) & generation::IN_WORD;
         let live = generation | (T::KIND as u64) << STATE_BITS | state & STATE_MASK;
         // Release: whoever reads the live word sees the body that `init` wrote.
         slot.word.store(live, Ordering::Release);
         let address = core::ptr::from_ref(slot).expose_provenance() as u64;
-        Ok(Handle { raw: generation | address, of: PhantomData })
+        Ok(Handle { raw: generation::in_handle(generation) | address, of: PhantomData })
     }
 
     /// The word of the slot.
@@ -142,7 +159,7 @@ impl<T: Object> Handle<T> {
     /// What the word is while the object is alive, with no bit of the state set.
     #[inline]
     pub fn tag(self) -> u64 {
-        self.raw & !ADDRESS_MASK | (T::KIND as u64) << STATE_BITS
+        generation::in_word(self.raw) | (T::KIND as u64) << STATE_BITS
     }
 
     /// The state in a word that was read, or what is wrong with the handle.
@@ -222,7 +239,7 @@ impl<T: Object> Handle<T> {
             // SAFETY: the word was just seen alive.
             let slot = unsafe { self.slot() };
             may_end(state, &slot.body, slot.visitors())?;
-            let dead = next_generation(word) | DEAD;
+            let dead = generation::next(word) | DEAD;
             // SeqCst: either a resident that comes now sees the dead word, or the look at the
             // residents behind this line sees it. Acquire on failure: as in the first load.
             match self.word().compare_exchange(word, dead, Ordering::SeqCst, Ordering::Acquire) {
@@ -255,22 +272,10 @@ impl<T: Object> Handle<T> {
     }
 }
 
-/// The generation after that of `word`, in place; 0 behind the last, which no handle has.
-fn next_generation(word: u64) -> u64 {
-    word.wrapping_add(FIRST_GENERATION) & !ADDRESS_MASK
-}
-
-/// The first generation, in place. Not 0, so that no handle looks like an address.
-pub const FIRST_GENERATION: u64 = 1 << GENERATION_SHIFT;
-
-/// Whether a slot with this word has had its last generation.
-pub fn is_used_up(word: u64) -> bool {
-    word & !ADDRESS_MASK == 0
-}
-
-/// Whether a slot at this address can be named by a handle.
-pub fn addressable(address: usize) -> bool {
-    address as u64 & !ADDRESS_MASK == 0
+/// What is wrong with a value that cannot be a handle.
+#[cold]
+fn no_handle(raw: *const c_void, kind: Kind) -> Error {
+    if raw.is_null() { Error::NullHandle(kind) } else { Error::NoHandle(kind) }
 }
 
 /// Whether the word is that of a live object.

@@ -3,6 +3,7 @@
 use crate::base::status::Error;
 use core::alloc::Layout;
 use core::ffi::{CStr, c_char};
+use core::fmt;
 use core::ptr::NonNull;
 
 /// A box, if there is memory for it.
@@ -69,6 +70,12 @@ impl Text {
 
     pub fn bytes(&self) -> &[u8] {
         self.as_c_str().to_bytes()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_c_str().fmt(f)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::base::wait;
 /// SeqCst throughout: `raise` stores the set and then the word, `take` reads them in the other order,
 /// so neither may see only half of the other; and on the parking engine "pending, then the place"
 /// meets "the place, then pending".
+#[derive(Debug)]
 pub struct Interrupt {
     /// Bit `signum - 1` for each pending signal.
     signals: AtomicU64,

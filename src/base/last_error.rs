@@ -6,7 +6,7 @@ use crate::base::status::{Error, LT_OK, lt_status};
 use crate::base::this_thread;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::CStr;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// The last call of a thread that failed. Part of its record, and touched by no other thread, but by
 /// signal handlers on the same one.
@@ -16,6 +16,12 @@ pub struct LastError {
     text: UnsafeCell<[u8; 192]>,
     /// Set while the fields are read or written: a signal handler then leaves them alone.
     busy: AtomicBool,
+}
+
+impl fmt::Debug for LastError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
 }
 
 impl LastError {

@@ -12,6 +12,8 @@ pub mod wait;
 pub mod spin;
 pub mod mutex;
 pub mod fork;
+pub mod generation;
+mod chunk;
 pub mod arena;
 pub mod handle;
 pub mod interrupt;

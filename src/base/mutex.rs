@@ -1,7 +1,7 @@
 //! The library's own lock, for its short internal sections: the classic futex mutex on the wait engine.
 //!
-//! Not std's, which cannot be unlocked by a fork handler without its guard, and not the public lock,
-//! which is built on the arenas that this one guards.
+//! Not std's, which a forked child may find locked, and not the public lock, which is built on the arenas
+//! that this one guards.
 //!
 //! | state | meaning |
 //! |---|---|
@@ -11,34 +11,27 @@
 
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::Deadline;
+use crate::base::fork::{self, Inside};
 use crate::base::{spin::Spin, wait};
 use core::cell::UnsafeCell;
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 const FREE: u32 = 0;
 const LOCKED: u32 = 1;
 const CONTENDED: u32 = 2;
 
-pub struct Mutex<T> {
+/// The lock alone.
+pub struct Raw {
     state: AtomicU32,
-    value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached only through a guard, and there is one guard at a time.
-unsafe impl<T: Send> Sync for Mutex<T> {}
-
-impl<T> Mutex<T> {
-    pub const fn new(value: T) -> Mutex<T> {
-        Mutex { state: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
+impl Raw {
+    pub const fn free() -> Raw {
+        Raw { state: AtomicU32::new(FREE) }
     }
 
-    pub fn lock(&self) -> Guard<'_, T> {
-        self.raw_lock();
-        Guard { mutex: self }
-    }
-
-    /// Locks without a guard, for a fork handler. Pair with `raw_unlock`.
-    pub fn raw_lock(&self) {
+    pub fn lock(&self) {
         let mut spin = Spin::new();
         // Acquire: sees what the last holder wrote. Relaxed on failure: nothing was acquired.
         while self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
@@ -51,33 +44,8 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// In a forked child: unlocks what a thread may have locked that is gone.
-    pub fn reset(&self) {
-        // Relaxed: there is one thread.
-        self.state.store(FREE, Ordering::Relaxed);
-    }
-
-    /// The value, for whoever locked without a guard.
-    ///
-    /// # Safety
-    /// The calling thread holds the lock, by `raw_lock`.
-    pub unsafe fn peek(&self) -> &T {
-        // SAFETY: the caller holds the lock and makes no guard, so there is no `&mut`.
-        unsafe { &*self.value.get() }
-    }
-
-    /// The value, to be changed, for whoever locked without a guard.
-    ///
-    /// # Safety
-    /// As for `peek`, and the caller holds no other reference to the value.
-    #[allow(clippy::mut_from_ref, reason = "the lock is what makes it exclusive")]
-    pub unsafe fn peek_mut(&self) -> &mut T {
-        // SAFETY: the caller holds the lock, so nobody else has a reference.
-        unsafe { &mut *self.value.get() }
-    }
-
-    /// Unlocks what `raw_lock` locked, in this process or in the child that was forked meanwhile.
-    pub fn raw_unlock(&self) {
+    /// Unlocks what this thread locked, in this process or in the child that was forked meanwhile.
+    pub fn unlock(&self) {
         // Release: the next holder sees what this one wrote.
         if self.state.swap(FREE, Ordering::Release) == CONTENDED {
             wait::wake(&self.state, 1);
@@ -85,8 +53,37 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A lock around what it guards. Whoever holds it is inside the library: see [`fork`] for the rule.
+pub struct Mutex<T> {
+    raw: Raw,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through a guard, and there is one guard at a time.
+unsafe impl<T: Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    pub const fn new(value: T) -> Mutex<T> {
+        Mutex { raw: Raw::free(), value: UnsafeCell::new(value) }
+    }
+
+    pub fn lock(&self) -> Guard<'_, T> {
+        let inside = fork::enter();
+        self.raw.lock();
+        Guard { mutex: self, _inside: inside }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lock().fmt(f)
+    }
+}
+
+/// Unlocks, and then leaves the library.
 pub struct Guard<'a, T> {
     mutex: &'a Mutex<T>,
+    _inside: Inside,
 }
 
 impl<T> Deref for Guard<'_, T> {
@@ -106,7 +103,7 @@ impl<T> DerefMut for Guard<'_, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        self.mutex.raw_unlock();
+        self.mutex.raw.unlock();
     }
 }
 

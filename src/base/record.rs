@@ -2,7 +2,8 @@
 
 use crate::base::arena::{Arena, Slot};
 use crate::base::atomic::{AtomicI64, AtomicU64, Ordering};
-use crate::base::fork::Participant;
+use crate::base::fence;
+use crate::base::fork::Stays;
 use crate::base::handle::{Kind, Object};
 use crate::base::heap::Text;
 use crate::base::interrupt::Interrupt;
@@ -11,6 +12,8 @@ use crate::base::status::Error;
 use crate::base::{registry, this_thread};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
+use core::fmt;
+use core::mem::offset_of;
 use core::ptr;
 
 /// User code. It may be left by an unwinding.
@@ -19,7 +22,10 @@ pub type Function = unsafe extern "C-unwind" fn(*mut c_void);
 /// One thread's record. Records are never unmapped, and serve one thread after the other.
 ///
 /// The cells belong to the record's thread, and before that starts, to its starter.
+#[derive(Debug)]
 pub struct Record {
+    /// Whether it is inside the library; see `base::fork`.
+    pub(super) stays: Stays,
     /// What is pending for it.
     pub interrupt: Interrupt,
     /// Whether its waits can be interrupted though it is not the main thread.
@@ -57,13 +63,12 @@ pub struct Record {
     /// The number in the default name.
     pub number: AtomicU64,
     /// The name, if it was given one; under the registry's lock.
-    pub name: UnsafeCell<Option<Text>>,
+    pub name: Name,
     /// Whether it is a daemon, for lt_enumerate.
     pub daemon: Cell<bool>,
     /// The neighbours in the registry, under its lock.
     pub(super) previous: Cell<*const Record>,
     pub(super) next: Cell<*const Record>,
-    slot: Cell<Option<&'static Slot<Record>>>,
 }
 
 // SAFETY: each cell is touched by one thread at a time, as said where it stands.
@@ -101,6 +106,7 @@ pub type End = unsafe extern "C" fn(*mut c_void);
 impl Record {
     pub(super) const fn new(ident: u64) -> Record {
         Record {
+            stays: Stays::none(),
             interrupt: Interrupt::new(),
             interruptible: Cell::new(false),
             interrupt_signal: Cell::new(0),
@@ -121,20 +127,19 @@ impl Record {
             failure: Cell::new(None),
             held: Cell::new(None),
             number: AtomicU64::new(0),
-            name: UnsafeCell::new(None),
+            name: Name(UnsafeCell::new(None)),
             daemon: Cell::new(false),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
-            slot: Cell::new(None),
         }
     }
 
     /// A record in the registry, for a thread of the library's or for one that came from elsewhere.
     pub(super) fn take(role: Role) -> Result<&'static Record, Error> {
-        let slot = RECORDS.take()?;
-        let record = &slot.body;
-        record.slot.set(Some(slot));
-        record.renew(role);
+        // Its thread may be inside the library from now on.
+        fence::prepare();
+        let record = &RECORDS.take()?.body;
+        record.begin(role);
         registry::add(record);
         Ok(record)
     }
@@ -147,25 +152,20 @@ impl Record {
         Ok(record)
     }
 
-    /// Makes a used record fit for another thread.
-    pub(super) fn renew(&self, role: Role) {
-        self.interrupt.clear();
-        self.interruptible.set(false);
-        self.interrupt_signal.set(0);
-        self.last_error.forget();
+    /// Another thread's from now on.
+    pub(super) fn begin(&self, role: Role) {
         self.ident.store(registry::next_ident(), Ordering::Relaxed);
-        self.native_id.store(0, Ordering::Relaxed);
         self.role.set(role);
-        self.rounds.set(0);
-        self.entry.set(None);
-        self.copied.set(ptr::null_mut());
-        self.errors.set(ptr::null_mut());
-        self.on_end.set(None);
-        self.on_gone.set(None);
-        self.pool.set(ptr::null_mut());
-        self.joinable.set(ptr::null());
-        self.on_round.set(None);
-        self.daemon.set(false);
+    }
+
+    /// The slot that it is in; none for the first thread's.
+    fn slot(&'static self) -> Option<&'static Slot<Record>> {
+        if ptr::eq(self, this_thread::first_record()) {
+            return None;
+        }
+        let slot = ptr::from_ref(self).wrapping_byte_sub(offset_of!(Slot<Record>, body));
+        // SAFETY: every other record is the body of a slot, and these are never unmapped.
+        Some(unsafe { &*slot.cast() })
     }
 
     /// Ends the record: its thread is over, or was never started.
@@ -184,7 +184,7 @@ impl Record {
             on_gone(argument);
         }
         // The main thread's record stays what `interrupt_main` reaches, even after that thread.
-        if let Some(slot) = self.slot.get().filter(|_| !self.is_main()) {
+        if let Some(slot) = self.slot().filter(|_| !self.is_main()) {
             slot.release();
         }
     }
@@ -238,23 +238,70 @@ impl Record {
     }
 }
 
-impl Object for Record {
-    const KIND: Kind = Kind::Record;
-    fn arena() -> &'static Arena<Record> {
-        &RECORDS
+/// The name of a thread: under the registry's lock.
+pub struct Name(UnsafeCell<Option<Text>>);
+
+impl Name {
+    pub fn get(&self) -> *mut Option<Text> {
+        self.0.get()
     }
 }
 
-static RECORDS: Arena<Record> = Arena::new(
-    || Record::new(0),
-    Participant::new(
-        || RECORDS.before_fork(|_| ()),
-        || RECORDS.after_fork_in_parent(|_| ()),
-        || RECORDS.after_fork_in_child(|_| (), |_, _| ()),
-    ),
-);
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: asked for a record that nobody else has.
+        unsafe { &*self.0.get() }.fmt(f)
+    }
+}
 
-/// Takes part in forks, as `take` makes sure of: for the main thread's record, which is not taken.
-pub(super) fn join_forks() -> Result<(), Error> {
-    RECORDS.join_forks()
+impl Object for Record {
+    const KIND: Kind = Kind::Record;
+
+    fn arena() -> &'static Arena<Record> {
+        &RECORDS
+    }
+
+    fn blank() -> Record {
+        Record::new(0)
+    }
+
+    // Relaxed: nobody else has it.
+    fn reset(&self) {
+        self.interrupt.clear();
+        self.interruptible.set(false);
+        self.interrupt_signal.set(0);
+        self.last_error.forget();
+        self.ident.store(0, Ordering::Relaxed);
+        self.native_id.store(0, Ordering::Relaxed);
+        self.role.set(Role::Foreign);
+        self.rounds.set(0);
+        self.entry.set(None);
+        self.copied.set(ptr::null_mut());
+        self.errors.set(ptr::null_mut());
+        self.locals.set(ptr::null_mut());
+        self.on_round.set(None);
+        self.on_end.set(None);
+        self.on_gone.set(None);
+        self.pool.set(ptr::null_mut());
+        self.joinable.set(ptr::null());
+        self.failure.set(None);
+        self.held.set(None);
+        self.number.store(0, Ordering::Relaxed);
+        // SAFETY: nobody else has it. Without its destructor: also in a forked child, which frees nothing.
+        core::mem::forget(unsafe { (*self.name.get()).take() });
+        self.daemon.set(false);
+        self.previous.set(ptr::null());
+        self.next.set(ptr::null());
+    }
+
+    /// The registry says who is there.
+    fn forget(&self, _word: &AtomicU64) {}
+}
+
+static RECORDS: Arena<Record> = Arena::new();
+
+/// Every record that ever served, without a lock.
+pub(super) fn each(f: impl Fn(&'static Record)) {
+    f(this_thread::first_record());
+    RECORDS.each(|slot| f(&slot.body));
 }

@@ -1,10 +1,8 @@
 //! The registry: every thread that has a record, in a list.
 
 use crate::base::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use crate::base::fork::Participant;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
-use crate::base::status::Error;
 use crate::base::this_thread;
 use core::ptr;
 
@@ -23,8 +21,6 @@ static RUNNING: AtomicUsize = AtomicUsize::new(0);
 pub(super) const FIRST_IDENT: u64 = 1;
 static NEXT_IDENT: AtomicU64 = AtomicU64::new(FIRST_IDENT + 1);
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
-
-static PARTICIPANT: Participant = Participant::new(|| LIST.raw_lock(), || LIST.raw_unlock(), in_child);
 
 pub(super) fn next_ident() -> u64 {
     // Relaxed, here and below: only that each value is given once matters.
@@ -67,10 +63,6 @@ impl List {
     }
 }
 
-pub(super) fn join_forks() -> Result<(), Error> {
-    PARTICIPANT.join()
-}
-
 pub(super) fn add(record: &'static Record) {
     if record.role() == Role::Started {
         RUNNING.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +81,7 @@ pub(super) fn add(record: &'static Record) {
 pub(super) fn remove(record: &'static Record) {
     let mut list = LIST.lock();
     // SAFETY: records are never unmapped; the list is locked.
-    unsafe {
+    let name = unsafe {
         match record.previous.get().as_ref() {
             Some(previous) => previous.next.set(record.next.get()),
             None if ptr::eq(list.0, record) => list.0 = record.next.get(),
@@ -98,31 +90,32 @@ pub(super) fn remove(record: &'static Record) {
         if let Some(next) = record.next.get().as_ref() {
             next.previous.set(record.previous.get());
         }
-        *record.name.get() = None;
-    }
+        (*record.name.get()).take()
+    };
     record.previous.set(ptr::null());
     record.next.set(ptr::null());
     if record.role() == Role::Started {
         RUNNING.fetch_sub(1, Ordering::Relaxed);
     }
+    drop(list);
+    drop(name);
 }
 
-/// In a forked child: the forking thread is main and alone.
-fn in_child() {
+/// On the thread that is about to fork.
+pub(super) fn before_fork() {
+    this_thread::note_forker();
+}
+
+/// The forking thread is main and alone.
+pub(super) fn after_fork_in_child() {
     this_thread::become_main();
     FORKS.fetch_add(1, Ordering::Relaxed);
     FIRST_OF_PROCESS.store(NEXT_IDENT.load(Ordering::Relaxed), Ordering::Relaxed);
     RUNNING.store(0, Ordering::Relaxed);
-    // SAFETY: locked before the fork, by this thread, and there is no other.
-    let list = unsafe { LIST.peek_mut() };
-    // A thread without a record comes into the list when it gets one.
-    list.0 = this_thread::existing().map_or(ptr::null(), ptr::from_ref);
     let main = this_thread::main_record();
+    let mut list = LIST.lock();
     main.previous.set(ptr::null());
     main.next.set(ptr::null());
-    if list.0.is_null() {
-        // SAFETY: as above.
-        unsafe { *main.name.get() = None };
-    }
-    LIST.raw_unlock();
+    // A thread without a record comes into the list when it gets one.
+    list.0 = this_thread::existing().map_or(ptr::null(), ptr::from_ref);
 }

@@ -128,6 +128,8 @@ pub enum Error {
     // Errors.
     NullHandle(Kind),
     StaleHandle(Kind),
+    /// A value that no handle has: small, negative, or a pointer.
+    NoHandle(Kind),
     /// A handle of the first kind was wanted, one of the second was given.
     WrongHandle(Kind, Kind),
     NullArgument(Argument),
@@ -189,6 +191,7 @@ impl Error {
             Error::Cancelled => (LT_CANCELLED, ""),
             Error::NullHandle(_) => (LT_BAD_HANDLE, "is NULL"),
             Error::StaleHandle(_) => (LT_BAD_HANDLE, "is stale: it was freed before"),
+            Error::NoHandle(_) => (LT_BAD_HANDLE, "is not a handle"),
             Error::WrongHandle(..) => (LT_BAD_HANDLE, "is of another type"),
             Error::NullArgument(_) => (LT_INVALID, "must not be NULL"),
             Error::TimeoutNotANumber => (LT_INVALID, "seconds is not a number"),
@@ -242,7 +245,7 @@ impl Error {
     pub fn write(self, function: &str, out: &mut impl core::fmt::Write) -> core::fmt::Result {
         let what = self.describe().1;
         match self {
-            Error::NullHandle(kind) | Error::StaleHandle(kind) => {
+            Error::NullHandle(kind) | Error::StaleHandle(kind) | Error::NoHandle(kind) => {
                 write!(out, "{function}: {} {what}", kind.name())
             }
             Error::WrongHandle(wanted, given) => {

@@ -5,10 +5,11 @@
 //! that the user's destructors run before it, whichever way the thread ends. The main thread's record
 //! is static: it can be interrupted before it has ever called the library.
 
-use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use crate::base::record::{self, Record, Role, Round};
-use crate::base::registry;
+use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::base::handle::Object;
+use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
+use crate::base::{fence, fork, registry};
 use core::ffi::c_void;
 use core::ptr;
 
@@ -93,6 +94,7 @@ pub fn ident() -> u64 {
 #[cold]
 fn attach() -> Option<&'static Record> {
     key().ok()?;
+    fence::prepare();
     let record = if on_main_thread() {
         let main = main_record();
         registry::add(main);
@@ -145,10 +147,28 @@ pub fn main_record() -> &'static Record {
     unsafe { &*MAIN.load(Ordering::Relaxed) }
 }
 
+/// The record of the process's first thread.
+pub(super) fn first_record() -> &'static Record {
+    &FIRST_THREAD
+}
+
+/// Whether the thread that forks is the main thread, without a record so far. Relaxed: the fork orders it.
+static FORKED_BY_MAIN: AtomicBool = AtomicBool::new(false);
+
+/// On the thread that is about to fork.
+pub(super) fn note_forker() {
+    FORKED_BY_MAIN.store(existing().is_none() && on_main_thread(), Ordering::Relaxed);
+}
+
 /// In a forked child: the calling thread is the main thread from now on.
 pub(super) fn become_main() {
     let record = existing().unwrap_or_else(|| {
-        FIRST_THREAD.renew(Role::Foreign);
+        let same = FORKED_BY_MAIN.load(Ordering::Relaxed) && ptr::eq(main_record(), &FIRST_THREAD);
+        // What stood for another main thread is that one's: its values, its name.
+        if !same {
+            FIRST_THREAD.reset();
+            FIRST_THREAD.begin(Role::Foreign);
+        }
         &FIRST_THREAD
     });
     record.interrupt.clear();
@@ -181,8 +201,7 @@ pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
     if key != NO_KEY {
         return Ok(key as libc::pthread_key_t);
     }
-    record::join_forks()?;
-    registry::join_forks()?;
+    fork::install()?;
     let mut new: libc::pthread_key_t = 0;
     // SAFETY: `new` is valid to write to, and the destructor lives as long as the library.
     if unsafe { libc::pthread_key_create(&mut new, Some(thread_ended)) } != 0 {

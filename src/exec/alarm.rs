@@ -10,6 +10,7 @@
 //! An alarm serves one owner after the other, and may do so while the last action of an earlier one
 //! still runs: each owner has an epoch.
 
+use crate::base::arena::Kept;
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::{Deadline, Timeout, now};
@@ -23,6 +24,7 @@ use core::ffi::c_void;
 
 /// One alarm: part of a timer or a watchdog, in a slot that is never unmapped. Its cells are under the
 /// schedule's lock.
+#[derive(Debug)]
 pub struct Alarm {
     state: Cell<State>,
     /// When it is due, in nanoseconds.
@@ -32,13 +34,13 @@ pub struct Alarm {
     /// Where it is in the heap, while it is `WAITING`.
     place: Cell<usize>,
     action: Cell<Option<Action>>,
-    epoch: Cell<u64>,
+    epoch: Kept<Cell<u64>>,
 }
 
 /// What an alarm does, with its argument. May be left by lt_exit.
 pub type Action = (unsafe fn(*const c_void), *const c_void);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
     Waiting,
@@ -57,7 +59,7 @@ impl Alarm {
             period: Cell::new(0),
             place: Cell::new(0),
             action: Cell::new(None),
-            epoch: Cell::new(0),
+            epoch: Kept(Cell::new(0)),
         }
     }
 }
@@ -85,13 +87,11 @@ static ENDED: AtomicU32 = AtomicU32::new(0);
 /// The ident of the alarm thread, 0 when there is none.
 static THREAD: AtomicU64 = AtomicU64::new(0);
 
-static PARTICIPANT: Participant =
-    Participant::new(|| SCHEDULE.raw_lock(), || SCHEDULE.raw_unlock(), in_child);
+static PARTICIPANT: Participant = Participant::new(forget);
 
 /// In a forked child: no alarm is set, and there is no thread.
-fn in_child() {
-    // SAFETY: locked before the fork, by this thread, and there is no other.
-    let schedule = unsafe { SCHEDULE.peek_mut() };
+fn forget() {
+    let mut schedule = SCHEDULE.lock();
     let running = schedule.running.take().map(|(alarm, _)| alarm);
     for alarm in schedule.heap.drain(..).chain(running) {
         alarm.state.set(State::Idle);
@@ -99,7 +99,6 @@ fn in_child() {
     schedule.served = false;
     // Relaxed: there is one thread.
     THREAD.store(0, Ordering::Relaxed);
-    SCHEDULE.raw_unlock();
 }
 
 /// Sets an alarm: `period` is 0 for once. One that was set before is set anew.
@@ -108,7 +107,7 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
         Timeout::Poll | Timeout::Forever => now(),
         Timeout::Nanoseconds(n) => now().saturating_add(n),
     };
-    PARTICIPANT.join()?;
+    PARTICIPANT.join();
     let mut schedule = SCHEDULE.lock();
     schedule.heap.try_reserve(1).map_err(|_| Error::NoMemory)?;
     if !schedule.served {
@@ -134,6 +133,10 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
 pub fn renew(alarm: &Alarm) {
     let _schedule = SCHEDULE.lock();
     alarm.state.set(State::Idle);
+    alarm.due.set(0);
+    alarm.period.set(0);
+    alarm.place.set(0);
+    alarm.action.set(None);
     alarm.epoch.set(alarm.epoch.get() + 1);
 }
 

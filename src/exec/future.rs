@@ -15,7 +15,6 @@ use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering}
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::{Text, boxed};
 use crate::base::mutex::Mutex;
@@ -41,6 +40,7 @@ pub type TaskFunction = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 pub type Callback = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void);
 
 /// What a future has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Future {
     /// The futex.
     state: AtomicU32,
@@ -62,10 +62,16 @@ pub struct Future {
 
 /// What the end of the task and the users of its handle must agree on. Empty unless the future is `LISTENED`
 /// or `FAILED`, so that a new one finds it so.
+#[derive(Debug)]
 struct Life {
     callbacks: VecDeque<(Callback, *mut c_void)>,
     watchers: Watchers,
     report: Option<Box<Report>>,
+}
+
+impl Life {
+    #[allow(clippy::declare_interior_mutable_const, reason = "each use is a new one")]
+    const NONE: Life = Life { callbacks: VecDeque::new(), watchers: Watchers::none(), report: None };
 }
 
 // SAFETY: the arguments are the user's, who asked for them to be passed on any thread.
@@ -91,33 +97,63 @@ fn is_over(state: u32) -> bool {
 
 impl Object for Future {
     const KIND: Kind = Kind::Future;
+
     fn arena() -> &'static Arena<Future> {
         &FUTURES
     }
+
+    fn blank() -> Future {
+        Future {
+            state: AtomicU32::new(PENDING),
+            runner: AtomicU64::new(0),
+            result: AtomicPtr::new(ptr::null_mut()),
+            waiters: AtomicU32::new(0),
+            task: Cell::new(None),
+            pool: Cell::new(ptr::null_mut()),
+            own: Cell::new(ptr::null_mut()),
+            process: Cell::new(0),
+            freed: AtomicBool::new(false),
+            life: Mutex::new(Life::NONE),
+        }
+    }
+
+    // Relaxed: nobody else has it.
+    fn reset(&self) {
+        self.state.store(PENDING, Ordering::Relaxed);
+        self.runner.store(NOBODY, Ordering::Relaxed);
+        self.result.store(ptr::null_mut(), Ordering::Relaxed);
+        self.waiters.store(0, Ordering::Relaxed);
+        self.task.set(None);
+        self.pool.set(ptr::null_mut());
+        self.own.set(ptr::null_mut());
+        self.process.set(0);
+        self.freed.store(false, Ordering::Relaxed);
+        let life = core::mem::replace(&mut *self.life.lock(), Life::NONE);
+        drop(life);
+    }
+
+    /// Nobody waits. The task and its callbacks are the parent's, unless the forking thread is in it.
+    fn forget(&self, _word: &AtomicU64) {
+        // Relaxed: there is one thread.
+        let state = self.state.load(Ordering::Relaxed);
+        self.waiters.store(0, Ordering::Relaxed);
+        let mut life = self.life.lock();
+        life.watchers.forget();
+        // Without their destructor: nothing is freed here.
+        core::mem::forget(core::mem::take(&mut life.callbacks));
+        if !is_over(state) {
+            let mine = this_thread::existing()
+                .is_some_and(|record| record.ident() == self.runner.load(Ordering::Relaxed));
+            let state = if mine && state & STATE == RUNNING { RUNNING } else { CANCELLED };
+            self.state.store(state, Ordering::Relaxed);
+        }
+    }
 }
 
-static FUTURES: Arena<Future> = Arena::new(
-    || Future {
-        state: AtomicU32::new(PENDING),
-        runner: AtomicU64::new(0),
-        result: AtomicPtr::new(ptr::null_mut()),
-        waiters: AtomicU32::new(0),
-        task: Cell::new(None),
-        pool: Cell::new(ptr::null_mut()),
-        own: Cell::new(ptr::null_mut()),
-        process: Cell::new(0),
-        freed: AtomicBool::new(false),
-        life: Mutex::new(Life { callbacks: VecDeque::new(), watchers: Watchers::none(), report: None }),
-    },
-    Participant::new(
-        || FUTURES.before_fork(|future| future.life.raw_lock()),
-        || FUTURES.after_fork_in_parent(|future| future.life.raw_unlock()),
-        || FUTURES.after_fork_in_child(|future| future.life.raw_unlock(), |_, future| future.stay_behind()),
-    ),
-);
+static FUTURES: Arena<Future> = Arena::new();
 
 /// The task's residence in its future, given away to the pool.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Promise(*const ());
 
 impl Handle<Future> {
@@ -128,10 +164,6 @@ impl Handle<Future> {
         pool: *mut c_void,
     ) -> Result<(Handle<Future>, Promise), Error> {
         let handle = Handle::new(0, |future: &Future| {
-            // Relaxed: published by the word.
-            future.state.store(PENDING, Ordering::Relaxed);
-            future.runner.store(NOBODY, Ordering::Relaxed);
-            future.freed.store(false, Ordering::Relaxed);
             future.process.set(registry::forks());
             future.task.set(Some((function, argument)));
             future.pool.set(pool);
@@ -464,22 +496,6 @@ impl Future {
         drop(life);
         self.wake(before);
         report
-    }
-
-    /// In a forked child: the task is the parent's, unless the forking thread is in it.
-    fn stay_behind(&self) {
-        // Relaxed: there is one thread.
-        let state = self.state.load(Ordering::Relaxed);
-        let mine = this_thread::existing().is_some_and(|r| r.ident() == self.runner.load(Ordering::Relaxed));
-        if is_over(state) {
-            return;
-        }
-        let mut life = self.life.lock();
-        life.watchers.forget();
-        life.callbacks.clear();
-        self.waiters.store(0, Ordering::Relaxed);
-        self.state
-            .store(if mine && state & STATE == RUNNING { RUNNING } else { CANCELLED }, Ordering::Relaxed);
     }
 }
 

@@ -14,7 +14,6 @@ use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::Text;
 use crate::base::mutex::{Guard, Mutex};
@@ -36,6 +35,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 
 /// What a pool has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Pool {
     inside: Mutex<Inside>,
     /// What idle workers sleep on: one grant for each that is to look for a task.
@@ -49,6 +49,7 @@ pub struct Pool {
     drop: Discard,
 }
 
+#[derive(Debug)]
 struct Inside {
     state: State,
     tasks: VecDeque<Queued>,
@@ -64,7 +65,7 @@ struct Inside {
     name_prefix: Text,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
     Shut,
@@ -72,7 +73,7 @@ enum State {
 }
 
 /// A task in the queue: with a future, or forgotten by who submitted it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Queued {
     Promised(Promise),
     Forgotten(TaskFunction, *mut c_void),
@@ -111,33 +112,35 @@ impl Inside {
 
 impl Object for Pool {
     const KIND: Kind = Kind::Pool;
+
     fn arena() -> &'static Arena<Pool> {
         &POOLS
     }
-}
 
-static POOLS: Arena<Pool> = Arena::new(
-    || Pool {
-        inside: Mutex::new(Inside::new(0, Text::Static(c""))),
-        calls: Grants::none(),
-        workers: AtomicU32::new(0),
-        waiters: AtomicU32::new(0),
-        own: Cell::new(ptr::null_mut()),
-        drop: Discard::none(),
-    },
-    Participant::new(
-        || POOLS.before_fork(|pool| pool.inside.raw_lock()),
-        || POOLS.after_fork_in_parent(|pool| pool.inside.raw_unlock()),
-        || POOLS.after_fork_in_child(|pool| pool.inside.raw_unlock(), |_, pool| pool.lose_workers()),
-    ),
-);
+    fn blank() -> Pool {
+        Pool {
+            inside: Mutex::new(Inside::new(0, Text::Static(c""))),
+            calls: Grants::none(),
+            workers: AtomicU32::new(0),
+            waiters: AtomicU32::new(0),
+            own: Cell::new(ptr::null_mut()),
+            drop: Discard::none(),
+        }
+    }
 
-/// How many pools there were: for their names.
-static POOLS_MADE: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: nobody else has it.
+    fn reset(&self) {
+        let inside = core::mem::replace(&mut *self.inside.lock(), Inside::new(0, Text::Static(c"")));
+        drop(inside);
+        self.calls.forget();
+        self.workers.store(0, Ordering::Relaxed);
+        self.waiters.store(0, Ordering::Relaxed);
+        self.own.set(ptr::null_mut());
+        self.drop.set(None);
+    }
 
-impl Pool {
-    /// In a forked child: the workers are gone, and what they had to do is the parent's.
-    fn lose_workers(&self) {
+    /// The workers are gone, and what they had to do is the parent's.
+    fn forget(&self, _word: &AtomicU64) {
         let mut inside = self.inside.lock();
         inside.tasks.clear();
         inside.idle = 0;
@@ -149,6 +152,11 @@ impl Pool {
         self.calls.forget();
     }
 }
+
+static POOLS: Arena<Pool> = Arena::new();
+
+/// How many pools there were: for their names.
+static POOLS_MADE: AtomicU64 = AtomicU64::new(0);
 
 impl Handle<Pool> {
     pub fn new_pool(max_workers: u32, name_prefix: Option<&CStr>) -> Result<Handle<Pool>, Error> {
@@ -164,7 +172,6 @@ impl Handle<Pool> {
         let pool = Handle::new(0, |pool: &Pool| *pool.inside.lock() = Inside::new(most_workers, prefix))?;
         let body = pool.alive()?;
         body.own.set(pool.into_raw());
-        body.drop.set(None);
         Ok(pool)
     }
 

@@ -1,8 +1,8 @@
 //! Timers: an alarm that calls the user's function.
 
 use crate::base::arena::Arena;
+use crate::base::atomic::AtomicU64;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::status::Error;
 use crate::base::this_thread;
@@ -15,6 +15,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 /// What a timer has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Timer {
     alarm: Alarm,
     /// Set before the alarm is, and read by its action.
@@ -28,19 +29,25 @@ unsafe impl Sync for Timer {}
 
 impl Object for Timer {
     const KIND: Kind = Kind::Timer;
+
     fn arena() -> &'static Arena<Timer> {
         &TIMERS
     }
+
+    fn blank() -> Timer {
+        Timer { alarm: Alarm::idle(), call: Cell::new(None), own: Cell::new(None) }
+    }
+
+    fn reset(&self) {
+        alarm::renew(&self.alarm);
+        self.call.set(None);
+        self.own.set(None);
+    }
+
+    fn forget(&self, _word: &AtomicU64) {}
 }
 
-static TIMERS: Arena<Timer> = Arena::new(
-    || Timer { alarm: Alarm::idle(), call: Cell::new(None), own: Cell::new(None) },
-    Participant::new(
-        || TIMERS.before_fork(|_| ()),
-        || TIMERS.after_fork_in_parent(|_| ()),
-        || TIMERS.after_fork_in_child(|_| (), |_, _| ()),
-    ),
-);
+static TIMERS: Arena<Timer> = Arena::new();
 
 /// Calls `callback(argument)` after so many seconds, and then every `repeat` seconds if that is not 0.
 /// A timer that is not `kept` frees itself when it is over.
@@ -56,11 +63,7 @@ pub fn start(
         Timeout::Nanoseconds(n) => n,
         _ => 0,
     };
-    let timer = Handle::new(0, |timer: &Timer| {
-        timer.call.set(Some((callback, argument)));
-        timer.own.set(None);
-        alarm::renew(&timer.alarm);
-    })?;
+    let timer = Handle::new(0, |timer: &Timer| timer.call.set(Some((callback, argument))))?;
     // SAFETY: made above.
     let body = unsafe { timer.body() };
     if !kept && period == 0 {

@@ -62,6 +62,7 @@ pub struct Watcher {
 }
 
 /// The watchers of one future.
+#[derive(Debug)]
 pub struct Watchers(Cell<*const Watcher>);
 
 // SAFETY: the watchers stay where they are while they are in the list, which is used under a lock.

@@ -1,8 +1,8 @@
 //! The watchdog: an alarm that interrupts the main thread, unless it is put off in time.
 
 use crate::base::arena::Arena;
+use crate::base::atomic::AtomicU64;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::status::Error;
 use crate::exec::alarm::{self, Alarm};
@@ -12,6 +12,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 /// What a watchdog has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Watchdog {
     alarm: Alarm,
     /// How long it waits to be fed. Set before the handle is known, like the signal.
@@ -24,19 +25,25 @@ unsafe impl Sync for Watchdog {}
 
 impl Object for Watchdog {
     const KIND: Kind = Kind::Watchdog;
+
     fn arena() -> &'static Arena<Watchdog> {
         &WATCHDOGS
     }
+
+    fn blank() -> Watchdog {
+        Watchdog { alarm: Alarm::idle(), patience: Cell::new(Timeout::Forever), signum: Cell::new(0) }
+    }
+
+    fn reset(&self) {
+        alarm::renew(&self.alarm);
+        self.patience.set(Timeout::Forever);
+        self.signum.set(0);
+    }
+
+    fn forget(&self, _word: &AtomicU64) {}
 }
 
-static WATCHDOGS: Arena<Watchdog> = Arena::new(
-    || Watchdog { alarm: Alarm::idle(), patience: Cell::new(Timeout::Forever), signum: Cell::new(0) },
-    Participant::new(
-        || WATCHDOGS.before_fork(|_| ()),
-        || WATCHDOGS.after_fork_in_parent(|_| ()),
-        || WATCHDOGS.after_fork_in_child(|_| (), |_, _| ()),
-    ),
-);
+static WATCHDOGS: Arena<Watchdog> = Arena::new();
 
 /// Starts a watchdog that interrupts the main thread with `signum` once it is not fed for so long.
 pub fn start(seconds: f64, signum: i32) -> Result<Handle<Watchdog>, Error> {
@@ -48,7 +55,6 @@ pub fn start(seconds: f64, signum: i32) -> Result<Handle<Watchdog>, Error> {
     let watchdog = Handle::new(0, |watchdog: &Watchdog| {
         watchdog.patience.set(patience);
         watchdog.signum.set(signum);
-        alarm::renew(&watchdog.alarm);
     })?;
     let fed = watchdog.feed();
     if fed.is_err() {

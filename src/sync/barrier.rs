@@ -12,11 +12,10 @@
 //! complete, who are released when the action is over.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::Ordering;
+use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
@@ -26,10 +25,12 @@ use crate::sync::waiters::{Chosen, Waiter, Waiters};
 use core::ffi::c_void;
 
 /// What a barrier has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Barrier {
     round: Mutex<Round>,
 }
 
+#[derive(Debug)]
 struct Round {
     state: State,
     parties: u32,
@@ -46,7 +47,7 @@ struct Round {
 // SAFETY: the action's argument is the user's, who asked for it to be passed on any thread.
 unsafe impl Send for Round {}
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Filling,
     Acting,
@@ -89,34 +90,32 @@ const ACT: u32 = 3;
 
 impl Object for Barrier {
     const KIND: Kind = Kind::Barrier;
+
     fn arena() -> &'static Arena<Barrier> {
         &BARRIERS
     }
-}
 
-static BARRIERS: Arena<Barrier> = Arena::new(
-    || Barrier { round: Mutex::new(Round::of(0, None)) },
-    Participant::new(
-        || BARRIERS.before_fork(|barrier| barrier.round.raw_lock()),
-        || BARRIERS.after_fork_in_parent(|barrier| barrier.round.raw_unlock()),
-        || BARRIERS.after_fork_in_child(Barrier::forget_waiters, |_, _| ()),
-    ),
-);
+    fn blank() -> Barrier {
+        Barrier { round: Mutex::new(Round::of(0, None)) }
+    }
 
-impl Barrier {
-    /// In a forked child: nobody waits. The forking thread may be in the action of a round.
-    fn forget_waiters(&self) {
-        // SAFETY: locked before the fork, by this thread.
-        let round = unsafe { self.round.peek_mut() };
+    fn reset(&self) {
+        *self.round.lock() = Round::of(0, None);
+    }
+
+    /// Nobody waits. The forking thread may be in the action of a round.
+    fn forget(&self, _word: &AtomicU64) {
+        let mut round = self.round.lock();
         round.inside.forget();
         round.outside.forget();
         round.complete = None;
         if this_thread::existing().is_none_or(|record| record.ident() != round.actor) {
             round.state = round.state.after_action();
         }
-        self.round.raw_unlock();
     }
 }
+
+static BARRIERS: Arena<Barrier> = Arena::new();
 
 impl Round {
     const fn of(parties: u32, action: Option<(Function, *mut c_void)>) -> Round {

@@ -11,10 +11,9 @@
 //! is notified was in the line at that moment: nobody wakes without a notify, and none is lost.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::{AtomicUsize, Ordering};
+use crate::base::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
@@ -24,6 +23,7 @@ use crate::sync::waiters::{Waiter, Waiters};
 use core::ffi::c_void;
 
 /// What a condition has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Condition {
     line: Mutex<Waiters>,
     /// The line's length, so that a notify need not take its lock to find nobody.
@@ -35,29 +35,28 @@ const NOTIFIED: u32 = 1;
 
 impl Object for Condition {
     const KIND: Kind = Kind::Condition;
+
     fn arena() -> &'static Arena<Condition> {
         &CONDITIONS
     }
+
+    fn blank() -> Condition {
+        Condition { line: Mutex::new(Waiters::none()), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Nobody waits on a condition that is freed.
+    fn reset(&self) {}
+
+    fn forget(&self, _word: &AtomicU64) {
+        // Relaxed: there is one thread.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.line.lock().forget();
+            self.waiting.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
-static CONDITIONS: Arena<Condition> = Arena::new(
-    || Condition { line: Mutex::new(Waiters::none()), waiting: AtomicUsize::new(0) },
-    Participant::new(
-        || CONDITIONS.before_fork(|condition| condition.line.raw_lock()),
-        || CONDITIONS.after_fork_in_parent(|condition| condition.line.raw_unlock()),
-        || {
-            CONDITIONS.after_fork_in_child(
-                |condition| {
-                    // SAFETY: locked before the fork, by this thread.
-                    unsafe { condition.line.peek() }.forget();
-                    condition.line.raw_unlock();
-                },
-                // Relaxed: there is one thread.
-                |_, condition| condition.waiting.store(0, Ordering::Relaxed),
-            )
-        },
-    ),
-);
+static CONDITIONS: Arena<Condition> = Arena::new();
 
 /// A lock that a thread can put down for the time of a wait.
 pub trait Held: Object {

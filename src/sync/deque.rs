@@ -5,12 +5,14 @@ use crate::sync::ring::Refused;
 use core::ffi::c_void;
 use std::collections::VecDeque;
 
+#[derive(Debug)]
 pub struct Deque {
     inside: Mutex<Inside>,
     /// 0: unbounded.
     capacity: usize,
 }
 
+#[derive(Debug)]
 struct Inside {
     items: VecDeque<*mut c_void>,
     /// How many were ever put.
@@ -64,14 +66,5 @@ impl Deque {
 
     pub fn puts(&self) -> u64 {
         self.inside.lock().puts
-    }
-
-    /// The lock, for fork handlers.
-    pub fn raw_lock(&self) {
-        self.inside.raw_lock();
-    }
-
-    pub fn raw_unlock(&self) {
-        self.inside.raw_unlock();
     }
 }

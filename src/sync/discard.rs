@@ -6,6 +6,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 /// A function of the user's, or none.
+#[derive(Debug)]
 pub struct Discard(AtomicPtr<()>);
 
 impl Discard {

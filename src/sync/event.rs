@@ -10,10 +10,9 @@
 //! | any | clear | not `SET`, count unchanged |
 
 use crate::base::arena::Arena;
-use crate::base::atomic::Ordering;
+use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
@@ -25,24 +24,27 @@ const ONE_TIME: u64 = 2;
 const MASK: u64 = u32::MAX as u64;
 
 /// What an event has beside its word: nothing.
+#[derive(Debug)]
 pub struct Event;
 
 impl Object for Event {
     const KIND: Kind = Kind::Event;
     const SLEEPS_ON_WORD: bool = true;
+
     fn arena() -> &'static Arena<Event> {
         &EVENTS
     }
+
+    fn blank() -> Event {
+        Event
+    }
+
+    fn reset(&self) {}
+
+    fn forget(&self, _word: &AtomicU64) {}
 }
 
-static EVENTS: Arena<Event> = Arena::new(
-    || Event,
-    Participant::new(
-        || EVENTS.before_fork(|_| ()),
-        || EVENTS.after_fork_in_parent(|_| ()),
-        || EVENTS.after_fork_in_child(|_| (), |_, _| ()),
-    ),
-);
+static EVENTS: Arena<Event> = Arena::new();
 
 impl Handle<Event> {
     pub fn new_event() -> Result<Handle<Event>, Error> {

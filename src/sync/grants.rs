@@ -11,6 +11,7 @@ use crate::base::wait::{self, Wake};
 
 /// A count of grants. All waiters of one object are alike: any grant will do for any of them, and one
 /// that is awake may take what was posted for one that sleeps.
+#[derive(Debug)]
 pub struct Grants {
     /// The futex.
     count: AtomicU32,

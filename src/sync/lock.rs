@@ -1,13 +1,14 @@
 //! The lock: exclusion that nobody owns, so any thread may release it.
 
 use crate::base::arena::Arena;
-use crate::base::fork::Participant;
+use crate::base::atomic::AtomicU64;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::status::Error;
 use crate::sync::exclusion::{Exclusive, forget_waiters};
 use crate::sync::grants::Grants;
 
 /// What a lock has beside its word. Its state: see `sync::exclusion`.
+#[derive(Debug)]
 pub struct Lock {
     handovers: Grants,
 }
@@ -15,8 +16,21 @@ pub struct Lock {
 impl Object for Lock {
     const KIND: Kind = Kind::Lock;
     const SLEEPS_ON_WORD: bool = true;
+
     fn arena() -> &'static Arena<Lock> {
         &LOCKS
+    }
+
+    fn blank() -> Lock {
+        Lock { handovers: Grants::none() }
+    }
+
+    fn reset(&self) {
+        self.handovers.forget();
+    }
+
+    fn forget(&self, word: &AtomicU64) {
+        forget_waiters(word, self);
     }
 }
 
@@ -26,14 +40,7 @@ impl Exclusive for Lock {
     }
 }
 
-static LOCKS: Arena<Lock> = Arena::new(
-    || Lock { handovers: Grants::none() },
-    Participant::new(
-        || LOCKS.before_fork(|_| ()),
-        || LOCKS.after_fork_in_parent(|_| ()),
-        || LOCKS.after_fork_in_child(|_| (), forget_waiters),
-    ),
-);
+static LOCKS: Arena<Lock> = Arena::new();
 
 impl Handle<Lock> {
     pub fn new_lock() -> Result<Handle<Lock>, Error> {

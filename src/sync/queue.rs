@@ -17,7 +17,6 @@ use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fence;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::spin::{Spin, give_way};
 use crate::base::status::Error;
@@ -31,6 +30,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 
 /// What a queue has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Queue {
     /// Changes only while nobody else knows the handle.
     store: UnsafeCell<Store>,
@@ -50,6 +50,7 @@ pub struct Queue {
 unsafe impl Sync for Queue {}
 
 /// Where the items are.
+#[derive(Debug)]
 pub enum Store {
     Ring(Ring),
     Deque(Deque),
@@ -73,27 +74,47 @@ macro_rules! on_store {
 
 impl Object for Queue {
     const KIND: Kind = Kind::Queue;
+
     fn arena() -> &'static Arena<Queue> {
         &QUEUES
     }
+
+    fn blank() -> Queue {
+        Queue {
+            store: UnsafeCell::new(Store::none()),
+            items: Side::new(),
+            room: Side::new(),
+            done: AtomicU64::new(0),
+            joiners: AtomicU32::new(0),
+            rests: AtomicU32::new(0),
+            drop: Discard::none(),
+        }
+    }
+
+    // Relaxed: nobody else has it.
+    fn reset(&self) {
+        self.replace(Store::none());
+        self.items.forget();
+        self.room.forget();
+        self.done.store(0, Ordering::Relaxed);
+        self.joiners.store(0, Ordering::Relaxed);
+        self.rests.store(0, Ordering::Relaxed);
+        self.drop.set(None);
+    }
+
+    /// Nobody waits, and nobody is in the middle of anything.
+    fn forget(&self, _word: &AtomicU64) {
+        self.items.forget();
+        self.room.forget();
+        // Relaxed: there is one thread.
+        self.joiners.store(0, Ordering::Relaxed);
+        if let Store::Ring(ring) = self.store() {
+            self.done.fetch_add(ring.repair(), Ordering::Relaxed);
+        }
+    }
 }
 
-static QUEUES: Arena<Queue> = Arena::new(
-    || Queue {
-        store: UnsafeCell::new(Store::none()),
-        items: Side::new(),
-        room: Side::new(),
-        done: AtomicU64::new(0),
-        joiners: AtomicU32::new(0),
-        rests: AtomicU32::new(0),
-        drop: Discard::none(),
-    },
-    Participant::new(
-        || QUEUES.before_fork(Queue::lock),
-        || QUEUES.after_fork_in_parent(Queue::unlock),
-        || QUEUES.after_fork_in_child(Queue::unlock, |_, queue| queue.forget_threads()),
-    ),
-);
+static QUEUES: Arena<Queue> = Arena::new();
 
 impl Handle<Queue> {
     pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
@@ -105,12 +126,7 @@ impl Handle<Queue> {
 
     pub fn new_queue_on(store: Store) -> Result<Handle<Queue>, Error> {
         fence::prepare();
-        Handle::new(0, |queue: &Queue| {
-            queue.replace(store);
-            // Relaxed: published by the word.
-            queue.done.store(0, Ordering::Relaxed);
-            queue.drop.set(None);
-        })
+        Handle::new(0, |queue: &Queue| queue.replace(store))
     }
 
     /// Ends the queue, unless a thread waits for it. Discards what is in it.
@@ -510,29 +526,6 @@ impl Queue {
             wait::wake_all(&self.rests);
         }
         Ok(())
-    }
-
-    fn lock(&self) {
-        if let Store::Deque(deque) = self.store() {
-            deque.raw_lock();
-        }
-    }
-
-    fn unlock(&self) {
-        if let Store::Deque(deque) = self.store() {
-            deque.raw_unlock();
-        }
-    }
-
-    /// In a forked child: nobody waits, and nobody is in the middle of anything.
-    fn forget_threads(&self) {
-        self.items.forget();
-        self.room.forget();
-        // Relaxed: there is one thread.
-        self.joiners.store(0, Ordering::Relaxed);
-        if let Store::Ring(ring) = self.store() {
-            self.done.fetch_add(ring.repair(), Ordering::Relaxed);
-        }
     }
 }
 

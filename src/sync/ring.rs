@@ -21,6 +21,7 @@ pub const LARGEST: usize = 16_384;
 
 const CLOSED: u64 = 1 << 63;
 
+#[derive(Debug)]
 pub struct Ring {
     tail: Tail,
     head: Head,
@@ -30,6 +31,7 @@ pub struct Ring {
 
 /// What producers write, away from what consumers do.
 #[repr(align(64))]
+#[derive(Debug)]
 struct Tail {
     at: AtomicU64,
     /// The head as a producer last saw it: it is never further back than this.
@@ -37,6 +39,7 @@ struct Tail {
 }
 
 #[repr(align(64))]
+#[derive(Debug)]
 struct Head {
     at: AtomicU64,
 }
@@ -246,6 +249,7 @@ impl Ring {
 }
 
 /// The cells: a power of two of them.
+#[derive(Debug)]
 struct Cells {
     first: NonNull<Cell>,
     mask: u64,

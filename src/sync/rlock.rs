@@ -14,7 +14,6 @@
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::status::Error;
 use crate::base::this_thread;
@@ -22,6 +21,7 @@ use crate::sync::exclusion::{Exclusive, forget_waiters};
 use crate::sync::grants::Grants;
 
 /// What a re-entrant lock has beside its word.
+#[derive(Debug)]
 pub struct RLock {
     handovers: Grants,
     /// The ident of the owner, or `NOBODY`.
@@ -34,8 +34,22 @@ const NOBODY: u64 = 0;
 impl Object for RLock {
     const KIND: Kind = Kind::RLock;
     const SLEEPS_ON_WORD: bool = true;
+
     fn arena() -> &'static Arena<RLock> {
         &RLOCKS
+    }
+
+    fn blank() -> RLock {
+        RLock { handovers: Grants::none(), owner: AtomicU64::new(NOBODY), count: AtomicU64::new(0) }
+    }
+
+    fn reset(&self) {
+        self.handovers.forget();
+        self.set(NOBODY, 0);
+    }
+
+    fn forget(&self, word: &AtomicU64) {
+        forget_waiters(word, self);
     }
 }
 
@@ -45,14 +59,7 @@ impl Exclusive for RLock {
     }
 }
 
-static RLOCKS: Arena<RLock> = Arena::new(
-    || RLock { handovers: Grants::none(), owner: AtomicU64::new(NOBODY), count: AtomicU64::new(0) },
-    Participant::new(
-        || RLOCKS.before_fork(|_| ()),
-        || RLOCKS.after_fork_in_parent(|_| ()),
-        || RLOCKS.after_fork_in_child(|_| (), forget_waiters),
-    ),
-);
+static RLOCKS: Arena<RLock> = Arena::new();
 
 // Relaxed for the owner and the count throughout: see above, and the exclusion orders the owners.
 impl RLock {
@@ -77,7 +84,7 @@ fn me() -> Result<u64, Error> {
 
 impl Handle<RLock> {
     pub fn new_rlock() -> Result<Handle<RLock>, Error> {
-        Handle::new(0, |rlock: &RLock| rlock.set(NOBODY, 0))
+        Handle::new(0, |_| ())
     }
 
     /// Acquires once more, or for the first time, without bound.

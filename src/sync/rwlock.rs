@@ -25,7 +25,6 @@ use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
@@ -38,6 +37,7 @@ const READER: u64 = 4;
 const READERS: u64 = u32::MAX as u64 & !(READER - 1);
 
 /// What a read-write lock has beside its word.
+#[derive(Debug)]
 pub struct RwLock {
     line: Mutex<Waiters>,
 }
@@ -57,31 +57,28 @@ const SERVED: u32 = 1;
 
 impl Object for RwLock {
     const KIND: Kind = Kind::RwLock;
+
     fn arena() -> &'static Arena<RwLock> {
         &RWLOCKS
     }
+
+    fn blank() -> RwLock {
+        RwLock { line: Mutex::new(Waiters::none()) }
+    }
+
+    /// Nobody waits for a lock that is freed.
+    fn reset(&self) {}
+
+    fn forget(&self, word: &AtomicU64) {
+        // Relaxed: there is one thread.
+        if word.load(Ordering::Relaxed) & QUEUED != 0 {
+            word.fetch_and(!QUEUED, Ordering::Relaxed);
+            self.line.lock().forget();
+        }
+    }
 }
 
-static RWLOCKS: Arena<RwLock> = Arena::new(
-    || RwLock { line: Mutex::new(Waiters::none()) },
-    Participant::new(
-        || RWLOCKS.before_fork(|rwlock| rwlock.line.raw_lock()),
-        || RWLOCKS.after_fork_in_parent(|rwlock| rwlock.line.raw_unlock()),
-        || {
-            RWLOCKS.after_fork_in_child(
-                |rwlock| {
-                    // SAFETY: locked before the fork, by this thread.
-                    unsafe { rwlock.line.peek() }.forget();
-                    rwlock.line.raw_unlock();
-                },
-                // Relaxed: there is one thread.
-                |word: &AtomicU64, _| {
-                    word.fetch_and(!QUEUED, Ordering::Relaxed);
-                },
-            )
-        },
-    ),
-);
+static RWLOCKS: Arena<RwLock> = Arena::new();
 
 impl Access {
     /// The state after this access, if it can be had at once.

@@ -16,13 +16,13 @@ use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object, STATE_BITS, STATE_MASK};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::sync::grants::Grants;
 
 /// What a semaphore has beside its word.
+#[derive(Debug)]
 pub struct Semaphore {
     /// The most that the value may be.
     max: AtomicU32,
@@ -31,31 +31,33 @@ pub struct Semaphore {
 
 impl Object for Semaphore {
     const KIND: Kind = Kind::Semaphore;
+
     fn arena() -> &'static Arena<Semaphore> {
         &SEMAPHORES
     }
-}
 
-static SEMAPHORES: Arena<Semaphore> = Arena::new(
-    || Semaphore { max: AtomicU32::new(0), grants: Grants::none() },
-    Participant::new(
-        || SEMAPHORES.before_fork(|_| ()),
-        || SEMAPHORES.after_fork_in_parent(|_| ()),
-        || SEMAPHORES.after_fork_in_child(|_| (), Semaphore::forget_waiters),
-    ),
-);
+    fn blank() -> Semaphore {
+        Semaphore { max: AtomicU32::new(0), grants: Grants::none() }
+    }
 
-impl Semaphore {
-    /// In a forked child: nobody waits. The permits stay as they were.
-    fn forget_waiters(word: &AtomicU64, semaphore: &Semaphore) {
+    fn reset(&self) {
+        // Relaxed: nobody else has it.
+        self.max.store(0, Ordering::Relaxed);
+        self.grants.forget();
+    }
+
+    /// Nobody waits. The permits stay as they were.
+    fn forget(&self, word: &AtomicU64) {
         // Relaxed: there is one thread.
         let now = word.load(Ordering::Relaxed);
         if value(now) < 0 {
             word.store(now & !STATE_MASK, Ordering::Relaxed);
         }
-        semaphore.grants.forget();
+        self.grants.forget();
     }
 }
+
+static SEMAPHORES: Arena<Semaphore> = Arena::new();
 
 /// Above all positive values, and below the negative ones as they are in the state.
 const POSITIVE: u64 = 1 << (STATE_BITS - 1);

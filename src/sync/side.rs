@@ -17,6 +17,7 @@ use crate::sync::grants::Grants;
 
 /// On a cache line of its own: those who do something look at it all the time.
 #[repr(align(64))]
+#[derive(Debug)]
 pub struct Side {
     waiters: AtomicU32,
     grants: Grants,

@@ -10,12 +10,12 @@
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::spin::give_way;
 use crate::base::status::Error;
 
 /// What a spinlock has beside its word: nothing.
+#[derive(Debug)]
 pub struct Spinlock;
 
 const FREE: u64 = 0;
@@ -26,19 +26,21 @@ const LONGEST: u32 = if cfg!(shuttle) { 1 } else { 64 };
 
 impl Object for Spinlock {
     const KIND: Kind = Kind::Spinlock;
+
     fn arena() -> &'static Arena<Spinlock> {
         &SPINLOCKS
     }
+
+    fn blank() -> Spinlock {
+        Spinlock
+    }
+
+    fn reset(&self) {}
+
+    fn forget(&self, _word: &AtomicU64) {}
 }
 
-static SPINLOCKS: Arena<Spinlock> = Arena::new(
-    || Spinlock,
-    Participant::new(
-        || SPINLOCKS.before_fork(|_| ()),
-        || SPINLOCKS.after_fork_in_parent(|_| ()),
-        || SPINLOCKS.after_fork_in_child(|_| (), |_: &AtomicU64, _| ()),
-    ),
-);
+static SPINLOCKS: Arena<Spinlock> = Arena::new();
 
 impl Handle<Spinlock> {
     pub fn new_spinlock() -> Result<Handle<Spinlock>, Error> {

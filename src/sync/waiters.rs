@@ -114,6 +114,7 @@ impl Waiter {
 }
 
 /// The line.
+#[derive(Debug)]
 pub struct Waiters {
     first: Cell<*const Waiter>,
     last: Cell<*const Waiter>,
@@ -231,6 +232,7 @@ impl Waiters {
 
 /// Waiters that were taken out, to be served outside of the lock.
 #[must_use]
+#[derive(Debug)]
 pub struct Chosen {
     first: *const Waiter,
 }

@@ -1,8 +1,7 @@
 //! lt_errors: a container for the first error of many threads.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::Ordering;
-use crate::base::fork::Participant;
+use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::boxed;
 use crate::base::mutex::Mutex;
@@ -11,30 +10,41 @@ use crate::base::status::Error;
 use crate::thread::report::{Report, lt_error_info};
 
 /// What the container has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Errors {
     arrived: Mutex<Arrived>,
 }
 
+#[derive(Debug)]
 struct Arrived {
     first: Option<Box<Report>>,
     count: usize,
 }
 
+impl Arrived {
+    const NONE: Arrived = Arrived { first: None, count: 0 };
+}
+
 impl Object for Errors {
     const KIND: Kind = Kind::Errors;
+
     fn arena() -> &'static Arena<Errors> {
         &ERRORS
     }
+
+    fn blank() -> Errors {
+        Errors { arrived: Mutex::new(Arrived::NONE) }
+    }
+
+    fn reset(&self) {
+        let first = core::mem::replace(&mut *self.arrived.lock(), Arrived::NONE).first;
+        drop(first);
+    }
+
+    fn forget(&self, _word: &AtomicU64) {}
 }
 
-static ERRORS: Arena<Errors> = Arena::new(
-    || Errors { arrived: Mutex::new(Arrived { first: None, count: 0 }) },
-    Participant::new(
-        || ERRORS.before_fork(|errors| errors.arrived.raw_lock()),
-        || ERRORS.after_fork_in_parent(|errors| errors.arrived.raw_unlock()),
-        || ERRORS.after_fork_in_child(|errors| errors.arrived.raw_unlock(), |_, _| ()),
-    ),
-);
+static ERRORS: Arena<Errors> = Arena::new();
 
 impl Handle<Errors> {
     pub fn new_errors() -> Result<Handle<Errors>, Error> {

@@ -1,15 +1,14 @@
 //! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
 
-use crate::base::fork::Participant;
 use crate::base::heap::boxed;
-use crate::base::mutex::Mutex;
+use crate::base::mutex::{Mutex, Raw};
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::unwind::{self, Caught, Exception, Frames};
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{errors, joinable, trace};
+use crate::thread::{errors, joinable};
 use core::ffi::c_void;
 
 /// A hook of the user's.
@@ -24,30 +23,12 @@ unsafe impl Send for Chosen {}
 static HOOK: Mutex<Chosen> = Mutex::new(Chosen(None));
 
 /// Held while a report is written: a pipe takes a long one in parts.
-static PRINTING: Mutex<()> = Mutex::new(());
+static PRINTING: Raw = Raw::free();
 
 pub fn set(hook: Option<Hook>, argument: *mut c_void) -> Result<(), Error> {
-    PARTICIPANT.join()?;
     *HOOK.lock() = Chosen(hook.map(|hook| (hook, argument)));
     Ok(())
 }
-
-static PARTICIPANT: Participant = Participant::new(
-    || {
-        HOOK.raw_lock();
-        trace::lock_for_fork();
-    },
-    || {
-        trace::unlock_after_fork();
-        HOOK.raw_unlock();
-    },
-    || {
-        trace::unlock_after_fork();
-        HOOK.raw_unlock();
-        // Not waited for before the fork: who prints may wait for a reader.
-        PRINTING.reset();
-    },
-);
 
 /// Tells of what a thread function threw, and ends it.
 ///
@@ -70,7 +51,6 @@ pub unsafe fn report(record: &'static Record, caught: Caught) -> Report {
 
 /// Tells the hook of an error that somebody else would have taken, had he not gone.
 pub fn tell(report: Report) {
-    let _ = PARTICIPANT.join();
     call_hook(this_thread::current(), report);
 }
 
@@ -99,8 +79,6 @@ pub fn deliver_report(record: &'static Record, report: Report) {
 }
 
 fn told(record: Option<&'static Record>, report: Report) {
-    // Without memory for the fork handlers the report is told all the same.
-    let _ = PARTICIPANT.join();
     if let Some(record) = record {
         joinable::failed(record, &report);
         if errors::deliver(record, &report) {
@@ -188,14 +166,15 @@ fn print(whose: &str, report: &Report) {
 }
 
 fn write_all(mut text: &[u8]) {
-    let _whole = PRINTING.lock();
+    PRINTING.lock();
     while !text.is_empty() {
         // SAFETY: the bytes are there to be read.
         let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
         match usize::try_from(written) {
             Ok(n) => text = text.get(n..).unwrap_or_default(),
             Err(_) if crate::base::errno::Errno::now() == libc::EINTR => (),
-            Err(_) => return,
+            Err(_) => break,
         }
     }
+    PRINTING.unlock();
 }

@@ -27,6 +27,7 @@ use crate::thread::start::{self, Function, Plan};
 use core::ffi::{CStr, c_void};
 
 /// What a joinable thread has beside its word, which is only the handle check.
+#[derive(Debug)]
 pub struct Thread {
     /// The futex.
     state: AtomicU32,
@@ -45,6 +46,7 @@ const JOINING: u32 = 2;
 const GONE: u32 = 3;
 
 /// What the end of the thread and the users of its handle must agree on.
+#[derive(Debug)]
 struct Life {
     /// While it runs: for its interrupt.
     record: Option<&'static Record>,
@@ -67,34 +69,37 @@ static ACTIVE: AtomicU32 = AtomicU32::new(0);
 
 impl Object for Thread {
     const KIND: Kind = Kind::Thread;
+
     fn arena() -> &'static Arena<Thread> {
         &THREADS
     }
-}
 
-static THREADS: Arena<Thread> = Arena::new(
-    || Thread {
-        state: AtomicU32::new(RUNNING),
-        begun: AtomicU32::new(0),
-        joiners: AtomicU32::new(0),
-        ident: AtomicU64::new(0),
-        native_id: AtomicI64::new(0),
-        daemon: AtomicBool::new(false),
-        life: Mutex::new(Life::NONE),
-    },
-    Participant::new(
-        || THREADS.before_fork(|thread| thread.life.raw_lock()),
-        || THREADS.after_fork_in_parent(|thread| thread.life.raw_unlock()),
-        || {
-            ACTIVE.store(0, Ordering::Relaxed);
-            THREADS.after_fork_in_child(|thread| thread.life.raw_unlock(), |_, thread| thread.vanish());
-        },
-    ),
-);
+    fn blank() -> Thread {
+        Thread {
+            state: AtomicU32::new(RUNNING),
+            begun: AtomicU32::new(0),
+            joiners: AtomicU32::new(0),
+            ident: AtomicU64::new(0),
+            native_id: AtomicI64::new(0),
+            daemon: AtomicBool::new(false),
+            life: Mutex::new(Life::NONE),
+        }
+    }
 
-impl Thread {
-    /// In a forked child: this thread did not come along.
-    fn vanish(&self) {
+    // Relaxed: nobody else has it.
+    fn reset(&self) {
+        let life = core::mem::replace(&mut *self.life.lock(), Life::NONE);
+        drop(life);
+        self.begun.store(0, Ordering::Relaxed);
+        self.joiners.store(0, Ordering::Relaxed);
+        self.ident.store(0, Ordering::Relaxed);
+        self.native_id.store(0, Ordering::Relaxed);
+        self.daemon.store(false, Ordering::Relaxed);
+        self.state.store(RUNNING, Ordering::Relaxed);
+    }
+
+    /// The thread did not come along.
+    fn forget(&self, _word: &AtomicU64) {
         let mut life = self.life.lock();
         life.record = None;
         life.os_thread = None;
@@ -103,19 +108,22 @@ impl Thread {
         self.joiners.store(0, Ordering::Relaxed);
         self.state.store(GONE, Ordering::Relaxed);
     }
+}
 
-    /// Prepares a used or new body for another thread.
-    fn renew(&self, record: &'static Record, daemon: bool) {
-        *self.life.lock() = Life { record: Some(record), ..Life::NONE };
+static THREADS: Arena<Thread> = Arena::new();
+
+impl Thread {
+    /// Prepares a blank body for a thread.
+    fn prepare(&self, record: &'static Record, daemon: bool) {
+        self.life.lock().record = Some(record);
         // Relaxed: published by the word.
-        self.begun.store(0, Ordering::Relaxed);
-        self.joiners.store(0, Ordering::Relaxed);
         self.ident.store(record.ident(), Ordering::Relaxed);
-        self.native_id.store(0, Ordering::Relaxed);
         self.daemon.store(daemon, Ordering::Relaxed);
-        self.state.store(RUNNING, Ordering::Relaxed);
     }
 }
+
+/// In a forked child: no thread runs that a shutdown would wait for.
+static PARTICIPANT: Participant = Participant::new(|| ACTIVE.store(0, Ordering::Relaxed));
 
 /// What to start, in Rust's terms.
 pub struct Options<'a> {
@@ -152,12 +160,13 @@ pub fn start_detached(function: Function, argument: *mut c_void, options: &Optio
 pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Result<Handle<Thread>, Error> {
     let plan = options.plan(function, argument)?;
     let record = plan.record(Role::Started)?;
-    let made = Handle::new(0, |thread: &Thread| thread.renew(record, options.daemon));
+    let made = Handle::new(0, |thread: &Thread| thread.prepare(record, options.daemon));
     let made = made.and_then(|handle| Ok((handle, handle.reside()?)));
     let (handle, resident) = made.inspect_err(|_| record.end())?;
     record.interruptible.set(true);
     record.joinable.set(resident.into_raw());
     record.on_end.set(Some(ended));
+    PARTICIPANT.join();
     count(options.daemon, 1);
     match plan.create(record, libc::PTHREAD_CREATE_JOINABLE) {
         Ok(os_thread) => {

@@ -3,9 +3,8 @@
 //! A key's index is that of its slot, for good; an entry says which handle it was set through, so what
 //! an earlier key of the slot left behind is no value of the present one.
 
-use crate::base::arena::Arena;
-use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use crate::base::fork::Participant;
+use crate::base::arena::{Arena, Kept};
+use crate::base::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::boxed;
 use crate::base::record::{Record, Round};
@@ -18,9 +17,10 @@ use core::ffi::c_void;
 use core::ptr;
 
 /// What a key has beside its word, which is only its handle check.
+#[derive(Debug)]
 pub struct Local {
     /// Where its values are in each thread's table, plus 1; 0 before the slot's first use.
-    place: AtomicUsize,
+    place: Kept<AtomicUsize>,
     /// The destructor, or NULL.
     destructor: AtomicPtr<()>,
 }
@@ -29,19 +29,24 @@ static NEXT_PLACE: AtomicUsize = AtomicUsize::new(1);
 
 impl Object for Local {
     const KIND: Kind = Kind::Local;
+
     fn arena() -> &'static Arena<Local> {
         &LOCALS
     }
+
+    fn blank() -> Local {
+        Local { place: Kept(AtomicUsize::new(0)), destructor: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    fn reset(&self) {
+        // Relaxed: nobody else has it.
+        self.destructor.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    fn forget(&self, _word: &AtomicU64) {}
 }
 
-static LOCALS: Arena<Local> = Arena::new(
-    || Local { place: AtomicUsize::new(0), destructor: AtomicPtr::new(ptr::null_mut()) },
-    Participant::new(
-        || LOCALS.before_fork(|_| ()),
-        || LOCALS.after_fork_in_parent(|_| ()),
-        || LOCALS.after_fork_in_child(|_| (), |_, _| ()),
-    ),
-);
+static LOCALS: Arena<Local> = Arena::new();
 
 /// How many values a page of a table has.
 const PAGE: usize = 128;

@@ -6,6 +6,7 @@ use crate::base::unwind::Frames;
 use crate::thread::exception::Description;
 use crate::thread::{names, trace};
 use core::ffi::c_char;
+use core::fmt;
 use std::sync::OnceLock;
 
 /// An error that ended a thread or a task. `size` is what the library knows of this struct.
@@ -46,6 +47,12 @@ struct Rendered {
 unsafe impl Send for Rendered {}
 // SAFETY: as above.
 unsafe impl Sync for Rendered {}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "report of {}", self.ident)
+    }
+}
 
 impl Report {
     pub fn new(ident: u64, thread_name: Text, description: Description, frames: Frames) -> Report {

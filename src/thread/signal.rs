@@ -110,23 +110,11 @@ struct Installed {
 static INSTALLED: Mutex<Installed> =
     Mutex::new(Installed { before: [const { None }; SIGNALS], served: [false; SIGNALS] });
 
-static PARTICIPANT: Participant = Participant::new(
-    || {
-        INSTALLED.raw_lock();
-        ROUTES.iter().for_each(|route| route.direction.raw_lock());
-    },
-    || {
-        ROUTES.iter().for_each(|route| route.direction.raw_unlock());
-        INSTALLED.raw_unlock();
-    },
-    in_child,
-);
+static PARTICIPANT: Participant = Participant::new(forget);
 
 /// In a forked child: the service threads are gone, so every signal is what it was before its route.
-fn in_child() {
-    ROUTES.iter().for_each(|route| route.direction.raw_unlock());
-    // SAFETY: locked before the fork, by this thread, and there is no other.
-    let installed = unsafe { INSTALLED.peek_mut() };
+fn forget() {
+    let mut installed = INSTALLED.lock();
     for (index, before) in installed.before.iter_mut().enumerate() {
         if let Some(before) = before.take() {
             install(index as c_int + 1, &before);
@@ -134,7 +122,6 @@ fn in_child() {
     }
     installed.served = [false; SIGNALS];
     ROUTES.iter().for_each(|route| *route.direction.lock() = Direction::NONE);
-    INSTALLED.raw_unlock();
 }
 
 /// Routes a signal, in the place of where it went before.
@@ -143,7 +130,7 @@ pub fn route(signum: c_int, target: Target) -> Result<(), Error> {
     let (Some(route), false) = (ROUTES.get(index), matches!(signum, libc::SIGKILL | libc::SIGSTOP)) else {
         return Err(Error::NotASignal);
     };
-    PARTICIPANT.join()?;
+    PARTICIPANT.join();
     let mut installed = INSTALLED.lock();
     let (Some(served), Some(before)) = installed.at(index) else { return Err(Error::NotASignal) };
     // Asked first: what the system refuses leaves nothing behind.

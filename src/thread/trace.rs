@@ -22,15 +22,6 @@ const MACHINERY: &[&str] = &[
 /// The functions between the thread's function and the operating system: the trace ends before the first.
 const FOUNDATION: &str = "lt_guarded_call";
 
-/// The symboliser has a lock of its own, which no child may find locked: a fork waits for who renders.
-pub fn lock_for_fork() {
-    ONE_AT_A_TIME.raw_lock();
-}
-
-pub fn unlock_after_fork() {
-    ONE_AT_A_TIME.raw_unlock();
-}
-
 /// One renders at a time. When somebody last did, in nanoseconds.
 static ONE_AT_A_TIME: Mutex<u64> = Mutex::new(0);
 
