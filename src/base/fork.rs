@@ -19,7 +19,7 @@
 //! In the child, what vanished threads had registered (as sleepers, as running) is struck out. Whoever
 //! keeps such state is a [`Participant`].
 
-use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::base::deadline::Deadline;
 use crate::base::mutex::{Mutex, Raw};
 use crate::base::status::Error;
@@ -35,6 +35,9 @@ static GATE: AtomicU32 = AtomicU32::new(OPEN);
 
 /// One fork at a time. Not a [`Mutex`]: who holds it is not inside.
 static FORKING: Raw = Raw::free();
+
+/// The thread that forks, as `myself` tells it; 0 if none does.
+static FORKER: AtomicUsize = AtomicUsize::new(0);
 
 /// How many threads without a record are inside: those whose record has ended, and those that are about to
 /// get one. A futex.
@@ -72,7 +75,7 @@ pub fn enter() -> Inside {
             stays.0.store(before + 1, Ordering::Relaxed);
             // The counter before the gate; `close` does it in the other order, with a heavy fence.
             fence::light();
-            if before == 0 && GATE.load(Ordering::Relaxed) == CLOSED {
+            if before == 0 && GATE.load(Ordering::Relaxed) == CLOSED && !is_forking() {
                 wait_outside(stays);
             }
         }
@@ -132,7 +135,7 @@ fn enter_as_stray() {
     loop {
         // SeqCst, here and below, as in `close`: of this thread and a fork, one sees the other.
         STRAYS.fetch_add(1, Ordering::SeqCst);
-        if GATE.load(Ordering::SeqCst) == OPEN {
+        if GATE.load(Ordering::SeqCst) == OPEN || is_forking() {
             return;
         }
         leave_as_stray();
@@ -152,6 +155,19 @@ fn wait_for_the_gate() {
     while GATE.load(Ordering::Acquire) == CLOSED {
         wait::wait(&GATE, CLOSED, Deadline::Never, None);
     }
+}
+
+/// Whether this is the thread that forks: what it does, in handlers that run between ours, is no middle of
+/// anything when the fork takes place.
+fn is_forking() -> bool {
+    // Relaxed: a thread sees what it has stored.
+    FORKER.load(Ordering::Relaxed) == myself()
+}
+
+/// The same in parent and child.
+fn myself() -> usize {
+    // SAFETY: cannot fail and touches no memory.
+    unsafe { libc::pthread_self() as usize }
 }
 
 /// Closes the gate, and waits until nobody is inside but, in a signal handler, the calling thread.
@@ -247,6 +263,7 @@ pub fn install() -> Result<(), Error> {
 
 extern "C" fn before() {
     FORKING.lock();
+    FORKER.store(myself(), Ordering::Relaxed);
     registry::before_fork();
     close();
     wait::before_fork();
@@ -254,6 +271,7 @@ extern "C" fn before() {
 
 extern "C" fn in_parent() {
     wait::after_fork_in_parent();
+    FORKER.store(0, Ordering::Relaxed);
     open();
     FORKING.unlock();
 }
@@ -262,6 +280,7 @@ extern "C" fn in_child() {
     wait::after_fork_in_child();
     // Who came to the closed gate had said that it was inside, and is gone before it could take that back.
     // Relaxed throughout: there is one thread.
+    FORKER.store(0, Ordering::Relaxed);
     STRAYS.store(0, Ordering::Relaxed);
     let own = this_thread::existing();
     record::each(|record| {

@@ -19,6 +19,8 @@ pub mod handle;
 pub mod interrupt;
 pub mod record;
 pub mod registry;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod thread_word;
 pub mod this_thread;
 pub mod last_error;
 pub mod block;

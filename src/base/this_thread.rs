@@ -1,4 +1,5 @@
-//! The calling thread's record, found through a thread-specific value.
+//! The calling thread's record, found through a thread-specific value: a word of thread-local storage where
+//! there is one, beside a key of the C library, whose destructor tells the end of the thread.
 //!
 //! A record is made when the library starts a thread, or when a foreign thread first needs one, and
 //! ends in the destructor of the thread-specific value, which puts itself off to the last round so
@@ -9,6 +10,8 @@ use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::base::handle::Object;
 use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+use crate::base::thread_word;
 use crate::base::{fence, fork, registry};
 use core::ffi::c_void;
 use core::ptr;
@@ -50,18 +53,31 @@ impl Known {
     }
 
     /// Async-signal-safe.
+    #[inline]
     fn now() -> Known {
-        // Acquire: pairs with the creation in `key`.
-        let key = KEY.load(Ordering::Acquire);
-        if key == NO_KEY {
-            return Known::Not;
-        }
         #[cfg(shuttle)]
         if let Some(value) = crate::base::model::value() {
             return Known::of(value);
         }
+        Known::of(value())
+    }
+}
+
+/// The thread-specific value: that of the key, or where there is one the thread's word, which `set_value`
+/// keeps the same. Async-signal-safe.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[inline]
+fn value() -> *mut c_void {
+    thread_word::get()
+}
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+fn value() -> *mut c_void {
+    // Acquire: pairs with the creation in `key`.
+    match KEY.load(Ordering::Acquire) {
+        NO_KEY => ptr::null_mut(),
         // SAFETY: the key exists.
-        Known::of(unsafe { libc::pthread_getspecific(key as libc::pthread_key_t) })
+        key => unsafe { libc::pthread_getspecific(key as libc::pthread_key_t) },
     }
 }
 
@@ -125,7 +141,12 @@ fn set_value(value: *const c_void) -> bool {
         return true;
     }
     // SAFETY: the key exists.
-    key().is_ok_and(|key| unsafe { libc::pthread_setspecific(key, value) } == 0)
+    let set = key().is_ok_and(|key| unsafe { libc::pthread_setspecific(key, value) } == 0);
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    if set {
+        thread_word::set(value.cast_mut());
+    }
+    set
 }
 
 /// The key is created when the library is loaded, and with it the fork handlers are installed: so of all
