@@ -64,7 +64,7 @@ pub struct Inside {
 /// Goes in. Waits outside while the gate is closed.
 #[inline]
 pub fn enter() -> Inside {
-    if NOBODY_FORKS {
+    if nobody_forks() {
         return Inside { stays: None, _on_this_thread: PhantomData };
     }
     let stays = this_thread::existing().map(|record| &record.stays);
@@ -98,14 +98,20 @@ impl Drop for Inside {
                     wait::wake_all(&stays.0);
                 }
             }
-            None if NOBODY_FORKS => (),
+            None if nobody_forks() => (),
             None => leave_as_stray(),
         }
     }
 }
 
-/// In a model: then the gate is no place where another thread may come.
-const NOBODY_FORKS: bool = cfg!(shuttle);
+/// In most models: then the gate is no place where another thread may come.
+#[inline]
+fn nobody_forks() -> bool {
+    #[cfg(shuttle)]
+    return !crate::base::model::forks();
+    #[cfg(not(shuttle))]
+    false
+}
 
 /// Whether the calling thread is inside, as far as its record tells: for assertions.
 pub fn is_inside() -> bool {
@@ -253,7 +259,7 @@ pub fn install() -> Result<(), Error> {
     // AcqRel: one caller installs, and a failure is seen by whoever tries next.
     if !INSTALLED.swap(true, Ordering::AcqRel) {
         // SAFETY: the three functions live as long as the library, which is never unloaded.
-        if unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } != 0 {
+        if unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) } != 0 {
             INSTALLED.store(false, Ordering::Release);
             return Err(Error::NoMemory);
         }
@@ -261,7 +267,19 @@ pub fn install() -> Result<(), Error> {
     Ok(())
 }
 
-extern "C" fn before() {
+extern "C" fn prepare() {
+    before();
+}
+
+extern "C" fn parent() {
+    in_parent();
+}
+
+extern "C" fn child() {
+    in_child();
+}
+
+pub(super) fn before() {
     FORKING.lock();
     FORKER.store(myself(), Ordering::Relaxed);
     registry::before_fork();
@@ -269,14 +287,14 @@ extern "C" fn before() {
     wait::before_fork();
 }
 
-extern "C" fn in_parent() {
+pub(super) fn in_parent() {
     wait::after_fork_in_parent();
     FORKER.store(0, Ordering::Relaxed);
     open();
     FORKING.unlock();
 }
 
-extern "C" fn in_child() {
+pub(super) fn in_child() {
     wait::after_fork_in_child();
     // Who came to the closed gate had said that it was inside, and is gone before it could take that back.
     // Relaxed throughout: there is one thread.

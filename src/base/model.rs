@@ -18,6 +18,12 @@ thread_local! {
     static STRIDE: Cell<u64> = const { Cell::new(1) };
     /// Whether sleepers wake for no reason in this execution.
     static RESTLESS: Cell<bool> = const { Cell::new(false) };
+    /// Whether the model forks: then the gate is a place where another thread may come.
+    static FORKS: Cell<bool> = const { Cell::new(false) };
+    /// The task that lives on in a child, by its number; the others are gone.
+    static CHILD: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Whether the child has done what it was to do.
+    static CHILD_ENDED: Cell<bool> = const { Cell::new(false) };
     /// The thread-specific value of each task, by the task's number.
     static VALUES: RefCell<Vec<*mut c_void>> = const { RefCell::new(Vec::new()) };
 }
@@ -47,14 +53,72 @@ pub fn begin() {
     RESTLESS.set(draw(4) == 0);
 }
 
-/// Whether the caller is a task of an execution. One that panics is not: it must not be scheduled again.
-pub fn inside() -> bool {
-    INSIDE.get() && !std::thread::panicking()
+/// Before each execution: no fork has taken place, or will.
+pub fn before_execution() {
+    FORKS.set(false);
+    CHILD.set(None);
+    CHILD_ENDED.set(false);
+    VALUES.with_borrow_mut(Vec::clear);
+    crate::base::wait::model::forget();
 }
 
-/// Another task may come.
+/// Says that the model is going to fork: before its threads are started.
+pub fn will_fork() {
+    FORKS.set(true);
+}
+
+pub fn forks() -> bool {
+    FORKS.get()
+}
+
+/// A fork: the execution goes on as the parent, and gives false, or as the child, by chance. In the child the
+/// other tasks are never scheduled again. It ends with `end_child`.
+pub fn fork() -> bool {
+    crate::base::fork::before();
+    if draw(2) == 0 {
+        crate::base::fork::in_parent();
+        return false;
+    }
+    CHILD.set(Some(me()));
+    crate::base::fork::in_child();
+    true
+}
+
+/// The execution is over, in a child.
+pub fn end_child() -> ! {
+    CHILD_ENDED.set(true);
+    loop {
+        // From here the scheduler does not come back.
+        shuttle::thread::yield_now();
+    }
+}
+
+/// What a scheduler is to do in a child: nothing more, or this task alone.
+pub enum InChild {
+    Stop,
+    Only(usize),
+}
+
+/// None in a parent.
+pub fn in_child() -> Option<InChild> {
+    if CHILD_ENDED.get() { Some(InChild::Stop) } else { CHILD.get().map(InChild::Only) }
+}
+
+/// Whether the caller is a task that a fork has left behind, unwound when its execution is over: what it does
+/// must have no effect.
+pub fn is_gone() -> bool {
+    CHILD.get().is_some() && INSIDE.get() && std::thread::panicking()
+}
+
+/// Whether the caller is a task of an execution. One that panics is not: it must not be scheduled again; and
+/// neither is one that is taken down after the end of a child.
+pub fn inside() -> bool {
+    INSIDE.get() && !std::thread::panicking() && !CHILD_ENDED.get()
+}
+
+/// Another task may come. In a child there is none.
 pub fn point() {
-    if inside() {
+    if inside() && CHILD.get().is_none() {
         // Nobody sleeps there: it is a bare scheduling point, where yield_now is also a bad mark.
         shuttle::thread::sleep(Duration::ZERO);
     }
@@ -103,7 +167,7 @@ pub fn value() -> Option<*mut c_void> {
 }
 
 /// Sets it, and what is to be called with it when the task ends. False outside of executions.
-pub fn set_value(value: *const c_void, ended: unsafe extern "C" fn(*mut c_void)) -> bool {
+pub fn set_value(value: *const c_void, ended: fn(*mut c_void)) -> bool {
     let inside = inside();
     if inside {
         exchange_value(value.cast_mut());
@@ -132,7 +196,7 @@ shuttle::thread_local! {
 }
 
 /// Calls the destructor of the thread-specific value when the task ends, in rounds, as the C library does.
-struct End(Cell<Option<unsafe extern "C" fn(*mut c_void)>>);
+struct End(Cell<Option<fn(*mut c_void)>>);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -142,8 +206,7 @@ impl Drop for End {
         for _ in 0..4 {
             let value = exchange_value(ptr::null_mut());
             if let Some(ended) = self.0.get().filter(|_| !value.is_null()) {
-                // SAFETY: the value is the one that was set together with its destructor.
-                unsafe { ended(value) };
+                ended(value);
             }
         }
         // The next execution's task of this number begins with none.

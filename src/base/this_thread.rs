@@ -225,7 +225,7 @@ pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
     fork::install()?;
     let mut new: libc::pthread_key_t = 0;
     // SAFETY: `new` is valid to write to, and the destructor lives as long as the library.
-    if unsafe { libc::pthread_key_create(&mut new, Some(thread_ended)) } != 0 {
+    if unsafe { libc::pthread_key_create(&mut new, Some(destroy)) } != 0 {
         return Err(Error::NoMemory);
     }
     // Release: whoever sees the key may use it. Acquire on failure: the same for another's key.
@@ -239,8 +239,13 @@ pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
     }
 }
 
-/// The destructor of the thread-specific value: puts itself off until the last round, then ends the record.
-unsafe extern "C" fn thread_ended(value: *mut c_void) {
+/// The destructor of the thread-specific value.
+unsafe extern "C" fn destroy(value: *mut c_void) {
+    thread_ended(value);
+}
+
+/// Puts itself off until the last round, then ends the record.
+fn thread_ended(value: *mut c_void) {
     let Known::As(record) = Known::of(value) else {
         // Keeps the ident for the destructors that still run.
         set_value(value);

@@ -17,6 +17,7 @@ mod barrier;
 mod base;
 mod condition;
 mod event;
+mod fork;
 mod future;
 mod lock;
 mod once;
@@ -48,19 +49,25 @@ const PREEMPTIONS: usize = 3;
 /// Runs a model under three schedulers: one takes any thread at each point, one seldom changes it, and
 /// one leaves a thread where it is for long.
 pub fn check(model: fn()) {
+    check_at_most(usize::MAX, model);
+}
+
+/// The same, in so many interleavings of each kind at the most.
+pub fn check_at_most(most: usize, model: fn()) {
     // The library's state is the process's: one model at a time.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().expect("a model failed before this one, and left the library as it was then");
     let iterations = std::env::var("LT_MODEL_ITERATIONS");
-    let iterations = iterations.map_or(ITERATIONS, |n| n.parse().expect("LT_MODEL_ITERATIONS: a number"));
+    let iterations =
+        iterations.map_or(ITERATIONS, |n| n.parse().expect("LT_MODEL_ITERATIONS: a number")).min(most);
     if let Ok(schedule) = std::env::var("LT_MODEL_SCHEDULE") {
         // Not the library's first steps, which are others.
-        run(model, RoundRobinScheduler::new(1));
-        run(model, ReplayScheduler::new_from_encoded(schedule.trim()));
+        run(model, fork::Forking(RoundRobinScheduler::new(1)));
+        run(model, fork::Forking(ReplayScheduler::new_from_encoded(schedule.trim())));
     } else {
-        run(model, RandomScheduler::new(iterations));
-        run(model, PctScheduler::new(PREEMPTIONS, iterations));
-        run(model, stall::StallScheduler::new(iterations));
+        run(model, fork::Forking(RandomScheduler::new(iterations)));
+        run(model, fork::Forking(PctScheduler::new(PREEMPTIONS, iterations)));
+        run(model, fork::Forking(stall::StallScheduler::new(iterations)));
     }
 }
 

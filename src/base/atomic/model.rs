@@ -3,7 +3,8 @@
 //! arena, and its half can be slept on. What they add is that before each operation another thread may
 //! come.
 //!
-//! All operations are therefore sequentially consistent, whatever they ask for.
+//! All operations are therefore sequentially consistent, whatever they ask for. Those of a thread that a
+//! fork has left behind change nothing.
 
 use crate::base::model;
 use core::fmt;
@@ -46,12 +47,14 @@ macro_rules! atomics {
 
             pub fn store(&self, value: $value, order: Ordering) {
                 model::point();
-                self.0.store(value, order);
+                if !model::is_gone() {
+                    self.0.store(value, order);
+                }
             }
 
             pub fn swap(&self, value: $value, order: Ordering) -> $value {
                 model::point();
-                self.0.swap(value, order)
+                if model::is_gone() { self.0.load(Ordering::Relaxed) } else { self.0.swap(value, order) }
             }
 
             pub fn compare_exchange(
@@ -62,7 +65,7 @@ macro_rules! atomics {
                 failure: Ordering,
             ) -> Result<$value, $value> {
                 model::point();
-                self.0.compare_exchange(current, new, success, failure)
+                if model::is_gone() { Ok(current) } else { self.0.compare_exchange(current, new, success, failure) }
             }
 
             /// Fails without a reason now and then, as it may.
@@ -77,7 +80,7 @@ macro_rules! atomics {
                 if model::chance(8) {
                     return Err(self.0.load(failure));
                 }
-                self.0.compare_exchange(current, new, success, failure)
+                if model::is_gone() { Ok(current) } else { self.0.compare_exchange(current, new, success, failure) }
             }
 
             /// In two steps, as it is in the language.
@@ -117,7 +120,7 @@ macro_rules! read_modify_write {
         impl $name {$(
             pub fn $operation(&self, value: $value, order: Ordering) -> $value {
                 model::point();
-                self.0.$operation(value, order)
+                if model::is_gone() { self.0.load(Ordering::Relaxed) } else { self.0.$operation(value, order) }
             }
         )*}
     )*};

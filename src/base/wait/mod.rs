@@ -29,7 +29,7 @@ mod parking;
 use parking as real;
 
 #[cfg(shuttle)]
-mod model;
+pub(super) mod model;
 #[cfg(shuttle)]
 use model as engine;
 #[cfg(not(shuttle))]

@@ -16,7 +16,18 @@ use core::ptr;
 use shuttle::current::TaskId;
 use shuttle::thread::Thread;
 
-pub(super) use real::{after_fork_in_child, after_fork_in_parent, before_fork};
+pub(super) use real::{after_fork_in_parent, before_fork};
+
+/// Whoever slept is gone.
+pub(super) fn after_fork_in_child() {
+    forget();
+    real::after_fork_in_child();
+}
+
+/// Nobody sleeps: that was in another execution, or process.
+pub fn forget() {
+    SLEEPERS.with_borrow_mut(Vec::clear);
+}
 
 thread_local! {
     /// The sleepers of the execution, the longest asleep first.
