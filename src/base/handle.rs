@@ -35,7 +35,8 @@ macro_rules! kinds {
                 }
             }
 
-            fn of(word: u64) -> Option<Kind> {
+            /// The kind in a word; None in that of a dead slot.
+            pub fn of(word: u64) -> Option<Kind> {
                 match (word & KIND_MASK) >> STATE_BITS {
                     $($bits => Some(Kind::$kind),)*
                     _ => None,

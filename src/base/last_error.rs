@@ -1,7 +1,7 @@
 //! The last error of each thread: noted when a call fails, put into words when somebody asks.
 
 use crate::base::atomic::{AtomicBool, Ordering, compiler_fence};
-use crate::base::record::Record;
+use crate::base::note::Note;
 use crate::base::status::{Error, LT_OK, lt_status};
 use crate::base::this_thread;
 use core::cell::{Cell, UnsafeCell};
@@ -38,6 +38,14 @@ impl LastError {
         self.error.set(None);
     }
 
+    /// Unless this thread is in the middle of reading or writing it.
+    pub fn remember(&self, function: &'static &'static str, error: Error) {
+        self.alone(|| {
+            self.function.set(function);
+            self.error.set(Some(error));
+        });
+    }
+
     /// Calls `f` unless this thread is in the middle of such a call already.
     fn alone<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         // Relaxed, with fences for the compiler: the other side is a signal handler on this thread.
@@ -57,29 +65,25 @@ impl LastError {
 pub fn record_error(function: &'static &'static str, error: Error) -> lt_status {
     let status = error.status();
     if status < LT_OK {
-        note(this_thread::current(), function, error);
+        if let Some(record) = this_thread::current() {
+            record.last_error.remember(function, error);
+        }
     }
     status
 }
 
-/// The same, async-signal-safe: a thread that has no record yet does not get one for this.
+/// The same, async-signal-safe: a thread that has no record yet does not get one for this, and keeps the
+/// error elsewhere until it has.
 #[cold]
 pub fn record_error_in_handler(function: &'static &'static str, error: Error) -> lt_status {
     let status = error.status();
     if status < LT_OK {
-        note(this_thread::existing(), function, error);
+        match this_thread::existing() {
+            Some(record) => record.last_error.remember(function, error),
+            None => Note::of(function, error).map_or((), this_thread::leave_note),
+        }
     }
     status
-}
-
-fn note(record: Option<&'static Record>, function: &'static &'static str, error: Error) {
-    if let Some(record) = record {
-        let last = &record.last_error;
-        last.alone(|| {
-            last.function.set(function);
-            last.error.set(Some(error));
-        });
-    }
 }
 
 /// The sentence for the last error of this thread, "" if there was none. Valid until the next call.

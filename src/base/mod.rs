@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod wait;
 pub mod spin;
 pub mod mutex;
+pub mod note;
 pub mod fork;
 pub mod generation;
 mod chunk;

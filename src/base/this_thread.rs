@@ -8,6 +8,7 @@
 
 use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::base::handle::Object;
+use crate::base::note::Note;
 use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -32,24 +33,44 @@ static MAIN: AtomicPtr<Record> = AtomicPtr::new((&raw const FIRST_THREAD).cast_m
 enum Known {
     /// Nothing: a foreign thread that has not needed a record, or the main one.
     Not,
+    /// As above, but that a call has failed which made no record.
+    Noted(Note),
     As(&'static Record),
     /// The record has ended, in the last round; this was its ident.
     Ended(u64),
 }
 
+/// What tells the values from each other that are no records.
+const ENDED: usize = 1;
+const NOTED: usize = 2;
+
 impl Known {
     fn of(value: *mut c_void) -> Known {
         match value.addr() {
             0 => Known::Not,
-            // Records are aligned, so an odd value is none.
-            odd if odd & 1 == 1 => Known::Ended((odd >> 1) as u64),
-            // SAFETY: the even values of the key are records, which are never unmapped.
+            // Records are aligned, so what has one of the two lowest bits is none.
+            odd if odd & ENDED != 0 => Known::Ended((odd >> 1) as u64),
+            noted if noted & NOTED != 0 => Known::Noted(Note::from_bits(noted >> 2)),
+            // SAFETY: the other values of the key are records, which are never unmapped.
             _ => Known::As(unsafe { &*value.cast::<Record>() }),
         }
     }
 
     fn ended(ident: u64) -> *mut c_void {
-        ptr::without_provenance_mut((ident as usize) << 1 | 1)
+        ptr::without_provenance_mut((ident as usize) << 1 | ENDED)
+    }
+
+    fn noted(note: Note) -> *mut c_void {
+        const { assert!(Note::BITS + 2 <= usize::BITS) };
+        ptr::without_provenance_mut(note.bits() << 2 | NOTED)
+    }
+
+    /// What was noted.
+    fn error(self) -> Option<(&'static &'static str, Error)> {
+        match self {
+            Known::Noted(note) => note.read(),
+            _ => None,
+        }
     }
 
     /// Async-signal-safe.
@@ -85,7 +106,7 @@ fn value() -> *mut c_void {
 /// thread whose record has ended.
 pub fn current() -> Option<&'static Record> {
     match Known::now() {
-        Known::Not => attach(),
+        Known::Not | Known::Noted(_) => attach(),
         Known::As(record) => Some(record),
         Known::Ended(_) => None,
     }
@@ -118,11 +139,32 @@ fn attach() -> Option<&'static Record> {
     } else {
         Record::take(Role::Foreign).ok()?
     };
-    if record.adopt() {
-        return Some(record);
+    // Of two failed calls the later one counts: a handler that comes between here and `adopt` is lost.
+    let noted = Known::now();
+    if !record.adopt() {
+        record.end();
+        return None;
     }
-    record.end();
-    None
+    if let Some((function, error)) = noted.error() {
+        record.last_error.remember(function, error);
+    }
+    Some(record)
+}
+
+/// Keeps an error for a thread that has no record. Async-signal-safe.
+pub fn leave_note(note: Note) {
+    // Acquire: pairs with the creation in `key`.
+    let key = KEY.load(Ordering::Acquire);
+    if key != NO_KEY && matches!(Known::now(), Known::Not | Known::Noted(_)) && set_in_handlers(key) {
+        set_value(Known::noted(note));
+    }
+}
+
+/// Whether setting the thread-specific value is one store, and thus async-signal-safe: with musl and
+/// Apple it always is; glibc has room in the thread itself for this many keys, and allocates for others.
+fn set_in_handlers(key: usize) -> bool {
+    const IN_THE_THREAD: usize = 32;
+    cfg!(any(target_env = "musl", target_vendor = "apple")) || cfg!(target_env = "gnu") && key < IN_THE_THREAD
 }
 
 impl Record {
@@ -247,7 +289,7 @@ unsafe extern "C" fn destroy(value: *mut c_void) {
 /// Puts itself off until the last round, then ends the record.
 fn thread_ended(value: *mut c_void) {
     let Known::As(record) = Known::of(value) else {
-        // Keeps the ident for the destructors that still run.
+        // Keeps the ident, or the error, for the destructors that still run.
         set_value(value);
         return;
     };
