@@ -166,7 +166,7 @@ TEST(stats_are_for_a_struct_of_the_right_size) {
     lt_pool_info info = {.size = 0, .max_workers = 99};
     assert_status(lt_pool_stats(pool, &info), LT_INVALID);
     assert_true(last_error_names("lt_pool_stats"));
-    info.size = sizeof info + 1;
+    info.size = 4097;
     assert_status(lt_pool_stats(pool, &info), LT_INVALID);
     info.size = SIZE_MAX;
     assert_status(lt_pool_stats(pool, &info), LT_INVALID);

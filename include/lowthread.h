@@ -22,6 +22,9 @@
  *          LT_BUSY (a queue: LT_FULL, LT_EMPTY), lt_X_verb_timeout() returns LT_TIMED_OUT. Every
  *          wait that blocks can be interrupted: it returns LT_INTERRUPTED, and nothing has happened
  *          (but a barrier is broken).
+ * STRUCTS  that begin with `size` may grow: set it to sizeof. A library that knows fewer members asks
+ *          those it is given to be 0, and leaves those it fills alone; one that knows more does
+ *          without. A size below that of a size_t or above 4096 is LT_INVALID.
  * GETTERS  return 0, false or NULL for a bad handle, and lt_last_error() says so.
  *
  * Generated from the library's source by `make header`: change it there.
@@ -331,7 +334,7 @@ LT_NODISCARD lt_status lt_spawn(lt_thread_fn function, void *arg, lt_errors *err
 typedef struct lt_thread lt_thread;
 
 // What lt_thread_start() can be told. Set `size` to sizeof(lt_thread_options), and zero what is
-// not wanted.
+// not wanted: a program may know fewer members than the library, or more, if those are 0.
 typedef struct lt_thread_options {
     size_t size;
     // UTF-8, copied; NULL for "Thread-N".
@@ -409,7 +412,8 @@ LT_NODISCARD lt_status lt_shutdown(double seconds);
 
 // Tells of the main thread and of every thread that the library started and that still runs. Fills
 // what fits into `array`, which may be NULL if `capacity` is 0; `count` is the number of threads.
-// Only the `size` of the first element is read: it is the size of each.
+// Only the `size` of the first element is read: it is the size of each, and what it has room for is
+// filled. LT_INVALID for a size below that of a size_t or above 4096.
 LT_NODISCARD lt_status lt_enumerate(lt_thread_info *array, size_t capacity, size_t *count);
 
 // ---- Thread-local storage ----------------------------------------------------------------------
@@ -1001,8 +1005,9 @@ LT_NODISCARD lt_status lt_pool_shutdown(lt_pool *pool, bool wait, bool cancel_pe
 // future, on the thread that cancels it; NULL for none. Who has a future learns of it there.
 LT_NODISCARD lt_status lt_pool_set_drop(lt_pool *pool, lt_drop_fn drop);
 
-// Tells how the pool does at this moment, as far as info->size goes. LT_INVALID if that is larger
-// than the struct that the library knows, or smaller than its first field.
+// Tells how the pool does at this moment: the members that lie within info->size, and that the
+// library knows; the others are left alone. LT_INVALID for a size below that of a size_t or above
+// 4096, and for NULL.
 LT_NODISCARD lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);
 
 #ifdef __cplusplus

@@ -159,6 +159,8 @@ pub enum Error {
     WaitsForItsPool,
     AboveBound,
     BadSize,
+    /// A struct has something set that is behind the members that are known.
+    UnknownMember,
     NoSuchThread,
     EmptyBuffer,
     BadName,
@@ -218,7 +220,10 @@ impl Error {
             Error::WaitsForItself => (LT_DEADLOCK, "the task would wait for itself"),
             Error::WaitsForItsPool => (LT_DEADLOCK, "the calling thread is a worker of the pool"),
             Error::AboveBound => (LT_OVERFLOW, "the value would rise above the bound of the semaphore"),
-            Error::BadSize => (LT_INVALID, "size is not that of a struct this library knows"),
+            Error::BadSize => {
+                (LT_INVALID, "size is not that of a struct: below that of a size_t, or above 4096")
+            }
+            Error::UnknownMember => (LT_INVALID, "a member is set that this library does not know"),
             Error::NoSuchThread => (LT_INVALID, "no thread with this ident is alive"),
             Error::EmptyBuffer => (LT_INVALID, "len is 0"),
             Error::BadName => (LT_INVALID, "name is not UTF-8"),

@@ -5,13 +5,13 @@ use crate::base::record::{Record, Role};
 use crate::base::status::{Argument, Error, lt_status};
 use crate::base::{registry, this_thread};
 use crate::ffi::error::lt_errors;
+use crate::ffi::sized::{self, Array, sized};
 use crate::ffi::thread::{lt_ident, lt_thread_fn};
 use crate::ffi::{at, free, report, report_value, value_or_default};
 use crate::thread::joinable::{self, Options, Thread};
 use crate::thread::names;
 use crate::thread::report::lt_error_info;
 use core::ffi::{CStr, c_char, c_void};
-use core::mem::offset_of;
 
 /// A thread that can be joined. Joins may be repeated and done by any number of threads. What the
 /// thread did happens before the return of a join. Freeing the handle of a running thread lets it
@@ -21,7 +21,7 @@ pub struct lt_thread {
 }
 
 /// What lt_thread_start() can be told. Set `size` to sizeof(lt_thread_options), and zero what is
-/// not wanted.
+/// not wanted: a program may know fewer members than the library, or more, if those are 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lt_thread_options {
@@ -35,9 +35,11 @@ pub struct lt_thread_options {
     /// Where its error goes; NULL for the hook.
     pub errors: *mut lt_errors,
 }
+sized!(lt_thread_options { size, name, stack_size, daemon, errors });
 
 /// What lt_enumerate() tells of a thread.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct lt_thread_info {
     pub size: usize,
     pub ident: lt_ident,
@@ -47,6 +49,7 @@ pub struct lt_thread_info {
     /// Cut to what fits, on a character boundary.
     pub name: [c_char; 64],
 }
+sized!(lt_thread_info { size, ident, native_id, daemon, joinable, name });
 
 /// Starts a thread. `options` may be NULL; with a NULL `thread` it is detached. LT_INVALID for a
 /// NULL function or bad options, LT_BAD_HANDLE for bad errors, LT_NO_THREAD if the system refuses,
@@ -204,7 +207,8 @@ pub extern "C" fn lt_shutdown(seconds: f64) -> lt_status {
 
 /// Tells of the main thread and of every thread that the library started and that still runs. Fills
 /// what fits into `array`, which may be NULL if `capacity` is 0; `count` is the number of threads.
-/// Only the `size` of the first element is read: it is the size of each.
+/// Only the `size` of the first element is read: it is the size of each, and what it has room for is
+/// filled. LT_INVALID for a size below that of a size_t or above 4096.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_enumerate(
@@ -217,54 +221,34 @@ pub unsafe extern "C" fn lt_enumerate(
     unsafe { report_value(&"lt_enumerate", enumerate(array, capacity), count) }
 }
 
-/// Reads as much of the options as their size says.
-///
 /// # Safety
-/// NULL, or valid for that many bytes.
+/// NULL, or valid for as many bytes as its size says.
 unsafe fn read_options<'a>(options: *const lt_thread_options) -> Result<Options<'a>, Error> {
-    let mut read = lt_thread_options {
-        size: 0,
-        name: core::ptr::null(),
-        stack_size: 0,
-        daemon: false,
-        errors: core::ptr::null_mut(),
-    };
-    if !options.is_null() {
-        // SAFETY: as the caller vouches; any of these bytes make valid options but for `daemon`,
-        // which C has as a bool too.
-        unsafe {
-            let size = (*options).size;
-            if size < offset_of!(lt_thread_options, name) || size > size_of::<lt_thread_options>() {
-                return Err(Error::BadSize);
-            }
-            core::ptr::copy_nonoverlapping(options.cast::<u8>(), (&raw mut read).cast::<u8>(), size);
-        }
+    if options.is_null() {
+        return Ok(Options { name: None, stack_size: 0, daemon: false, errors: core::ptr::null_mut() });
     }
+    // SAFETY: as the caller vouches. Any bytes make valid options but for `daemon`, a bool in C too.
+    let read = unsafe { sized::read(options) }?;
     // SAFETY: NULL, or a C string that outlives the call.
     let name = unsafe { read.name.as_ref().map(|name| CStr::from_ptr(name)) };
     Ok(Options { name, stack_size: read.stack_size, daemon: read.daemon, errors: read.errors.cast() })
 }
 
 /// # Safety
-/// `array` has room for `capacity` elements.
+/// `array` has room for `capacity` elements of the size that the first one says.
 unsafe fn enumerate(array: *mut lt_thread_info, capacity: usize) -> Result<usize, Error> {
     if array.is_null() && capacity > 0 {
         return Err(Error::NullArgument(Argument::Array));
     }
-    // SAFETY: there is a first element, and its size was set, as the header asks.
-    if capacity > 0 && unsafe { (*array).size } != size_of::<lt_thread_info>() {
-        return Err(Error::BadSize);
-    }
+    // SAFETY: as the caller vouches.
+    let array = unsafe { Array::new(array, capacity) }?;
     let main = this_thread::main_record();
     // The main thread first: it need not have called the library yet.
     let list = registry::lock();
     let started = list.iter().filter(|record| record.role() == Role::Started && !record.is_main());
     let mut count = 0;
     for record in core::iter::once(main).chain(started) {
-        if count < capacity {
-            // SAFETY: within the capacity.
-            unsafe { array.add(count).write(info(record)) };
-        }
+        array.write(count, info(record));
         count += 1;
     }
     Ok(count)

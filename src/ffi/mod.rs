@@ -25,6 +25,7 @@ pub mod queue;
 pub mod timer;
 pub mod pool;
 pub mod future;
+mod sized;
 
 use crate::base::handle::{Handle, Object};
 use crate::base::last_error::{record_error, record_error_in_handler};

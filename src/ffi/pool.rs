@@ -5,9 +5,9 @@ use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::pool::{Pool, Stats};
 use crate::ffi::future::lt_future;
 use crate::ffi::queue::lt_drop_fn;
+use crate::ffi::sized::{self, sized};
 use crate::ffi::{at, free, new_handle, report};
 use core::ffi::{CStr, c_char, c_void};
-use core::mem::offset_of;
 
 /// A pool runs tasks on threads of its own, its workers, in the order in which they were submitted.
 /// A worker is started when a task comes and none is idle, up to a bound; idle ones are kept. What
@@ -23,6 +23,7 @@ pub type lt_task_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> *m
 
 /// What lt_pool_stats() tells. Set `size` to sizeof(lt_pool_info).
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct lt_pool_info {
     pub size: usize,
     pub max_workers: u32,
@@ -36,6 +37,7 @@ pub struct lt_pool_info {
     /// Tasks that workers are through with, in whatever way; not those that were cancelled.
     pub completed: u64,
 }
+sized!(lt_pool_info { size, max_workers, workers, idle, running, queued, completed });
 
 /// A new pool of at most so many workers; 0: the number of processors + 4, but at most 32. Their
 /// names are name_prefix_0 and so on; NULL for a default. NULL if the prefix is not UTF-8, or out
@@ -135,8 +137,9 @@ pub unsafe extern "C" fn lt_pool_set_drop(pool: *mut lt_pool, drop: lt_drop_fn) 
     report(&"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_pool_drop(drop)))
 }
 
-/// Tells how the pool does at this moment, as far as info->size goes. LT_INVALID if that is larger
-/// than the struct that the library knows, or smaller than its first field.
+/// Tells how the pool does at this moment: the members that lie within info->size, and that the
+/// library knows; the others are left alone. LT_INVALID for a size below that of a size_t or above
+/// 4096, and for NULL.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_pool_stats(pool: *mut lt_pool, info: *mut lt_pool_info) -> lt_status {
@@ -146,21 +149,14 @@ pub unsafe extern "C" fn lt_pool_stats(pool: *mut lt_pool, info: *mut lt_pool_in
     report(&"lt_pool_stats", stats.and_then(|stats| unsafe { write_info(&stats, info) }))
 }
 
-/// Writes as much as the struct's size says.
-///
 /// # Safety
-/// `info` is NULL, or valid for that many bytes.
+/// `info` is NULL, or valid for as many bytes as its size says.
 unsafe fn write_info(stats: &Stats, info: *mut lt_pool_info) -> Result<(), Error> {
     if info.is_null() {
         return Err(Error::NullArgument(Argument::Info));
     }
-    // SAFETY: as the caller vouches.
-    let size = unsafe { (*info).size };
-    if size < offset_of!(lt_pool_info, max_workers) || size > size_of::<lt_pool_info>() {
-        return Err(Error::BadSize);
-    }
     let all = lt_pool_info {
-        size,
+        size: size_of::<lt_pool_info>(),
         max_workers: stats.max_workers,
         workers: stats.workers,
         idle: stats.idle,
@@ -169,6 +165,5 @@ unsafe fn write_info(stats: &Stats, info: *mut lt_pool_info) -> Result<(), Error
         completed: stats.completed,
     };
     // SAFETY: as the caller vouches.
-    unsafe { core::ptr::copy_nonoverlapping((&raw const all).cast::<u8>(), info.cast::<u8>(), size) };
-    Ok(())
+    unsafe { sized::write(info, all) }
 }
