@@ -67,31 +67,55 @@ extern "C" {
 #endif
 #endif
 
+// Integer constants are enumerators, for those who read declarations without a preprocessor. Behind
+// them are macros of the same names, with numbers, so that #if and #ifdef know them as well.
+
 // ---- Statuses and the last error ---------------------------------------------------------------
 
 // What a call did. LT_OK is 0; a positive status is an answer ("it would have to wait"), a
 // negative one an error ("the argument is wrong"), for which lt_last_error() has a sentence.
 typedef int32_t lt_status;
 
-#define LT_OK            0      // Done.
-#define LT_BUSY          1      // Not done: it would have to wait, or the object is still in use.
-#define LT_TIMED_OUT     2      // Not done: the time was up first.
-#define LT_INTERRUPTED   3      // Not done: this thread was interrupted while it waited.
-#define LT_CLOSED        4      // The queue or the pool is shut down.
-#define LT_BROKEN        5      // The barrier or the pool is broken.
-#define LT_CANCELLED     6      // The future was cancelled.
-#define LT_FAILED        7      // The task or the thread ended with an error.
-#define LT_EMPTY         8      // The queue, or the container, has nothing to give.
-#define LT_FULL          9      // The queue has no room.
-#define LT_INVALID       (-1)   // An argument is out of range, not a number, or NULL.
-#define LT_BAD_HANDLE    (-2)   // The handle is NULL, freed, or of another type.
-#define LT_NOT_HELD      (-3)   // Released, but it was not acquired.
-#define LT_NOT_OWNER     (-4)   // The re-entrant lock is held by another thread.
-#define LT_OVERFLOW      (-5)   // A timeout or a count is too large.
-#define LT_NO_MEMORY     (-6)   // Out of memory; nothing was changed.
-#define LT_NO_THREAD     (-7)   // No new thread could be started; lt_last_errno() says why.
-#define LT_DEADLOCK      (-8)   // The thread would have to wait for itself.
-#define LT_UNSUPPORTED   (-9)   // Not available on this platform.
+enum {
+    LT_OK            = 0,   // Done.
+    LT_BUSY          = 1,   // Not done: it would have to wait, or the object is still in use.
+    LT_TIMED_OUT     = 2,   // Not done: the time was up first.
+    LT_INTERRUPTED   = 3,   // Not done: this thread was interrupted while it waited.
+    LT_CLOSED        = 4,   // The queue or the pool is shut down.
+    LT_BROKEN        = 5,   // The barrier or the pool is broken.
+    LT_CANCELLED     = 6,   // The future was cancelled.
+    LT_FAILED        = 7,   // The task or the thread ended with an error.
+    LT_EMPTY         = 8,   // The queue, or the container, has nothing to give.
+    LT_FULL          = 9,   // The queue has no room.
+    LT_INVALID       = -1,  // An argument is out of range, not a number, or NULL.
+    LT_BAD_HANDLE    = -2,  // The handle is NULL, freed, or of another type.
+    LT_NOT_HELD      = -3,  // Released, but it was not acquired.
+    LT_NOT_OWNER     = -4,  // The re-entrant lock is held by another thread.
+    LT_OVERFLOW      = -5,  // A timeout or a count is too large.
+    LT_NO_MEMORY     = -6,  // Out of memory; nothing was changed.
+    LT_NO_THREAD     = -7,  // No new thread could be started; lt_last_errno() says why.
+    LT_DEADLOCK      = -8,  // The thread would have to wait for itself.
+    LT_UNSUPPORTED   = -9,  // Not available on this platform.
+};
+#define LT_OK 0
+#define LT_BUSY 1
+#define LT_TIMED_OUT 2
+#define LT_INTERRUPTED 3
+#define LT_CLOSED 4
+#define LT_BROKEN 5
+#define LT_CANCELLED 6
+#define LT_FAILED 7
+#define LT_EMPTY 8
+#define LT_FULL 9
+#define LT_INVALID (-1)
+#define LT_BAD_HANDLE (-2)
+#define LT_NOT_HELD (-3)
+#define LT_NOT_OWNER (-4)
+#define LT_OVERFLOW (-5)
+#define LT_NO_MEMORY (-6)
+#define LT_NO_THREAD (-7)
+#define LT_DEADLOCK (-8)
+#define LT_UNSUPPORTED (-9)
 
 // The name of a status, such as "LT_TIMED_OUT"; "LT_UNKNOWN" for a value that is none.
 // Static; async-signal-safe.
@@ -114,6 +138,11 @@ int lt_last_errno(void);
 
 // ---- Version, time -----------------------------------------------------------------------------
 
+enum {
+    LT_VERSION_MAJOR = 0,
+    LT_VERSION_MINOR = 1,
+    LT_VERSION_PATCH = 0,
+};
 #define LT_VERSION_MAJOR 0
 #define LT_VERSION_MINOR 1
 #define LT_VERSION_PATCH 0
@@ -258,11 +287,18 @@ int lt_interrupt_signal(void);
 
 // ---- Errors in threads -------------------------------------------------------------------------
 
-#define LT_ERROR_RAISED  1      // Raised with lt_raise().
-#define LT_ERROR_CXX     2      // Thrown by C++.
-#define LT_ERROR_RUST    3      // A panic of Rust.
-#define LT_ERROR_FOREIGN 4      // Thrown by another language.
-#define LT_ERROR_EXITED  5      // The task ended with lt_exit().
+enum {
+    LT_ERROR_RAISED  = 1,   // Raised with lt_raise().
+    LT_ERROR_CXX     = 2,   // Thrown by C++.
+    LT_ERROR_RUST    = 3,   // A panic of Rust.
+    LT_ERROR_FOREIGN = 4,   // Thrown by another language.
+    LT_ERROR_EXITED  = 5,   // The task ended with lt_exit().
+};
+#define LT_ERROR_RAISED 1
+#define LT_ERROR_CXX 2
+#define LT_ERROR_RUST 3
+#define LT_ERROR_FOREIGN 4
+#define LT_ERROR_EXITED 5
 
 // An error that ended a thread or a task. `size` is what the library knows of this struct.
 typedef struct lt_error_info {
@@ -890,9 +926,14 @@ LT_NODISCARD lt_status lt_watchdog_free(lt_watchdog *watchdog);
 
 // ---- Pool and futures --------------------------------------------------------------------------
 
-#define LT_ALL           0      // For lt_future_wait_many(): until all are over.
-#define LT_ANY           1      // Until one is over.
-#define LT_FIRST_ERROR   2      // Until one has failed, or all are over.
+enum {
+    LT_ALL           = 0,   // For lt_future_wait_many(): until all are over.
+    LT_ANY           = 1,   // Until one is over.
+    LT_FIRST_ERROR   = 2,   // Until one has failed, or all are over.
+};
+#define LT_ALL 0
+#define LT_ANY 1
+#define LT_FIRST_ERROR 2
 
 // A future stands for what becomes of a task. All that the task did happens before the return of
 // who waits for it. A worker that waits for a task of its own pool which nobody has begun runs it

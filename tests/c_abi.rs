@@ -78,6 +78,72 @@ fn compiles(header: &str, language: Language, standards: &[&str]) -> Outcome {
     Ok(())
 }
 
+/// The integer constants that the preprocessor knows, with their values.
+fn macros() -> Result<Vec<(String, i64)>, Box<dyn Error>> {
+    let header = fs::read_to_string(Path::new(ROOT).join("include/lowthread.h"))?;
+    let constant = |line: &str| {
+        let (name, value) = line.strip_prefix("#define ")?.split_once(' ')?;
+        let value = value.split("//").next()?.trim().trim_matches(['(', ')']).parse().ok()?;
+        Some((name.to_string(), value))
+    };
+    Ok(header.lines().filter_map(constant).collect())
+}
+
+/// What is left of the header without its macros: what a reader of declarations sees.
+fn declarations() -> Result<Option<String>, Box<dyn Error>> {
+    let Some(mut command) = compiler(Language::C)? else { return Ok(None) };
+    command.args(["-E", "-P", "-I"]).arg(Path::new(ROOT).join("include"));
+    Ok(Some(run(command.arg(Path::new(ROOT).join("include/lowthread.h")))?))
+}
+
+/// The enumerators in there, with their values.
+fn enumerators(declarations: &str) -> Vec<(String, i64)> {
+    let constant = |enumerator: &str| {
+        let (name, value) = enumerator.split_once('=')?;
+        let name = name.trim().strip_prefix("LT_")?;
+        Some((format!("LT_{name}"), value.trim().parse().ok()?))
+    };
+    let bodies = declarations.split("enum {").skip(1).filter_map(|rest| rest.split('}').next());
+    bodies.flat_map(|body| body.split(',')).filter_map(constant).collect()
+}
+
+#[test]
+fn every_integer_constant_is_an_enumerator_and_a_macro() -> Outcome {
+    let Some(declarations) = declarations()? else {
+        println!("skipped: there is no C compiler");
+        return Ok(());
+    };
+    let macros = macros()?;
+    assert!(macros.contains(&("LT_UNSUPPORTED".into(), -9)) && macros.contains(&("LT_ALL".into(), 0)));
+    assert_eq!(enumerators(&declarations), macros);
+    Ok(())
+}
+
+#[test]
+fn constants_are_known_to_the_preprocessor_and_to_both_languages() -> Outcome {
+    let mut source = String::from("#include <lowthread.h>\nint name(lt_status);\n");
+    for (name, value) in macros()? {
+        source += &format!("#if !defined {name} || {name} != {value}\n#error {name}\n#endif\n");
+        source += &format!("typedef char is_{name}[{name} == {value} ? 1 : -1];\n");
+    }
+    source += "int name(lt_status status) {\n    switch (status) {\n";
+    for (name, value) in macros()?.iter().take(19) {
+        source += &format!("    case {name}: return {value};\n");
+    }
+    source += "    default: return LT_FULL + 1;\n    }\n}\n";
+    for (language, extension, standard) in [(Language::C, "c", "c11"), (Language::Cpp, "cpp", "c++17")] {
+        let file = Path::new(SCRATCH).join(format!("constants.{extension}"));
+        fs::write(&file, &source)?;
+        let Some(mut command) = compiler(language)? else {
+            println!("skipped: there is no compiler for {extension}");
+            continue;
+        };
+        command.arg(format!("-std={standard}")).args(WARNINGS).arg("-fsyntax-only");
+        run(command.arg("-I").arg(Path::new(ROOT).join("include")).arg(&file))?;
+    }
+    Ok(())
+}
+
 /// The shared library that was built with this test.
 fn shared_library() -> Result<PathBuf, Box<dyn Error>> {
     let file = format!("{}lowthread{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);

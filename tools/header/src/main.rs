@@ -57,12 +57,67 @@ const WIDTH: usize = 100;
 /// Sets what cbindgen cannot: constants in a column with their comments, attributes in front, and
 /// parameters one behind the other.
 fn polish(text: &str) -> String {
-    let paragraphs: Vec<String> = text.split("\n\n").map(|p| declaration(p).unwrap_or_else(|| p.into())).collect();
-    let mut out = String::new();
-    for (i, paragraph) in paragraphs.iter().enumerate() {
-        let both_constants = i > 0 && paragraph.starts_with("#define") && paragraphs[i - 1].starts_with("#define");
-        out.push_str(if i == 0 { "" } else if both_constants { "\n" } else { "\n\n" });
-        out.push_str(&tagged(paragraph));
+    let paragraphs: Vec<&str> = text.split("\n\n").collect();
+    let mut rest = paragraphs.as_slice();
+    let mut out = Vec::new();
+    while let [first, others @ ..] = rest {
+        let integers: Vec<Constant> = rest.iter().map_while(|p| constant(p).filter(Constant::is_integer)).collect();
+        if !integers.is_empty() {
+            out.push(enumeration(&integers));
+            rest = &rest[integers.len()..];
+            continue;
+        }
+        let set = match constant(first) {
+            Some(constant) => constant.definition(),
+            None => tagged(&function(first).unwrap_or_else(|| first.to_string())),
+        };
+        match out.last_mut() {
+            Some(last) if set.starts_with("#define") && last.starts_with("#define") => *last += &format!("\n{set}"),
+            _ => out.push(set),
+        }
+        rest = others;
+    }
+    out.join("\n\n")
+}
+
+/// A constant with a comment of one line.
+struct Constant<'a> {
+    name: &'a str,
+    value: &'a str,
+    comment: &'a str,
+}
+
+fn constant(paragraph: &str) -> Option<Constant<'_>> {
+    let (comment, define) = paragraph.split_once('\n')?;
+    let (name, value) = define.strip_prefix("#define ")?.split_once(' ')?;
+    (comment.starts_with("//") && !value.contains('\n')).then_some(Constant { name, value, comment })
+}
+
+impl Constant<'_> {
+    fn is_integer(&self) -> bool {
+        self.value.parse::<i64>().is_ok()
+    }
+
+    fn definition(&self) -> String {
+        format!("#define {:<16} {:<6} {}", self.name, in_parentheses(self.value), self.comment)
+    }
+}
+
+fn in_parentheses(value: &str) -> String {
+    if value.starts_with('-') { format!("({value})") } else { value.into() }
+}
+
+/// Integers as enumerators, for whoever reads declarations alone; and behind them, as numbers again, for
+/// the preprocessor, which would take an enumerator for 0. So C and C++ see plain numbers.
+fn enumeration(constants: &[Constant]) -> String {
+    let mut out = String::from("enum {\n");
+    for c in constants {
+        let value = format!("{},", c.value);
+        out.push_str(&format!("    {:<16} = {value:<4} {}\n", c.name, c.comment));
+    }
+    out.push_str("};");
+    for c in constants {
+        out.push_str(&format!("\n#define {} {}", c.name, in_parentheses(c.value)));
     }
     out
 }
@@ -75,16 +130,11 @@ fn tagged(paragraph: &str) -> String {
     }
 }
 
-/// A constant or a function in this header's form; None for anything else.
-fn declaration(paragraph: &str) -> Option<String> {
+/// A function in this header's form; None for anything else.
+fn function(paragraph: &str) -> Option<String> {
     let lines: Vec<&str> = paragraph.lines().collect();
     let code = lines.iter().position(|line| !line.starts_with("//"))?;
     let (comment, code) = lines.split_at(code);
-    if let ([comment], [define]) = (comment, code) {
-        let (name, value) = define.strip_prefix("#define ")?.split_once(' ')?;
-        let value = if value.starts_with('-') { format!("({value})") } else { value.into() };
-        return Some(format!("#define {name:<16} {value:<6} {comment}"));
-    }
     if !code.last()?.ends_with(';') || !code.iter().any(|line| line.contains('(')) || code[0].starts_with("typedef") {
         return None;
     }
