@@ -97,6 +97,19 @@ static inline size_t resident_bytes(void) {
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+// abi/symbols.txt: the names of all functions. `source` is __FILE__.
+static inline FILE *open_symbols(const char *source) {
+    char path[4096];
+    const char *slash = strrchr(source, '/');
+    int length = slash == NULL ? 1 : (int)(slash - source);
+    snprintf(path, sizeof path, "%.*s/../abi/symbols.txt", length, slash ? source : ".");
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fail_msg("%s: %s", path, strerror(errno));
+    }
+    return file;
+}
+
 static inline void join_all_threads(void) {
     must_soon(lt_thread_count() == 0);
 }

@@ -2,10 +2,6 @@
 // timeout: 60
 #include "waits.h"
 
-#ifndef LT_SOURCE_DIR
-#define LT_SOURCE_DIR NULL
-#endif
-
 // ---- The table. A new export must be added here, or to OTHERS: a test below compares with abi/.
 
 enum {
@@ -293,24 +289,8 @@ static bool is_in_a_table(const char *name) {
     return false;
 }
 
-static FILE *open_symbols(void) {
-    char path[4096];
-    const char *root = LT_SOURCE_DIR, *slash = strrchr(__FILE__, '/');
-    if (root != NULL) {
-        snprintf(path, sizeof path, "%s/abi/symbols.txt", root);
-    } else {
-        int length = slash == NULL ? 1 : (int)(slash - __FILE__);
-        snprintf(path, sizeof path, "%.*s/../abi/symbols.txt", length, slash ? __FILE__ : ".");
-    }
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        fail_msg("%s: %s", path, strerror(errno));
-    }
-    return file;
-}
-
 TEST(every_export_is_in_one_of_the_tables) {
-    FILE *file = open_symbols();
+    FILE *file = open_symbols(__FILE__);
     char name[128];
     size_t exports = 0, missing = 0;
     while (fscanf(file, "%127s", name) == 1) {

@@ -24,8 +24,11 @@ static bool in_shim(const char *function) {
 // Calls `attempt` with its allocation number `nth` failing. It says whether it succeeded, and must do
 // so if, and only if, no allocation failed.
 static bool fail_nth(long nth, bool (*attempt)(void *arg), void *arg) {
+    enum { SENTINEL = 12345 }; // What failed leaves errno as it was.
     shim_fail(nth, nth);
+    errno = SENTINEL;
     bool succeeded = attempt(arg);
+    must(errno == SENTINEL);
     must(succeeded == (shim_failures() == 0));
     shim_fail(0, 0);
     return succeeded;

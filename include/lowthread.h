@@ -15,6 +15,7 @@
  * STATUSES LT_OK is 0, answers are positive, errors negative. lt_last_error() has a sentence on the
  *          last error. Out-parameters are written only on LT_OK (counts of what was done, with
  *          answers too), and may be NULL when not wanted.
+ *          errno is as it was after every call.
  * TIMEOUTS are seconds on the monotonic clock: negative (LT_FOREVER) waits without bound, 0 never
  *          waits, a positive one is rounded up and never ends early. NaN is LT_INVALID, more than
  *          LT_TIMEOUT_MAX is LT_OVERFLOW. Signals neither shorten nor lengthen a wait.

@@ -4,6 +4,7 @@
 //! locks itself across a fork is left alone; and what was never used costs nothing but address space.
 
 use crate::base::atomic::{AtomicUsize, Ordering};
+use crate::base::errno;
 use crate::base::status::Error;
 use core::ffi::c_void;
 use core::marker::PhantomData;
@@ -35,7 +36,7 @@ impl<S> Chunk<S> {
         let bytes = unsafe { next.as_ref() }.map_or(FIRST, |next| (next.bytes * 2).min(LARGEST));
         let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
         // SAFETY: any new memory will do.
-        let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) };
+        let memory = errno::keeping(|| unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) });
         if memory == libc::MAP_FAILED {
             return Err(Error::NoMemory);
         }

@@ -1,10 +1,12 @@
 //! Memory that may be refused: where std would abort, these say no.
 
+use crate::base::errno;
 use crate::base::status::Error;
 use core::alloc::Layout;
 use core::ffi::{CStr, c_char};
 use core::fmt;
 use core::ptr::NonNull;
+use std::collections::TryReserveError;
 
 /// A box, if there is memory for it.
 pub fn boxed<T>(value: T) -> Result<Box<T>, Error> {
@@ -13,7 +15,7 @@ pub fn boxed<T>(value: T) -> Result<Box<T>, Error> {
         return Ok(Box::new(value));
     }
     // SAFETY: the layout has a size that is not 0.
-    let memory = unsafe { std::alloc::alloc(layout) }.cast::<T>();
+    let memory = errno::keeping(|| unsafe { std::alloc::alloc(layout) }).cast::<T>();
     if memory.is_null() {
         return Err(Error::NoMemory);
     }
@@ -22,6 +24,11 @@ pub fn boxed<T>(value: T) -> Result<Box<T>, Error> {
         memory.write(value);
         Ok(Box::from_raw(memory))
     }
+}
+
+/// Room in a collection, if there is memory for it.
+pub fn reserve(reserve: impl FnOnce() -> Result<(), TryReserveError>) -> Result<(), Error> {
+    errno::keeping(reserve).map_err(|_| Error::NoMemory)
 }
 
 /// A C string: static, or a copy of its own.
@@ -46,7 +53,7 @@ impl Text {
     pub fn copy(bytes: &[u8]) -> Result<Text, Error> {
         let length = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
         // SAFETY: any size can be asked for.
-        let memory = unsafe { libc::malloc(length + 1) }.cast::<c_char>();
+        let memory = errno::keeping(|| unsafe { libc::malloc(length + 1) }).cast::<c_char>();
         let memory = NonNull::new(memory).ok_or(Error::NoMemory)?;
         // SAFETY: just allocated with room for the bytes and a NUL.
         unsafe {

@@ -7,6 +7,7 @@
 //! is static: it can be interrupted before it has ever called the library.
 
 use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::base::errno::Errno;
 use crate::base::handle::Object;
 use crate::base::note::Note;
 use crate::base::record::{Record, Role, Round};
@@ -130,6 +131,7 @@ pub fn ident() -> u64 {
 
 #[cold]
 fn attach() -> Option<&'static Record> {
+    let _errno = Errno::keep();
     key().ok()?;
     fence::prepare();
     let record = if on_main_thread() {

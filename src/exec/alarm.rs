@@ -15,6 +15,7 @@ use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::fork::Participant;
+use crate::base::heap;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
 use crate::base::{this_thread, wait};
@@ -109,7 +110,7 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
     };
     PARTICIPANT.join();
     let mut schedule = SCHEDULE.lock();
-    schedule.heap.try_reserve(1).map_err(|_| Error::NoMemory)?;
+    heap::reserve(|| schedule.heap.try_reserve(1))?;
     if !schedule.served {
         service::start(c"lt-alarm", serve, core::ptr::null_mut())?;
         schedule.served = true;

@@ -16,7 +16,7 @@ use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::{Text, boxed};
+use crate::base::heap::{self, Text, boxed};
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::spin::Spin;
@@ -299,7 +299,7 @@ impl Handle<Future> {
     /// Nothing in the frames between here and the user's has a destructor.
     pub unsafe fn add_done_callback(self, callback: Callback, argument: *mut c_void) -> Result<(), Error> {
         if self.alive()?.listen(|life| {
-            life.callbacks.try_reserve(1).map_err(|_| Error::NoMemory)?;
+            heap::reserve(|| life.callbacks.try_reserve(1))?;
             life.callbacks.push_back((callback, argument));
             Ok(())
         })? {

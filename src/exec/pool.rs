@@ -15,7 +15,7 @@ use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::Text;
+use crate::base::heap::{self, Text};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::Role;
 use crate::base::status::Error;
@@ -225,7 +225,7 @@ impl Handle<Pool> {
         let timeout = Timeout::from_seconds(seconds)?;
         // Without a destructor: a worker that maps runs tasks here, and one of these may leave by lt_exit.
         let mut futures = ManuallyDrop::new(Vec::new());
-        futures.try_reserve_exact(n).map_err(|_| Error::NoMemory)?;
+        heap::reserve(|| futures.try_reserve_exact(n))?;
         let mut submitted = Ok(());
         for i in 0..n {
             // SAFETY: as the caller vouches.
@@ -332,7 +332,7 @@ impl Pool {
             State::Shut => return Err(Error::Closed),
             State::Broken => return Err(Error::Broken),
         }
-        inside.tasks.try_reserve(1).map_err(|_| Error::NoMemory)?;
+        heap::reserve(|| inside.tasks.try_reserve(1))?;
         let workers = self.workers.load(Ordering::Relaxed);
         if inside.idle > 0 {
             inside.idle -= 1;
@@ -533,7 +533,7 @@ fn numbered(prefix: &[u8], separator: &[u8], number: u64) -> Result<Text, Error>
     // Room for the longest number: writing it takes no more memory.
     const DIGITS: usize = 20;
     let mut name = Vec::new();
-    name.try_reserve_exact(prefix.len() + separator.len() + DIGITS).map_err(|_| Error::NoMemory)?;
+    heap::reserve(|| name.try_reserve_exact(prefix.len() + separator.len() + DIGITS))?;
     name.extend_from_slice(prefix);
     name.extend_from_slice(separator);
     write!(name, "{number}").map_err(|_| Error::NoMemory)?;

@@ -7,6 +7,7 @@ use crate::base::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
+use crate::base::heap;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::exec::future::Future;
@@ -169,7 +170,7 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
         changes: AtomicU32::new(0),
     };
     let mut watchers = Vec::new();
-    watchers.try_reserve_exact(futures.len()).map_err(|_| Error::NoMemory)?;
+    heap::reserve(|| watchers.try_reserve_exact(futures.len()))?;
     let new = |_: &Handle<Future>| Watcher {
         tally: &tally,
         came: Cell::new(false),

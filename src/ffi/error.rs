@@ -1,5 +1,6 @@
 //! Section 5 of the header: errors in threads.
 
+use crate::base::errno::Errno;
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::thread::{lt_ident, lt_thread_fn};
@@ -30,6 +31,7 @@ pub unsafe extern "C-unwind" fn lt_raise(code: c_int, message: *const c_char) ->
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_fail(code: c_int, message: *const c_char) -> lt_status {
+    let _errno = Errno::keep();
     let failed = if message.is_null() {
         Err(Error::NullArgument(Argument::Message))
     } else {
@@ -44,6 +46,7 @@ pub unsafe extern "C" fn lt_fail(code: c_int, message: *const c_char) -> lt_stat
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_excepthook(hook: lt_excepthook, arg: *mut c_void) -> lt_status {
+    let _errno = Errno::keep();
     report(&"lt_set_excepthook", excepthook::set(hook, arg))
 }
 
@@ -74,6 +77,7 @@ pub unsafe extern "C" fn lt_errors_free(errors: *mut lt_errors) -> lt_status {
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_errors_get(errors: *mut lt_errors, info: *mut *const lt_error_info) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
     unsafe { report_value(&"lt_errors_get", at::<Errors>(errors).and_then(Handle::<Errors>::first), info) }
 }
@@ -103,6 +107,7 @@ pub unsafe extern "C" fn lt_spawn(
     errors: *mut lt_errors,
     ident: *mut lt_ident,
 ) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: see above; `ident` is NULL or valid to write to, as the header asks.
     unsafe {
         let alive = if errors.is_null() { Ok(()) } else { at::<Errors>(errors).and_then(Handle::check) };

@@ -1,6 +1,7 @@
 //! Section 9 of the header: the future.
 
 use crate::base::deadline::Timeout;
+use crate::base::errno::{Errno, keeping};
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::future::{Callback, Future};
@@ -38,9 +39,9 @@ pub unsafe extern "C-unwind" fn lt_future_result(
 ) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file. `result` is NULL or valid to
     // write to. Nothing here has a destructor.
-    unsafe {
+    keeping(|| unsafe {
         report_value(&"lt_future_result", at::<Future>(future).and_then(Handle::<Future>::result), result)
-    }
+    })
 }
 
 /// The same, but LT_BUSY if the task is not over. Never blocks.
@@ -64,10 +65,10 @@ pub unsafe extern "C-unwind" fn lt_future_result_timeout(
     result: *mut *mut c_void,
 ) -> lt_status {
     // SAFETY: see lt_future_result.
-    unsafe {
+    keeping(|| unsafe {
         let outcome = at::<Future>(future).and_then(|future| future.result_timeout(seconds));
         report_value(&"lt_future_result_timeout", outcome, result)
-    }
+    })
 }
 
 /// The error that the task ended with, valid as long as the handle. LT_EMPTY if it did not, or not
@@ -78,6 +79,7 @@ pub unsafe extern "C" fn lt_future_error(
     future: *mut lt_future,
     info: *mut *const lt_error_info,
 ) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
     unsafe {
         let error = at::<Future>(future).and_then(Handle::<Future>::future_error);
@@ -114,7 +116,8 @@ pub unsafe extern "C" fn lt_future_cancelled(future: *const lt_future) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_future_cancel(future: *mut lt_future) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_future_cancel", unsafe { at::<Future>(future) }.and_then(Handle::<Future>::cancel_future))
+    let cancel = || unsafe { at::<Future>(future) }.and_then(Handle::<Future>::cancel_future);
+    report(&"lt_future_cancel", keeping(cancel))
 }
 
 /// Has callback(future, arg) called once when the task is over, on the thread that ended it; if it
@@ -137,7 +140,7 @@ pub unsafe extern "C-unwind" fn lt_future_add_done_callback(
                 unsafe extern "C-unwind" fn(*mut lt_future, *mut c_void),
                 Callback,
             >(callback);
-            future.add_done_callback(callback, arg)
+            keeping(|| future.add_done_callback(callback, arg))
         }
     });
     report(&"lt_future_add_done_callback", added)
@@ -157,10 +160,10 @@ pub unsafe extern "C-unwind" fn lt_future_wait_many(
 ) -> lt_status {
     // SAFETY: there are n handles, and `done` is NULL or valid to write to, as the header asks. Nothing
     // here has a destructor.
-    unsafe {
+    keeping(|| unsafe {
         let waited = wait_many(futures, n, mode, seconds);
         report_count(&"lt_future_wait_many", waited, done)
-    }
+    })
 }
 
 /// Frees the handle; the task goes on, and what it ends with is forgotten, or an error told to the

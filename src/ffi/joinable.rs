@@ -1,5 +1,6 @@
 //! Section 6 of the header: joinable threads.
 
+use crate::base::errno::Errno;
 use crate::base::handle::Handle;
 use crate::base::record::{Record, Role};
 use crate::base::status::{Argument, Error, lt_status};
@@ -62,6 +63,7 @@ pub unsafe extern "C" fn lt_thread_start(
     options: *const lt_thread_options,
     thread: *mut *mut lt_thread,
 ) -> lt_status {
+    let _errno = Errno::keep();
     let function = function.ok_or(Error::NullArgument(Argument::Function));
     // SAFETY: the options are NULL or valid for as many bytes as they say, and `thread` is NULL or
     // valid to write to, as the header asks.
@@ -153,6 +155,7 @@ pub unsafe extern "C" fn lt_thread_error(
     thread: *mut lt_thread,
     info: *mut *const lt_error_info,
 ) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
     unsafe { report_value(&"lt_thread_error", at::<Thread>(thread).and_then(Handle::<Thread>::error), info) }
 }
@@ -186,6 +189,7 @@ pub unsafe extern "C" fn lt_thread_name(ident: lt_ident, buf: *mut c_char, len: 
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_thread_name(name: *const c_char) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: `name` is NULL or a C string, as the header asks.
     let name = if name.is_null() {
         Err(Error::NullArgument(Argument::Name))

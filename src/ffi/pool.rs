@@ -1,5 +1,6 @@
 //! Section 9 of the header: the pool.
 
+use crate::base::errno::{Errno, keeping};
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::pool::{Pool, Stats};
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn lt_pool_new(max_workers: u32, name_prefix: *const c_cha
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_pool_free(pool: *mut lt_pool) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file. Nothing here has a destructor.
-    unsafe { free(&"lt_pool_free", pool, |pool: Handle<Pool>| pool.free_pool()) }
+    unsafe { free(&"lt_pool_free", pool, |pool: Handle<Pool>| keeping(|| pool.free_pool())) }
 }
 
 /// Has a worker call function(arg). With a NULL `future` nobody hears of its end; its error goes to
@@ -71,6 +72,7 @@ pub unsafe extern "C" fn lt_pool_submit(
     arg: *mut c_void,
     future: *mut *mut lt_future,
 ) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: see above; `future` is NULL or valid to write to, as the header asks.
     let submitted = unsafe { at::<Pool>(pool) }.and_then(|pool| {
         pool.check()?;
@@ -108,7 +110,7 @@ pub unsafe extern "C-unwind" fn lt_pool_map(
             return Err(Error::NullArgument(Argument::Args));
         }
         // SAFETY: as above.
-        unsafe { pool.map(function, args, n, results, seconds) }
+        keeping(|| unsafe { pool.map(function, args, n, results, seconds) })
     });
     report(&"lt_pool_map", mapped)
 }
@@ -124,7 +126,7 @@ pub unsafe extern "C-unwind" fn lt_pool_shutdown(
     cancel_pending: bool,
 ) -> lt_status {
     // SAFETY: see above; nothing here has a destructor.
-    let shut = unsafe { at::<Pool>(pool).and_then(|pool| pool.shutdown(wait, cancel_pending)) };
+    let shut = keeping(|| unsafe { at::<Pool>(pool).and_then(|pool| pool.shutdown(wait, cancel_pending)) });
     report(&"lt_pool_shutdown", shut)
 }
 

@@ -1,5 +1,6 @@
 //! Section 4 of the header, second part: signal routing, behind the types that signals go to.
 
+use crate::base::errno::Errno;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::event::lt_event;
 use crate::ffi::queue::lt_queue;
@@ -18,6 +19,7 @@ pub type lt_signal_fn = Option<unsafe extern "C-unwind" fn(signum: c_int, arg: *
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {
+    let _errno = Errno::keep();
     report(&"lt_signal_to_main", signal::route(signum, Target::Main))
 }
 
@@ -25,6 +27,7 @@ pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: a handle, as the header asks.
     let event = unsafe { at::<Event>(event) }.and_then(|event| event.check().map(|()| event));
     report(&"lt_signal_to_event", event.and_then(|event| signal::route(signum, Target::Event(event))))
@@ -35,6 +38,7 @@ pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event)
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_signal_to_queue(signum: c_int, queue: *mut lt_queue) -> lt_status {
+    let _errno = Errno::keep();
     // SAFETY: a handle, as the header asks.
     let queue = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.check().map(|()| queue));
     report(&"lt_signal_to_queue", queue.and_then(|queue| signal::route(signum, Target::Queue(queue))))
@@ -48,6 +52,7 @@ pub unsafe extern "C" fn lt_signal_to_callback(
     callback: lt_signal_fn,
     arg: *mut c_void,
 ) -> lt_status {
+    let _errno = Errno::keep();
     let callback = callback.ok_or(Error::NullArgument(Argument::Callback));
     let routed = callback.and_then(|callback| signal::route(signum, Target::Callback(callback, arg)));
     report(&"lt_signal_to_callback", routed)
@@ -58,5 +63,6 @@ pub unsafe extern "C" fn lt_signal_to_callback(
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_restore(signum: c_int) -> lt_status {
+    let _errno = Errno::keep();
     report(&"lt_signal_restore", signal::restore(signum))
 }

@@ -1,5 +1,6 @@
 //! Section 3 of the header: threads, as `_thread` has them.
 
+use crate::base::errno::Errno;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::base::{registry, this_thread};
 use crate::ffi::{report, report_value};
@@ -23,6 +24,7 @@ pub unsafe extern "C" fn lt_start_new_thread(
     arg: *mut c_void,
     ident: *mut lt_ident,
 ) -> lt_status {
+    let _errno = Errno::keep();
     let function = function.ok_or(Error::NullArgument(Argument::Function));
     // SAFETY: `ident` is NULL or valid to write to, as the header asks.
     unsafe {
@@ -40,6 +42,7 @@ pub unsafe extern "C" fn lt_start_new_thread_copy(
     size: usize,
     ident: *mut lt_ident,
 ) -> lt_status {
+    let _errno = Errno::keep();
     let function = match function {
         None => Err(Error::NullArgument(Argument::Function)),
         Some(_) if args.is_null() && size > 0 => Err(Error::NullArgument(Argument::Args)),
@@ -97,5 +100,6 @@ pub extern "C" fn lt_stack_size() -> usize {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_set_stack_size(size: usize) -> lt_status {
+    let _errno = Errno::keep();
     report(&"lt_set_stack_size", stack::set_size(size))
 }

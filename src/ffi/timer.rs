@@ -1,5 +1,6 @@
 //! Section 10 of the header: timers and the watchdog.
 
+use crate::base::errno::Errno;
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::timer::{self, Timer};
@@ -29,6 +30,7 @@ pub unsafe extern "C" fn lt_timer_start(
     arg: *mut c_void,
     timer: *mut *mut lt_timer,
 ) -> lt_status {
+    let _errno = Errno::keep();
     let callback = callback.ok_or(Error::NullArgument(Argument::Callback));
     let started = callback.and_then(|f| timer::start(seconds, repeat, f, arg, !timer.is_null()));
     // SAFETY: `timer` is NULL or valid to write to, as the header asks.
@@ -69,6 +71,7 @@ pub unsafe extern "C" fn lt_watchdog_start(
     signum: c_int,
     watchdog: *mut *mut lt_watchdog,
 ) -> lt_status {
+    let _errno = Errno::keep();
     let started = watchdog::start(seconds, signum).map(|watchdog| watchdog.into_raw().cast());
     // SAFETY: `watchdog` is NULL or valid to write to, as the header asks.
     unsafe { report_value(&"lt_watchdog_start", started, watchdog) }

@@ -1,5 +1,6 @@
 //! The ring's slower brother, under a lock: for queues without a bound, or with a large one.
 
+use crate::base::errno;
 use crate::base::mutex::Mutex;
 use crate::sync::ring::Refused;
 use core::ffi::c_void;
@@ -36,7 +37,7 @@ impl Deque {
         if self.capacity != 0 && inside.items.len() >= self.capacity {
             return Err(Refused::Not);
         }
-        inside.items.try_reserve(1).map_err(|_| Refused::NoMemory)?;
+        errno::keeping(|| inside.items.try_reserve(1)).map_err(|_| Refused::NoMemory)?;
         inside.items.push_back(item);
         inside.puts += 1;
         Ok(())

@@ -11,6 +11,7 @@
 //! The highest bit of the tail says that the ring is closed: no position can be claimed there any more.
 
 use crate::base::atomic::{AtomicPtr, AtomicU64, Ordering};
+use crate::base::errno;
 use crate::base::status::Error;
 use core::alloc::Layout;
 use core::ffi::c_void;
@@ -264,8 +265,8 @@ impl Cells {
     fn new(count: usize) -> Result<Cells, Error> {
         let layout = Layout::array::<Cell>(count).map_err(|_| Error::NoMemory)?;
         // SAFETY: the layout has a size that is not 0.
-        let first =
-            NonNull::new(unsafe { std::alloc::alloc(layout) }.cast::<Cell>()).ok_or(Error::NoMemory)?;
+        let first = NonNull::new(errno::keeping(|| unsafe { std::alloc::alloc(layout) }).cast::<Cell>())
+            .ok_or(Error::NoMemory)?;
         for i in 0..count {
             let free = Cell { sequence: AtomicU64::new(i as u64), item: AtomicPtr::new(ptr::null_mut()) };
             // SAFETY: within what was just allocated.

@@ -6,7 +6,7 @@
 use crate::base::arena::{Arena, Kept};
 use crate::base::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::boxed;
+use crate::base::heap::{self, boxed};
 use crate::base::record::{Record, Round};
 use crate::base::status::Error;
 use crate::base::this_thread;
@@ -80,7 +80,7 @@ impl Table {
     fn make(&mut self, index: usize) -> Result<&mut Entry, Error> {
         let page = index / PAGE;
         if self.pages.len() <= page {
-            self.pages.try_reserve(page + 1 - self.pages.len()).map_err(|_| Error::NoMemory)?;
+            heap::reserve(|| self.pages.try_reserve(page + 1 - self.pages.len()))?;
             self.pages.resize_with(page + 1, || None);
         }
         if let Some(missing @ None) = self.pages.get_mut(page) {

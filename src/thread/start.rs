@@ -1,5 +1,6 @@
 //! Starting threads.
 
+use crate::base::errno;
 use crate::base::heap::Text;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
@@ -56,10 +57,11 @@ impl Plan<'_> {
 
     /// Creates the OS thread for a record.
     pub fn create(&self, record: &'static Record, detach: libc::c_int) -> Result<libc::pthread_t, Error> {
-        let mut created = create_with(self.stack_size, detach, record);
+        let create = |stack_size| errno::keeping(|| create_with(stack_size, detach, record));
+        let mut created = create(self.stack_size);
         // The minimum can be larger than the library could know: once more, with more.
         if created == Err(libc::EINVAL) && self.stack_size != 0 {
-            created = create_with(stack::more_than(self.stack_size), detach, record);
+            created = create(stack::more_than(self.stack_size));
         }
         created.map_err(Error::NoThread)
     }
