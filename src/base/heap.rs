@@ -26,6 +26,11 @@ pub fn boxed<T>(value: T) -> Result<Box<T>, Error> {
     }
 }
 
+/// What was in the box, which is gone: for a frame that code of the user's is called from.
+pub fn unboxed<T>(boxed: Box<T>) -> T {
+    *boxed
+}
+
 /// Room in a collection, if there is memory for it.
 pub fn reserve(reserve: impl FnOnce() -> Result<(), TryReserveError>) -> Result<(), Error> {
     errno::keeping(reserve).map_err(|_| Error::NoMemory)

@@ -155,18 +155,28 @@ fn attach() -> Option<&'static Record> {
 
 /// Keeps an error for a thread that has no record. Async-signal-safe.
 pub fn leave_note(note: Note) {
-    // Acquire: pairs with the creation in `key`.
-    let key = KEY.load(Ordering::Acquire);
-    if key != NO_KEY && matches!(Known::now(), Known::Not | Known::Noted(_)) && set_in_handlers(key) {
-        set_value(Known::noted(note));
+    if matches!(Known::now(), Known::Not | Known::Noted(_)) {
+        set_in_handler(Known::noted(note));
     }
 }
 
-/// Whether setting the thread-specific value is one store, and thus async-signal-safe: with musl and
-/// Apple it always is; glibc has room in the thread itself for this many keys, and allocates for others.
-fn set_in_handlers(key: usize) -> bool {
-    const IN_THE_THREAD: usize = 32;
-    cfg!(any(target_env = "musl", target_vendor = "apple")) || cfg!(target_env = "gnu") && key < IN_THE_THREAD
+/// Sets the thread-specific value as far as that is async-signal-safe: the thread's word alone, since
+/// nothing is to be done with it at the end of the thread.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn set_in_handler(value: *mut c_void) {
+    #[cfg(shuttle)]
+    if crate::base::model::set_value(value, thread_ended) {
+        return;
+    }
+    thread_word::set(value);
+}
+
+/// Apple's is one store; others allocate, and then the error is forgotten.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+fn set_in_handler(value: *mut c_void) {
+    if cfg!(target_vendor = "apple") && KEY.load(Ordering::Acquire) != NO_KEY {
+        set_value(value);
+    }
 }
 
 impl Record {
@@ -269,7 +279,7 @@ pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
     fork::install()?;
     let mut new: libc::pthread_key_t = 0;
     // SAFETY: `new` is valid to write to, and the destructor lives as long as the library.
-    if unsafe { libc::pthread_key_create(&mut new, Some(destroy)) } != 0 {
+    if unsafe { pthread_key_create(&mut new, destroy) } != 0 {
         return Err(Error::NoMemory);
     }
     // Release: whoever sees the key may use it. Acquire on failure: the same for another's key.
@@ -283,8 +293,16 @@ pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
     }
 }
 
+unsafe extern "C" {
+    // As libc has it, but for a destructor that may be left by lt_exit in a user's destructor.
+    fn pthread_key_create(
+        key: *mut libc::pthread_key_t,
+        destructor: unsafe extern "C-unwind" fn(*mut c_void),
+    ) -> i32;
+}
+
 /// The destructor of the thread-specific value.
-unsafe extern "C" fn destroy(value: *mut c_void) {
+unsafe extern "C-unwind" fn destroy(value: *mut c_void) {
     thread_ended(value);
 }
 

@@ -537,7 +537,7 @@ impl Promise {
             }
             Some(problem) => {
                 if let Some(report) = future.fail(problem.report(record)) {
-                    excepthook::tell(*report);
+                    excepthook::tell(heap::unboxed(report));
                 }
             }
         }

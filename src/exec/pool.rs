@@ -248,7 +248,9 @@ impl Handle<Pool> {
             if result == Err(Error::Failed) {
                 failed = Err(Error::Failed);
                 // Nobody else can ask for it.
-                future.take_report()?.into_iter().for_each(|report| excepthook::tell(*report));
+                if let Some(report) = future.take_report()? {
+                    excepthook::tell(heap::unboxed(report));
+                }
             }
             if result == Err(Error::Cancelled) {
                 cancelled = Err(Error::Cancelled);
