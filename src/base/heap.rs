@@ -27,6 +27,7 @@ pub fn boxed<T>(value: T) -> Result<Box<T>, Error> {
 }
 
 /// What was in the box, which is gone: for a frame that code of the user's is called from.
+#[allow(clippy::boxed_local, reason = "the box is what this is about")]
 pub fn unboxed<T>(boxed: Box<T>) -> T {
     *boxed
 }
