@@ -22,6 +22,7 @@ const PLAIN: [Error; 4] = [Error::NotHeld, Error::ZeroCount, Error::AboveBound, 
 const NULL: usize = 16;
 const STALE: usize = 17;
 const WRONG: usize = 18;
+const NONE: usize = 19;
 
 const FIELD: u32 = 5;
 const FIELD_MASK: usize = (1 << FIELD) - 1;
@@ -39,6 +40,7 @@ impl Note {
         let (what, kind, other) = match error {
             Error::NullHandle(kind) => (NULL, kind as usize, 0),
             Error::StaleHandle(kind) => (STALE, kind as usize, 0),
+            Error::NoHandle(kind) => (NONE, kind as usize, 0),
             Error::WrongHandle(wanted, given) => (WRONG, wanted as usize, given as usize),
             plain => (PLAIN.iter().position(|known| *known == plain)?, 0, 0),
         };
@@ -51,6 +53,7 @@ impl Note {
         let error = match field(1) {
             NULL => Error::NullHandle(kind(2)?),
             STALE => Error::StaleHandle(kind(2)?),
+            NONE => Error::NoHandle(kind(2)?),
             WRONG => Error::WrongHandle(kind(2)?, kind(3)?),
             plain => *PLAIN.get(plain)?,
         };
@@ -76,6 +79,7 @@ mod tests {
         errors.extend([
             Error::NullHandle(Kind::Lock),
             Error::StaleHandle(Kind::Future),
+            Error::NoHandle(Kind::Semaphore),
             Error::WrongHandle(Kind::Event, Kind::Record),
         ]);
         for function in &FUNCTIONS {
