@@ -85,8 +85,9 @@ impl Watchers {
             let tally = unsafe { &*watcher.tally };
             tally.count(failed);
             if tally.is_met() {
-                // Relaxed: published by the lock, or by the numbers that were just counted.
-                tally.changes.fetch_add(1, Ordering::Relaxed);
+                // Release: who finds it changed finds the numbers that were just counted, and does not sleep on
+                // older ones: there may be no further change.
+                tally.changes.fetch_add(1, Ordering::Release);
                 wait::wake_all(&tally.changes);
             }
         }

@@ -159,7 +159,10 @@ impl Handle<Condition> {
     /// Whether a notify has nobody to wake.
     #[inline]
     pub fn is_idle(self) -> bool {
-        // Relaxed: who joined the line before something that this thread knows of is seen there.
+        // Relaxed: who joined the line before something that this thread knows of is seen there, as who released
+        // the lock that this thread has acquired since. Who joins later looked before at what it waits for, and
+        // not after: so it would not be helped if this came after its caller's last write, as a fence would make
+        // sure of. Without the lock the two can miss each other, with any condition.
         self.alive().is_ok_and(|condition| condition.waiting.load(Ordering::Relaxed) == 0)
     }
 

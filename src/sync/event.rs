@@ -6,8 +6,12 @@
 //! | from | by | to |
 //! |---|---|---|
 //! | not `SET` | set | `SET`, count + 1; all residents are woken |
-//! | `SET` | set | unchanged |
-//! | any | clear | not `SET`, count unchanged |
+//! | `SET` | set | written anew, unchanged |
+//! | any | clear | not `SET`, count unchanged; written anew even so |
+//!
+//! Every set and every clear is a write, so that there is one order of them all and each knows what was done
+//! before those before it. A set that only looked would not: a look can overtake the caller's own writes, and
+//! who waits, clears and looks for work would then miss the last of it.
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
@@ -63,14 +67,15 @@ impl Handle<Event> {
     }
 
     pub fn set(self) -> Result<(), Error> {
-        // Acquire on this side too, so that a set of what is set already is as good as one.
-        let mut state = self.state(Ordering::Acquire)?;
-        while state & SET == 0 {
-            let set = ((state + ONE_TIME) | SET) & MASK;
+        // Relaxed: the exchange decides.
+        let mut state = self.state(Ordering::Relaxed)?;
+        loop {
+            let was_set = state & SET != 0;
+            let set = if was_set { state } else { ((state + ONE_TIME) | SET) & MASK };
             // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
             match self.exchange(state, set, Ordering::SeqCst) {
                 Ok(()) => {
-                    if self.visitors().is_ok_and(|n| n > 0) {
+                    if !was_set && self.visitors().is_ok_and(|n| n > 0) {
                         wait::wake_all(self.futex());
                     }
                     return Ok(());
@@ -78,20 +83,18 @@ impl Handle<Event> {
                 Err(found) => state = self.state_of(found)?,
             }
         }
-        Ok(())
     }
 
     pub fn clear(self) -> Result<(), Error> {
         // Relaxed: the exchange decides.
         let mut state = self.state(Ordering::Relaxed)?;
-        while state & SET != 0 {
-            // AcqRel: keeps the order of this thread's clear and what it does before and after.
+        loop {
+            // AcqRel: who clears sees what was done before the sets that this undoes.
             match self.exchange(state, state & !SET, Ordering::AcqRel) {
                 Ok(()) => return Ok(()),
                 Err(found) => state = self.state_of(found)?,
             }
         }
-        Ok(())
     }
 
     pub fn try_wait(self) -> Result<(), Error> {
