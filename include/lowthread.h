@@ -792,7 +792,8 @@ LT_NODISCARD lt_status lt_queue_free(lt_queue *queue);
 // LT_INTERRUPTED or LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_queue_put(lt_queue *queue, void *item);
 
-// Puts an item in if there is room, else returns LT_FULL. Never blocks.
+// Puts an item in if there is room, else returns LT_FULL: also while another thread is still making
+// that room. Never blocks.
 LT_NODISCARD lt_status lt_queue_try_put(lt_queue *queue, void *item);
 
 // Puts an item in; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not put.
@@ -802,7 +803,8 @@ LT_NODISCARD lt_status lt_queue_put_timeout(lt_queue *queue, void *item, double 
 // empty. LT_INVALID if `item` is NULL: the item would be lost.
 LT_NODISCARD lt_status lt_queue_get(lt_queue *queue, void **item);
 
-// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. Never blocks.
+// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. An item that another
+// thread is still putting is not there, nor are those behind it. Never blocks.
 LT_NODISCARD lt_status lt_queue_try_get(lt_queue *queue, void **item);
 
 // Takes the oldest item out; blocks for at most this many seconds. LT_TIMED_OUT or

@@ -98,6 +98,12 @@ impl<T: Object> Resident<T> {
 }
 
 impl<T: Object> Resident<T> {
+    /// Whether nobody else is there, nor comes: to be asked once the object is freed.
+    pub fn is_alone(&self) -> bool {
+        // SeqCst: see `Slot::visitors`.
+        self.slot.residents.load(Ordering::SeqCst) == 1
+    }
+
     /// Gives the residence away, to be taken back with `from_raw`.
     pub fn into_raw(self) -> *const () {
         let raw = ptr::from_ref(self.slot).cast();

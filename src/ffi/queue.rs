@@ -47,7 +47,8 @@ pub unsafe extern "C" fn lt_queue_put(queue: *mut lt_queue, item: *mut c_void) -
     }
 }
 
-/// Puts an item in if there is room, else returns LT_FULL. Never blocks.
+/// Puts an item in if there is room, else returns LT_FULL: also while another thread is still making
+/// that room. Never blocks.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_put(queue: *mut lt_queue, item: *mut c_void) -> lt_status {
@@ -89,7 +90,8 @@ pub unsafe extern "C" fn lt_queue_get(queue: *mut lt_queue, item: *mut *mut c_vo
     }
 }
 
-/// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. Never blocks.
+/// Takes the oldest item out if there is one, else returns LT_EMPTY, or LT_CLOSED. An item that another
+/// thread is still putting is not there, nor are those behind it. Never blocks.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_get(queue: *mut lt_queue, item: *mut *mut c_void) -> lt_status {

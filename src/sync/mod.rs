@@ -17,5 +17,5 @@ pub(crate) mod discard;
 pub(crate) mod grants;
 mod waiters;
 pub mod ring;
-pub mod deque;
+pub mod chain;
 mod side;

@@ -1,6 +1,6 @@
 //! The queue: first in first out, of pointers, for many producers and consumers.
 //!
-//! The items are in a [`Ring`] or, without a bound, in a [`Deque`]; this is what waits around them. On
+//! The items are in a [`Ring`] or, without a bound, in a [`Chain`] of them; this is what waits around them. On
 //! each [`Side`] a thread tries for a moment and then sleeps until the other side has done something.
 //!
 //! | state | put | get |
@@ -11,18 +11,23 @@
 //! An item that another thread is in the middle of putting hides those behind it. So whoever finds what it
 //! wants wakes the next, if there is more: the wake of that may have been spent on who found nothing. And
 //! whoever takes the last item of a closed queue wakes all: it may have hidden from them that it was the last.
+//! Who may not wait is told that there is nothing.
+//!
+//! Whoever has got the last item may free the queue, though the thread that put it is not quite out of its put.
+//! So what comes after a push, a pop or the last item's `task_done` looks at nothing that a free takes away,
+//! unless the thread has become a resident first and then found the queue alive: [`Handle::stay`].
 
-use crate::base::arena::Arena;
+use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fence;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::spin::{Spin, give_way};
+use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
-use crate::base::wait;
-use crate::sync::deque::Deque;
+use crate::base::wait::{self, Wake};
+use crate::sync::chain::Chain;
 use crate::sync::discard::Discard;
 use crate::sync::ring::{self, Refused, Ring};
 use crate::sync::side::Side;
@@ -37,6 +42,8 @@ pub struct Queue {
     /// Where threads sleep that wait for an item, and for room.
     items: Side,
     room: Side,
+    /// How many threads sleep there: while some do, the handle is not freed.
+    asleep: AtomicU32,
     /// How many items are done with, and who waits for all to be.
     done: AtomicU64,
     joiners: AtomicU32,
@@ -53,13 +60,13 @@ unsafe impl Sync for Queue {}
 #[derive(Debug)]
 pub enum Store {
     Ring(Ring),
-    Deque(Deque),
+    Chain(Chain),
 }
 
 impl Store {
     /// That of a queue that is free.
     const fn none() -> Store {
-        Store::Deque(Deque::new(0))
+        Store::Chain(Chain::none())
     }
 }
 
@@ -67,7 +74,7 @@ macro_rules! on_store {
     ($queue:expr, $store:ident => $what:expr) => {
         match $queue.store() {
             Store::Ring($store) => $what,
-            Store::Deque($store) => $what,
+            Store::Chain($store) => $what,
         }
     };
 }
@@ -84,6 +91,7 @@ impl Object for Queue {
             store: UnsafeCell::new(Store::none()),
             items: Side::new(),
             room: Side::new(),
+            asleep: AtomicU32::new(0),
             done: AtomicU64::new(0),
             joiners: AtomicU32::new(0),
             rests: AtomicU32::new(0),
@@ -96,6 +104,7 @@ impl Object for Queue {
         self.replace(Store::none());
         self.items.forget();
         self.room.forget();
+        self.asleep.store(0, Ordering::Relaxed);
         self.done.store(0, Ordering::Relaxed);
         self.joiners.store(0, Ordering::Relaxed);
         self.rests.store(0, Ordering::Relaxed);
@@ -107,10 +116,9 @@ impl Object for Queue {
         self.items.forget();
         self.room.forget();
         // Relaxed: there is one thread.
+        self.asleep.store(0, Ordering::Relaxed);
         self.joiners.store(0, Ordering::Relaxed);
-        if let Store::Ring(ring) = self.store() {
-            self.done.fetch_add(ring.repair(), Ordering::Relaxed);
-        }
+        self.done.fetch_add(on_store!(self, store => store.repair()), Ordering::Relaxed);
     }
 }
 
@@ -120,7 +128,7 @@ impl Handle<Queue> {
     pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
         Handle::new_queue_on(match capacity {
             1..=ring::LARGEST => Store::Ring(Ring::new(capacity)?),
-            _ => Store::Deque(Deque::new(capacity)),
+            _ => Store::Chain(Chain::new(capacity)?),
         })
     }
 
@@ -134,42 +142,42 @@ impl Handle<Queue> {
     /// # Safety
     /// Nothing in the frames between here and the user's has a destructor.
     pub unsafe fn free_queue(self) -> Result<(), Error> {
-        if self.visitors()? > 0 {
-            return Err(Error::Busy);
-        }
+        let unless_awaited = |queue: &Queue| if queue.is_awaited() { Err(Error::Busy) } else { Ok(()) };
+        unless_awaited(self.alive()?)?;
         // SAFETY: as the caller vouches.
         unsafe { self.close(true)? };
-        let queue = self.reside()?;
-        self.free(|_, _, waiting| if waiting == 1 { Ok(()) } else { Err(Error::Busy) })?;
-        queue.replace(Store::none());
+        let queue = self.stay()?;
+        self.free(|_, queue, _| unless_awaited(queue))?;
+        // Else somebody is just on the way out, and the memory stays until the slot is used again.
+        if queue.is_alone() {
+            queue.replace(Store::none());
+        }
         Ok(())
     }
 
     /// Puts if nothing stands in the way.
     #[inline(always)]
     pub fn put_at_once(self, item: *mut c_void) -> bool {
-        match self.alive().map(|queue| (queue, queue.store())) {
-            Ok((queue, Store::Ring(ring))) if ring.push_at_once(item) => {
-                queue.after_push();
-                true
-            }
-            _ => false,
+        let Ok(queue) = self.alive() else { return false };
+        let put = on_store!(queue, store => store.push_at_once(item));
+        if put {
+            self.after_push(queue);
         }
+        put
     }
 
     /// Gets if nothing stands in the way.
     #[inline(always)]
     pub fn get_at_once(self) -> Option<*mut c_void> {
         let queue = self.alive().ok()?;
-        let Store::Ring(ring) = queue.store() else { return None };
-        let item = ring.pop_at_once()?;
-        queue.after_pop();
+        let item = on_store!(queue, store => store.pop_at_once())?;
+        self.after_pop(queue);
         Some(item)
     }
 
     pub fn put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
-        match queue.push(item) {
+        match self.push(queue, item) {
             Ok(()) => Ok(()),
             Err(refused) => self.put_slowly(refused, item, Timeout::Forever),
         }
@@ -177,16 +185,16 @@ impl Handle<Queue> {
 
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
-        match queue.push(item) {
+        match self.push(queue, item) {
             Ok(()) => Ok(()),
-            Err(refused) => settle(refused, Error::Full, || queue.push(item)),
+            Err(refused) => Err(refused.at_once(Error::Full)),
         }
     }
 
     pub fn put_timeout(self, item: *mut c_void, seconds: f64) -> Result<(), Error> {
         let queue = self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        match queue.push(item) {
+        match self.push(queue, item) {
             Ok(()) => Ok(()),
             Err(refused) => self.put_slowly(refused, item, timeout),
         }
@@ -194,7 +202,7 @@ impl Handle<Queue> {
 
     pub fn get(self) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
-        match queue.pop() {
+        match self.pop(queue) {
             Ok(item) => Ok(item),
             Err(refused) => self.get_slowly(refused, Timeout::Forever),
         }
@@ -202,16 +210,16 @@ impl Handle<Queue> {
 
     pub fn try_get(self) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
-        match queue.pop() {
+        match self.pop(queue) {
             Ok(item) => Ok(item),
-            Err(refused) => settle(refused, Error::Empty, || queue.pop()),
+            Err(refused) => Err(refused.at_once(Error::Empty)),
         }
     }
 
     pub fn get_timeout(self, seconds: f64) -> Result<*mut c_void, Error> {
         let queue = self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        match queue.pop() {
+        match self.pop(queue) {
             Ok(item) => Ok(item),
             Err(refused) => self.get_slowly(refused, timeout),
         }
@@ -223,7 +231,7 @@ impl Handle<Queue> {
         let mut timeout = Timeout::from_seconds(seconds)?;
         let deadline = timeout.start();
         for (done, item) in items.iter().enumerate() {
-            if let Err(refused) = queue.push(*item) {
+            if let Err(refused) = self.push(queue, *item) {
                 if let Err(error) = self.put_slowly(refused, *item, timeout) {
                     return Ok((done, Err(error)));
                 }
@@ -247,7 +255,7 @@ impl Handle<Queue> {
         let timeout = Timeout::from_seconds(seconds)?;
         let mut done = 0;
         while done < n {
-            let item = match queue.pop() {
+            let item = match self.pop(queue) {
                 Ok(item) => item,
                 Err(refused) if done == 0 => match self.get_slowly(refused, timeout) {
                     Ok(item) => item,
@@ -275,13 +283,18 @@ impl Handle<Queue> {
             return Ok(());
         }
         loop {
-            let item = match self.try_get() {
+            let item = match self.pop(queue) {
                 Ok(item) => item,
-                Err(Error::Closed) => return Ok(()),
-                Err(error) => return Err(error),
+                Err(Refused::Closed) => return Ok(()),
+                // Another thread is in the middle of a put.
+                Err(_) => match self.get_by(|| Ok(Block::uninterruptible())) {
+                    Ok(item) => item,
+                    Err(Error::Closed) => return Ok(()),
+                    Err(error) => return Err(error),
+                },
             };
             // Fails if it was said to be done already, which is to end neither this nor the item's drop.
-            let _ = queue.add_done(1);
+            let _ = self.add_done(queue, 1);
             // SAFETY: as the caller vouches.
             unsafe { queue.drop.call(item) };
         }
@@ -295,7 +308,7 @@ impl Handle<Queue> {
 
     /// One item that was got is done with.
     pub fn task_done(self) -> Result<(), Error> {
-        self.alive()?.add_done(1)
+        self.add_done(self.alive()?, 1)
     }
 
     /// Waits until all items that were put are done with.
@@ -339,68 +352,71 @@ impl Handle<Queue> {
         Ok(unsafe { self.body() })
     }
 
+    /// A resident of a queue that is alive: until it leaves, nothing is taken away.
+    fn stay(self) -> Result<Resident<Queue>, Error> {
+        let queue = self.reside()?;
+        // SeqCst: a resident and then a look; a free changes the word, and then looks for residents.
+        self.state(Ordering::SeqCst)?;
+        Ok(queue)
+    }
+
     #[cold]
     fn put_slowly(self, refused: Refused, item: *mut c_void, timeout: Timeout) -> Result<(), Error> {
-        self.within(refused, timeout, |queue| &queue.room, |queue| queue.push(item))
+        refused.for_good().map_or(Ok(()), Err)?;
+        self.within(|| Block::begin(timeout), |queue| &queue.room, |queue| self.push(queue, item))
     }
 
     #[cold]
     fn get_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
-        self.within(refused, timeout, |queue| &queue.items, Queue::pop)
+        refused.for_good().map_or(Ok(()), Err)?;
+        self.get_by(|| Block::begin(timeout))
+    }
+
+    fn get_by(self, begin: impl FnOnce() -> Result<Block, Error>) -> Result<*mut c_void, Error> {
+        self.within(begin, |queue| &queue.items, |queue| self.pop(queue))
     }
 
     /// Tries until it is not refused; sleeps on `side` between.
     fn within<R>(
         self,
-        refused: Refused,
-        timeout: Timeout,
+        begin: impl FnOnce() -> Result<Block, Error>,
         side: impl Fn(&Queue) -> &Side,
         attempt: impl Fn(&Queue) -> Result<R, Refused>,
     ) -> Result<R, Error> {
-        // What ends the call, whether or not there is something to wait for.
-        let over = |refused: Refused| match refused {
-            Refused::Closed => Some(Error::Closed),
-            Refused::NoMemory => Some(Error::NoMemory),
-            Refused::Not | Refused::NotYet => None,
-        };
-        if let Some(error) = over(refused) {
-            return Err(error);
-        }
-        let block = Block::begin(timeout)?;
-        // From here on, `free` sees that a thread waits.
-        let queue = self.reside()?;
+        let block = begin()?;
+        let queue = self.stay()?;
         let side = side(&queue);
+        // None: not now.
+        let attempt = || match attempt(&queue) {
+            Ok(result) => Some(Ok(result)),
+            Err(refused) => refused.for_good().map(Err),
+        };
         let mut spin = Spin::new();
         while spin.again() {
-            match attempt(&queue) {
-                Ok(result) => return Ok(result),
-                Err(refused) => over(refused).map_or(Ok(()), Err)?,
+            if let Some(result) = attempt() {
+                return result;
             }
         }
         loop {
             side.register();
-            match attempt(&queue) {
-                Err(Refused::Not | Refused::NotYet) => (),
-                result => {
-                    side.leave();
-                    return result.map_err(|refused| over(refused).unwrap_or(Error::Closed));
-                }
+            if let Some(result) = attempt() {
+                side.leave();
+                return result;
             }
-            let slept = side.sleep(&block);
+            let slept = queue.sleep(side, &block);
             if slept.is_err() {
                 side.leave();
             }
-            match (attempt(&queue), slept) {
-                (Ok(result), _) => return Ok(result),
-                (Err(Refused::Not | Refused::NotYet), Ok(())) => (),
-                (Err(Refused::Not | Refused::NotYet), Err(wake)) => block.reason(wake).map_or(Ok(()), Err)?,
-                (Err(refused), _) => over(refused).map_or(Ok(()), Err)?,
+            match (attempt(), slept) {
+                (Some(result), _) => return result,
+                (None, Ok(())) => (),
+                (None, Err(wake)) => block.reason(wake).map_or(Ok(()), Err)?,
             }
         }
     }
 
     fn join_within(self, timeout: Timeout) -> Result<(), Error> {
-        let queue = self.reside()?;
+        let queue = self.stay()?;
         if queue.all_done() {
             return Ok(());
         }
@@ -412,24 +428,95 @@ impl Handle<Queue> {
         queue.joiners.fetch_sub(1, Ordering::Relaxed);
         result
     }
-}
 
-/// Waits out that another thread is in the middle of what is tried.
-#[cold]
-fn settle<R>(mut refused: Refused, not: Error, attempt: impl Fn() -> Result<R, Refused>) -> Result<R, Error> {
-    let mut spin = Spin::new();
-    loop {
-        match refused {
-            Refused::Not => return Err(not),
-            Refused::Closed => return Err(Error::Closed),
-            Refused::NoMemory => return Err(Error::NoMemory),
-            // It has a few instructions to go, and may have lost its core.
-            Refused::NotYet if spin.pause() => (),
-            Refused::NotYet => give_way(),
+    #[inline(always)]
+    fn push(self, queue: &Queue, item: *mut c_void) -> Result<(), Refused> {
+        match on_store!(queue, store => store.push(item)) {
+            Ok(()) => {
+                self.after_push(queue);
+                Ok(())
+            }
+            Err(refused) => {
+                if refused == Refused::NoMemory {
+                    // For a moment there was less room.
+                    self.after_pop(queue);
+                }
+                Err(refused)
+            }
         }
-        match attempt() {
-            Ok(result) => return Ok(result),
-            Err(again) => refused = again,
+    }
+
+    #[inline(always)]
+    fn pop(self, queue: &Queue) -> Result<*mut c_void, Refused> {
+        let item = on_store!(queue, store => store.pop())?;
+        self.after_pop(queue);
+        Ok(item)
+    }
+
+    #[inline(always)]
+    fn after_push(self, queue: &Queue) {
+        // What was pushed comes before the look at who waits for it; see `Side::register`.
+        fence::light();
+        if queue.items.is_awaited() || queue.room.is_awaited() {
+            self.wake_after_push();
+        }
+    }
+
+    #[inline(always)]
+    fn after_pop(self, queue: &Queue) {
+        // As above.
+        fence::light();
+        if queue.items.is_awaited() || queue.room.is_awaited() {
+            self.wake_after_pop();
+        }
+    }
+
+    #[cold]
+    fn wake_after_push(self) {
+        // Freed meanwhile: nobody waits.
+        let Ok(queue) = self.stay() else { return };
+        queue.items.wake(1);
+        // The room that a wake was for may have been hidden until now.
+        if !queue.is_full() {
+            queue.room.wake(1);
+        }
+    }
+
+    #[cold]
+    fn wake_after_pop(self) {
+        // As above.
+        let Ok(queue) = self.stay() else { return };
+        queue.room.wake(1);
+        // And so may the next item, or that this was the last one of a closed queue.
+        if on_store!(queue, store => store.length()) > 0 {
+            queue.items.wake(1);
+        } else if on_store!(queue, store => store.is_closed()) {
+            queue.items.wake(u32::MAX);
+        }
+    }
+
+    /// Counts items that are done with; no more than were put.
+    fn add_done(self, queue: &Queue, n: u64) -> Result<(), Error> {
+        let more = |done: u64| {
+            let done = done.checked_add(n)?;
+            (done <= on_store!(queue, store => store.puts())).then_some(done)
+        };
+        // SeqCst: see `join_within`.
+        let counted = queue.done.fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
+        counted.map_err(|_| Error::NothingToBeDone)?;
+        if queue.joiners.load(Ordering::SeqCst) > 0 {
+            self.wake_joiners();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wake_joiners(self) {
+        // As above.
+        let Ok(queue) = self.stay() else { return };
+        if queue.all_done() {
+            queue.rests.fetch_add(1, Ordering::Release);
+            wait::wake_all(&queue.rests);
         }
     }
 }
@@ -444,56 +531,6 @@ impl Queue {
     fn replace(&self, store: Store) {
         // SAFETY: called while nobody else knows the handle.
         drop(core::mem::replace(unsafe { &mut *self.store.get() }, store));
-    }
-
-    fn push(&self, item: *mut c_void) -> Result<(), Refused> {
-        on_store!(self, store => store.push(item))?;
-        self.after_push();
-        Ok(())
-    }
-
-    fn pop(&self) -> Result<*mut c_void, Refused> {
-        let item = on_store!(self, store => store.pop())?;
-        self.after_pop();
-        Ok(item)
-    }
-
-    #[inline(always)]
-    fn after_push(&self) {
-        // What was pushed comes before the look at who waits for it; see `Side::register`.
-        fence::light();
-        if self.items.is_awaited() || self.room.is_awaited() {
-            self.wake_after_push();
-        }
-    }
-
-    #[inline(always)]
-    fn after_pop(&self) {
-        // As above.
-        fence::light();
-        if self.items.is_awaited() || self.room.is_awaited() {
-            self.wake_after_pop();
-        }
-    }
-
-    #[cold]
-    fn wake_after_push(&self) {
-        self.items.wake(1);
-        // The room that a wake was for may have been hidden until now.
-        if !self.is_full() {
-            self.room.wake(1);
-        }
-    }
-
-    #[cold]
-    fn wake_after_pop(&self) {
-        self.room.wake(1);
-        // And so may the next item, or that this was the last one of a closed queue.
-        if on_store!(self, store => store.length()) > 0 {
-            self.items.wake(1);
-        } else if on_store!(self, store => store.is_closed()) {
-            self.items.wake(u32::MAX);
-        }
     }
 
     fn is_full(&self) -> bool {
@@ -512,20 +549,19 @@ impl Queue {
         self.done.load(Ordering::SeqCst) == on_store!(self, store => store.puts())
     }
 
-    /// Counts items that are done with; no more than were put.
-    fn add_done(&self, n: u64) -> Result<(), Error> {
-        let more = |done: u64| {
-            let done = done.checked_add(n)?;
-            (done <= on_store!(self, store => store.puts())).then_some(done)
-        };
-        // SeqCst: see `join_within`.
-        let counted = self.done.fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
-        counted.map_err(|_| Error::NothingToBeDone)?;
-        if self.joiners.load(Ordering::SeqCst) > 0 && self.all_done() {
-            self.rests.fetch_add(1, Ordering::Release);
-            wait::wake_all(&self.rests);
-        }
-        Ok(())
+    /// Sleeps on a side, seen by who wants to free the queue. Not while it may be about to do what another
+    /// thread waits for, and then frees the queue after: so not before the sleep, nor after it.
+    fn sleep(&self, side: &Side, block: &Block) -> Result<(), Wake> {
+        // SeqCst, in the look at it too: of a sleeper and a free that come together, one sees the other, or
+        // the sleeper is woken by the close that the free begins with.
+        self.asleep.fetch_add(1, Ordering::SeqCst);
+        let slept = side.sleep(block);
+        self.asleep.fetch_sub(1, Ordering::SeqCst);
+        slept
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst) > 0 || self.joiners.load(Ordering::SeqCst) > 0
     }
 }
 

@@ -62,6 +62,22 @@ pub enum Refused {
     NoMemory,
 }
 
+impl Refused {
+    /// What to tell who does not wait: `not`, if only waiting would help.
+    pub fn at_once(self, not: Error) -> Error {
+        self.for_good().unwrap_or(not)
+    }
+
+    /// What to tell who would wait, if that does not help.
+    pub fn for_good(self) -> Option<Error> {
+        match self {
+            Refused::Not | Refused::NotYet => None,
+            Refused::Closed => Some(Error::Closed),
+            Refused::NoMemory => Some(Error::NoMemory),
+        }
+    }
+}
+
 impl Ring {
     pub fn new(capacity: usize) -> Result<Ring, Error> {
         // One cell would be free and full at the same time.

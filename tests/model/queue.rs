@@ -7,7 +7,7 @@ use lowthread::base::atomic::{AtomicUsize, Ordering::SeqCst};
 use lowthread::base::handle::Handle;
 use lowthread::base::model;
 use lowthread::base::status::Error;
-use lowthread::sync::deque::Deque;
+use lowthread::sync::chain::Chain;
 use lowthread::sync::queue::{Queue, Store};
 
 const SOON: f64 = 1e-3;
@@ -168,10 +168,10 @@ fn nothing_is_lost_in_a_queue_with_more_cells_than_room() {
 }
 
 #[test]
-fn nothing_is_lost_in_a_bounded_deque() {
+fn nothing_is_lost_in_a_bounded_chain() {
     check(|| {
         let capacity = 1 + model::draw(3) as usize;
-        nothing_is_lost_on(Handle::new_queue_on(Store::Deque(Deque::new(capacity))).unwrap());
+        nothing_is_lost_on(Handle::new_queue_on(Store::Chain(Chain::new(capacity).unwrap())).unwrap());
     });
 }
 
@@ -274,7 +274,7 @@ fn an_immediate_close_discards_what_nobody_got() {
     check(|| {
         DISCARDED.store(0, SeqCst);
         let queue = match model::draw(3) {
-            0 => Handle::new_queue_on(Store::Deque(Deque::new(1))).unwrap(),
+            0 => Handle::new_queue_on(Store::Chain(Chain::new(1).unwrap())).unwrap(),
             capacity => Handle::new_queue(capacity as usize).unwrap(),
         };
         let (put, got) = (AtomicUsize::new(0), AtomicUsize::new(0));
