@@ -66,14 +66,18 @@ static lt_pool_info any_pool_info = {.size = sizeof any_pool_info};
     X(lt_lock_at_fork_reinit, LOCK, STATUS, (h))                                                   \
     X(lt_rlock_free, RLOCK, FREED, (h))                                                            \
     X(lt_rlock_acquire, RLOCK, STATUS, (h))                                                        \
+    X(lt_rlock_acquire_uninterruptible, RLOCK, STATUS, (h))                                         \
     X(lt_rlock_try_acquire, RLOCK, STATUS, (h))                                                    \
     X(lt_rlock_acquire_timeout, RLOCK, STATUS, (h, 1.0))                                           \
     X(lt_rlock_release, RLOCK, STATUS, (h))                                                        \
     X(lt_rlock_locked, RLOCK, VALUE, (h))                                                          \
     X(lt_rlock_is_owned, RLOCK, VALUE, (h))                                                        \
     X(lt_rlock_recursion_count, RLOCK, VALUE, (h))                                                 \
+    X(lt_rlock_owner, RLOCK, VALUE, (h))                                                            \
+    X(lt_rlock_depth, RLOCK, VALUE, (h))                                                            \
     X(lt_rlock_release_save, RLOCK, STATUS, (h, &any_count))                                       \
     X(lt_rlock_acquire_restore, RLOCK, STATUS, (h, 1))                                             \
+    X(lt_rlock_acquire_restore_uninterruptible, RLOCK, STATUS, (h, 1))                              \
     X(lt_rlock_at_fork_reinit, RLOCK, STATUS, (h))                                                 \
     X(lt_semaphore_free, SEMAPHORE, FREED, (h))                                                    \
     X(lt_semaphore_acquire, SEMAPHORE, STATUS, (h))                                                \

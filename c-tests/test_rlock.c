@@ -11,6 +11,8 @@ static void check_held(lt_rlock *rlock, uint64_t count) {
     must(lt_rlock_locked(rlock) == (count > 0));
     must(lt_rlock_is_owned(rlock) == (count > 0));
     must(lt_rlock_recursion_count(rlock) == count);
+    must(lt_rlock_owner(rlock) == (count > 0 ? lt_get_ident() : 0));
+    must(lt_rlock_depth(rlock) == count);
 }
 
 // What the calling thread sees of a lock that another one holds.
@@ -19,6 +21,8 @@ static lt_status check_held_by_another(void *rlock) {
     must(lt_rlock_locked(rlock));
     must(!lt_rlock_is_owned(rlock));
     must(lt_rlock_recursion_count(rlock) == 0);
+    must(lt_rlock_owner(rlock) != 0 && lt_rlock_owner(rlock) != lt_get_ident());
+    must(lt_rlock_depth(rlock) > 0);
     must(lt_rlock_try_acquire(rlock) == LT_BUSY);
     must(lt_rlock_acquire_timeout(rlock, 0.0) == LT_TIMED_OUT);
     must(lt_rlock_acquire_timeout(rlock, 0.001) == LT_TIMED_OUT);
@@ -42,11 +46,26 @@ TEST(a_new_one_is_free) {
     assert_ok(lt_rlock_free(rlock));
 }
 
+static lt_status check_who_holds_it_how_often(void *rlock) {
+    must(lt_rlock_owner(rlock) == lt_main_ident());
+    must(lt_rlock_depth(rlock) == 3);
+    return LT_OK;
+}
+
+TEST(anybody_can_ask_who_holds_it_and_how_often) {
+    lt_rlock *rlock = new_rlock();
+    assert_ok(lt_rlock_acquire_restore(rlock, 3));
+    on_a_thread(check_who_holds_it_how_often, rlock);
+    assert_ok(lt_rlock_free(rlock));
+}
+
 TEST(every_form_acquires_once_more) {
     lt_rlock *rlock = new_rlock();
     uint64_t count = 0;
     for (int i = 0; i < 3; i++) {
         assert_ok(lt_rlock_acquire(rlock));
+        check_held(rlock, ++count);
+        assert_ok(lt_rlock_acquire_uninterruptible(rlock));
         check_held(rlock, ++count);
         assert_ok(lt_rlock_try_acquire(rlock));
         check_held(rlock, ++count);
@@ -231,6 +250,48 @@ TEST(a_restore_that_blocks_is_interrupted_and_has_not_acquired) {
     assert_status(lt_check_interrupt(), LT_INTERRUPTED);
     check_held(rlock, 5);
     assert_ok(lt_rlock_free(rlock));
+}
+
+typedef struct holder {
+    lt_rlock *rlock;
+    lt_event *held;
+} holder;
+
+// Holds it until main waits for it, and still does after two interrupts.
+static lt_status hold_against_main(void *arg) {
+    const holder *h = arg;
+    must(lt_rlock_acquire(h->rlock) == LT_OK);
+    must(lt_event_set(h->held) == LT_OK);
+    must_soon(asleep(getpid()));
+    must(lt_interrupt_main(SIGUSR1) == LT_OK);
+    must(lt_interrupt_main(SIGUSR2) == LT_OK);
+    must_soon(asleep(getpid())); // Still, or again.
+    return lt_rlock_release(h->rlock);
+}
+
+TEST(the_uninterruptible_forms_leave_interrupts_pending) {
+    holder h = {new_rlock(), lt_event_new()};
+    for (uint64_t count = 1; count <= 2; count++) {
+        waiter w;
+        waiter_launch(&w, hold_against_main, &h);
+        assert_ok(lt_event_wait(h.held));
+        assert_ok(lt_event_clear(h.held));
+        if (count == 1) {
+            assert_ok(lt_rlock_acquire_uninterruptible(h.rlock));
+        } else {
+            assert_ok(lt_rlock_acquire_restore_uninterruptible(h.rlock, count));
+        }
+        check_held(h.rlock, count);
+        assert_ok(waiter_join(&w));
+        assert_status(lt_check_interrupt(), LT_INTERRUPTED);
+        assert_status(lt_check_interrupt(), LT_INTERRUPTED);
+        assert_ok(lt_check_interrupt());
+        assert_status(lt_rlock_acquire_restore_uninterruptible(h.rlock, 1), LT_DEADLOCK);
+        assert_ok(lt_rlock_release_save(h.rlock, NULL));
+        assert_status(lt_rlock_acquire_restore_uninterruptible(h.rlock, 0), LT_INVALID);
+    }
+    assert_ok(lt_event_free(h.held));
+    assert_ok(lt_rlock_free(h.rlock));
 }
 
 static lt_status acquire_twice_release_thrice(void *rlock) {

@@ -493,6 +493,9 @@ LT_NODISCARD lt_status lt_rlock_free(lt_rlock *rlock);
 // LT_OVERFLOW if the calling thread holds it 2^64 - 1 times.
 LT_NODISCARD lt_status lt_rlock_acquire(lt_rlock *rlock);
 
+// The same as lt_rlock_acquire(), but no interrupt ends it: that stays pending for the next wait.
+LT_NODISCARD lt_status lt_rlock_acquire_uninterruptible(lt_rlock *rlock);
+
 // Acquires the lock unless another thread holds it: then LT_BUSY. Never blocks.
 LT_NODISCARD lt_status lt_rlock_try_acquire(lt_rlock *rlock);
 
@@ -513,6 +516,14 @@ bool lt_rlock_is_owned(const lt_rlock *rlock);
 // How often the calling thread holds the lock.
 uint64_t lt_rlock_recursion_count(const lt_rlock *rlock);
 
+// The ident of the thread that holds the lock, 0 if none does. Unless that is the calling thread, it
+// may have changed by the return: for messages and debuggers.
+lt_ident lt_rlock_owner(const lt_rlock *rlock);
+
+// How often the thread that holds the lock does, whichever that is; 0 if none does. Otherwise as
+// lt_rlock_owner().
+uint64_t lt_rlock_depth(const lt_rlock *rlock);
+
 // Releases the lock wholly and tells how often it was held, for lt_rlock_acquire_restore().
 // LT_NOT_OWNER or LT_NOT_HELD as for a release. Never blocks.
 LT_NODISCARD lt_status lt_rlock_release_save(lt_rlock *rlock, uint64_t *count);
@@ -520,6 +531,9 @@ LT_NODISCARD lt_status lt_rlock_release_save(lt_rlock *rlock, uint64_t *count);
 // Acquires the lock as often as it was held; blocks while another thread holds it. LT_DEADLOCK if
 // the calling thread does; LT_INVALID for 0. LT_INTERRUPTED: not acquired.
 LT_NODISCARD lt_status lt_rlock_acquire_restore(lt_rlock *rlock, uint64_t count);
+
+// The same as lt_rlock_acquire_restore(), but no interrupt ends it: that stays pending.
+LT_NODISCARD lt_status lt_rlock_acquire_restore_uninterruptible(lt_rlock *rlock, uint64_t count);
 
 // Makes the lock free, in a forked child: its owner may be a thread that the child does not have.
 LT_NODISCARD lt_status lt_rlock_at_fork_reinit(lt_rlock *rlock);

@@ -16,6 +16,7 @@ pub mod fork;
 pub mod generation;
 mod chunk;
 pub mod arena;
+pub mod awaited;
 pub mod handle;
 pub mod interrupt;
 pub mod record;

@@ -2,6 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
+use crate::ffi::thread::lt_ident;
 use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
 use crate::sync::rlock::RLock;
 
@@ -36,6 +37,15 @@ pub unsafe extern "C" fn lt_rlock_acquire(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::enter);
     report(&"lt_rlock_acquire", result)
+}
+
+/// The same as lt_rlock_acquire(), but no interrupt ends it: that stays pending for the next wait.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_rlock_acquire_uninterruptible(rlock: *mut lt_rlock) -> lt_status {
+    // SAFETY: see above.
+    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::enter_uninterruptible);
+    report(&"lt_rlock_acquire_uninterruptible", result)
 }
 
 /// Acquires the lock unless another thread holds it: then LT_BUSY. Never blocks.
@@ -91,6 +101,22 @@ pub unsafe extern "C" fn lt_rlock_recursion_count(rlock: *const lt_rlock) -> u64
     )
 }
 
+/// The ident of the thread that holds the lock, 0 if none does. Unless that is the calling thread, it
+/// may have changed by the return: for messages and debuggers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_rlock_owner(rlock: *const lt_rlock) -> lt_ident {
+    // SAFETY: see above.
+    value_or_default(&"lt_rlock_owner", unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::owner))
+}
+
+/// How often the thread that holds the lock does, whichever that is; 0 if none does. Otherwise as
+/// lt_rlock_owner().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_rlock_depth(rlock: *const lt_rlock) -> u64 {
+    // SAFETY: see above.
+    value_or_default(&"lt_rlock_depth", unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::depth))
+}
+
 /// Releases the lock wholly and tells how often it was held, for lt_rlock_acquire_restore().
 /// LT_NOT_OWNER or LT_NOT_HELD as for a release. Never blocks.
 #[must_use]
@@ -111,6 +137,18 @@ pub unsafe extern "C" fn lt_rlock_acquire_restore(rlock: *mut lt_rlock, count: u
     // SAFETY: see above.
     let result = unsafe { at::<RLock>(rlock) }.and_then(|rlock| rlock.acquire_restore(count));
     report(&"lt_rlock_acquire_restore", result)
+}
+
+/// The same as lt_rlock_acquire_restore(), but no interrupt ends it: that stays pending.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_rlock_acquire_restore_uninterruptible(
+    rlock: *mut lt_rlock,
+    count: u64,
+) -> lt_status {
+    // SAFETY: see above.
+    let result = unsafe { at::<RLock>(rlock) }.and_then(|rlock| rlock.acquire_restore_uninterruptible(count));
+    report(&"lt_rlock_acquire_restore_uninterruptible", result)
 }
 
 /// Makes the lock free, in a forked child: its owner may be a thread that the child does not have.

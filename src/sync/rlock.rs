@@ -92,6 +92,11 @@ impl Handle<RLock> {
         self.enter_by(|| self.acquire())
     }
 
+    /// The same, and leaves an interrupt pending.
+    pub fn enter_uninterruptible(self) -> Result<(), Error> {
+        self.enter_by(|| self.acquire_uninterruptible())
+    }
+
     pub fn try_enter(self) -> Result<(), Error> {
         self.enter_by(|| self.try_acquire())
     }
@@ -133,6 +138,16 @@ impl Handle<RLock> {
     /// How often the calling thread holds it.
     pub fn recursion_count(self) -> Result<u64, Error> {
         Ok(self.alive()?.held_by(me()?).unwrap_or(0))
+    }
+
+    /// The ident of the thread that holds it, 0 if none does; a moment later it may be another.
+    pub fn owner(self) -> Result<u64, Error> {
+        Ok(self.alive()?.owner.load(Ordering::Relaxed))
+    }
+
+    /// How often the thread that holds it does.
+    pub fn depth(self) -> Result<u64, Error> {
+        Ok(self.alive()?.count.load(Ordering::Relaxed))
     }
 
     /// Releases it wholly; how often it was held.
@@ -211,6 +226,7 @@ mod tests {
         rlock.try_enter().unwrap();
         rlock.enter_timeout(0.0).unwrap();
         assert_eq!(rlock.recursion_count(), Ok(3));
+        assert_eq!((rlock.owner(), rlock.depth()), (Ok(this_thread::ident()), Ok(3)));
         std::thread::scope(|threads| {
             threads.spawn(|| {
                 assert_eq!(rlock.try_enter(), Err(Error::Busy));
@@ -221,6 +237,7 @@ mod tests {
         });
         let count = rlock.release_save().unwrap();
         assert_eq!(rlock.locked(), Ok(false));
+        assert_eq!((rlock.owner(), rlock.depth()), (Ok(0), Ok(0)));
         rlock.acquire_restore(count).unwrap();
         assert_eq!(rlock.acquire_restore(1), Err(Error::HeldAlready));
         (0..3).for_each(|_| rlock.leave().unwrap());

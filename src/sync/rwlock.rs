@@ -23,6 +23,7 @@
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::awaited::Awaited;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
@@ -40,6 +41,8 @@ const READERS: u64 = u32::MAX as u64 & !(READER - 1);
 #[derive(Debug)]
 pub struct RwLock {
     line: Mutex<Waiters>,
+    /// By those in the line, and those about to join it.
+    awaited: Awaited,
 }
 
 /// How a thread wants the lock.
@@ -63,13 +66,14 @@ impl Object for RwLock {
     }
 
     fn blank() -> RwLock {
-        RwLock { line: Mutex::new(Waiters::none()) }
+        RwLock { line: Mutex::new(Waiters::none()), awaited: Awaited::by_none() }
     }
 
     /// Nobody waits for a lock that is freed.
     fn reset(&self) {}
 
     fn forget(&self, word: &AtomicU64) {
+        self.awaited.forget();
         // Relaxed: there is one thread.
         if word.load(Ordering::Relaxed) & QUEUED != 0 {
             word.fetch_and(!QUEUED, Ordering::Relaxed);
@@ -105,7 +109,7 @@ impl Handle<RwLock> {
 
     /// Ends the lock, held or not, unless a thread waits for it.
     pub fn free_rwlock(self) -> Result<(), Error> {
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+        self.free(|_, rwlock, _| rwlock.awaited.check())
     }
 
     /// Acquires if it is free.
@@ -239,8 +243,9 @@ impl Handle<RwLock> {
                 result => return result,
             }
         }
-        // From here on, `free` sees that a thread waits.
         let rwlock = self.reside()?;
+        // From here on, `free` sees that a thread waits.
+        let _waits = rwlock.awaited.wait();
         while spin.again() {
             match self.try_acquire(access) {
                 Err(Error::Busy) => (),
