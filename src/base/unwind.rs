@@ -11,6 +11,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
+use core::ops::Deref;
 
 pub use crate::base::record::Function;
 
@@ -22,7 +23,7 @@ pub const FRAMES: usize = 64;
 #[repr(C)]
 pub struct Frames {
     count: usize,
-    /// The first `count` are initialised: every call of user code has room for these, and few use it.
+    /// The first `count` are initialised.
     addresses: [MaybeUninit<usize>; FRAMES],
 }
 
@@ -56,19 +57,32 @@ extern "C" fn push_frame(context: *mut Context, frames: *mut c_void) -> c_int {
     NO_REASON
 }
 
-/// One call of user code: what is called, and what it threw. The assembly knows the first two fields.
+/// One call of user code: what is called, and what it threw. The assembly knows the first two fields. Small, and
+/// without a destructor: such calls are on the stack under each other.
 #[repr(C)]
 struct Guarded {
     function: Function,
     argument: *mut c_void,
     exception: *mut Exception,
-    frames: Frames,
+    /// Boxed when something is thrown; NULL without memory for it.
+    frames: *mut Frames,
 }
 
 /// An exception that was stopped: whoever gets it ends it.
 pub struct Caught {
     pub exception: *mut Exception,
-    pub frames: Frames,
+    pub frames: Thrown,
+}
+
+/// The frames of a throw; none if there was no memory for them.
+pub struct Thrown(Option<Box<Frames>>);
+
+impl Deref for Thrown {
+    type Target = Frames;
+    fn deref(&self) -> &Frames {
+        static NONE: Frames = Frames::none();
+        self.0.as_deref().unwrap_or(&NONE)
+    }
 }
 
 /// Calls `function(argument)`; what it threw, if it did. That is caught; forced unwinding passes through.
@@ -78,12 +92,14 @@ pub struct Caught {
 #[inline]
 pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> {
     let mut guarded =
-        Guarded { function, argument, exception: core::ptr::null_mut(), frames: Frames::none() };
+        Guarded { function, argument, exception: core::ptr::null_mut(), frames: core::ptr::null_mut() };
     // SAFETY: as the caller vouches. Nothing in this frame has a destructor.
     if unsafe { lt_guarded_call(&mut guarded) } == 0 {
         None
     } else {
-        Some(Caught { exception: guarded.exception, frames: guarded.frames })
+        // SAFETY: NULL or boxed, and nobody else's.
+        let frames = (!guarded.frames.is_null()).then(|| unsafe { Box::from_raw(guarded.frames) });
+        Some(Caught { exception: guarded.exception, frames: Thrown(frames) })
     }
 }
 
@@ -151,7 +167,9 @@ mod catching {
     use crate::base::frame::{
         CONTINUE_UNWIND, FORCE_UNWIND, HANDLER_FOUND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of,
     };
+    use crate::base::heap::boxed;
     use core::ffi::c_int;
+    use core::ptr;
 
     unsafe extern "C-unwind" {
         /// 0 if the function returned, 1 if something was caught.
@@ -179,7 +197,12 @@ mod catching {
             // the frame below, which waits.
             let guarded = unsafe { &mut *record_of::<Guarded>(context) };
             guarded.exception = exception;
-            guarded.frames = Frames::here();
+            let frames = boxed(Frames::here()).map_or(ptr::null_mut(), Box::into_raw);
+            let before = core::mem::replace(&mut guarded.frames, frames);
+            if !before.is_null() {
+                // SAFETY: boxed here, for another exception, which has ended on the way.
+                drop(unsafe { Box::from_raw(before) });
+            }
             return HANDLER_FOUND;
         }
         // SAFETY: the landing is in the frame of the context and finds its record in the register.

@@ -46,7 +46,7 @@ pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
 pub unsafe fn report(record: &'static Record, caught: Caught) -> Report {
     // SAFETY: as the caller vouches.
     let description = unsafe { put_into_words(caught.exception) };
-    Report::of(Some(record), description, caught.frames)
+    Report::of(Some(record), description, *caught.frames)
 }
 
 /// Tells the hook of an error that somebody else would have taken, had he not gone.
@@ -113,7 +113,7 @@ fn call_hook(record: Option<&'static Record>, report: Report) {
         print("thread", &report);
         print(
             "the excepthook of thread",
-            &Report::new(report.ident(), report.thread_name().clone(), description, caught.frames),
+            &Report::new(report.ident(), report.thread_name().clone(), description, *caught.frames),
         );
     }
 }
