@@ -175,3 +175,52 @@ TEST(waits_under_a_flicker_of_sets_and_clears_all_end) {
     assert_ok(waiter_join(&w));
     assert_ok(lt_event_free(f.event));
 }
+
+// A thread that waits, clears and looks for work misses none: each set, of a set event too, comes after what its
+// caller did before it, and a clear after the sets that it undoes.
+static _Alignas(64) _Atomic long posted, seen;
+static _Atomic bool lost, over;
+
+static lt_status look_for_work(void *event) {
+    long last = 0;
+    while (!atomic_load(&over)) {
+        lt_status status = lt_event_wait_timeout(event, 1.0);
+        if (status == LT_OK) {
+            must(lt_event_clear(event) == LT_OK);
+        }
+        long now = atomic_load_explicit(&posted, memory_order_acquire);
+        if (status == LT_TIMED_OUT && now != last && !lt_event_is_set(event)) {
+            atomic_store(&lost, true);
+        }
+        last = now;
+        atomic_store_explicit(&seen, now, memory_order_release);
+    }
+    return LT_OK;
+}
+
+TEST(a_set_of_what_is_set_comes_after_what_was_done_before_it) {
+    lt_event *event = waits_event();
+    waiter w;
+    waiter_launch(&w, look_for_work, event);
+    double began = lt_monotonic();
+    for (long round = 1; round < 1000000 && seconds_since(began) < 5; round++) {
+        // The second set often finds the event still set.
+        for (long i = 1; i >= 0; i--) {
+            atomic_store_explicit(&posted, 2 * round - i, memory_order_release);
+            must(lt_event_set(event) == LT_OK);
+            for (volatile long delay = round % 64; delay > 0 && i > 0; delay--) {
+            }
+        }
+        // Awake, as a thread that yields has its writes seen by that; but for the case of one processor.
+        for (long turns = 1; atomic_load_explicit(&seen, memory_order_acquire) != 2 * round; turns++) {
+            if (turns % 10000 == 0) {
+                sched_yield();
+            }
+        }
+        must(!atomic_load(&lost));
+    }
+    atomic_store(&over, true);
+    must(lt_event_set(event) == LT_OK);
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_event_free(event));
+}

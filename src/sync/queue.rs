@@ -613,6 +613,86 @@ mod tests {
         }
     }
 
+    fn ring(queue: Handle<Queue>) -> &'static Ring {
+        match queue.alive().unwrap().store() {
+            Store::Ring(ring) => ring,
+            Store::Chain(_) => panic!("no ring"),
+        }
+    }
+
+    /// Gets by each way that does not wait: what is told instead.
+    fn get_nothing(queue: Handle<Queue>) -> Error {
+        assert_eq!(queue.get_timeout(0.0), Err(Error::TimedOut));
+        let mut items = [item(0); 2];
+        // SAFETY: there is room for two.
+        let many = unsafe { queue.get_many(items.as_mut_ptr(), 2, 0.0) };
+        assert_eq!(many, Ok((0, Err(Error::TimedOut))));
+        assert!(queue.get_at_once().is_none());
+        queue.try_get().unwrap_err()
+    }
+
+    #[test]
+    fn who_does_not_wait_does_not_wait_for_a_put_that_another_thread_is_in() {
+        let queue = Handle::new_queue(4).unwrap();
+        queue.put(item(1)).unwrap();
+        let position = ring(queue).begin_push();
+        // Behind it.
+        queue.put(item(3)).unwrap();
+        assert_eq!(queue.try_get(), Ok(item(1)));
+        assert_eq!(get_nothing(queue), Error::Empty);
+        assert_eq!(queue.size(), Ok(2));
+        ring(queue).end_push(position, item(2));
+        assert_eq!(queue.try_get(), Ok(item(2)));
+        assert_eq!(queue.try_get(), Ok(item(3)));
+        free(queue).unwrap();
+    }
+
+    #[test]
+    fn who_does_not_wait_does_not_wait_for_a_get_that_another_thread_is_in() {
+        let queue = Handle::new_queue(2).unwrap();
+        queue.put(item(1)).unwrap();
+        queue.put(item(2)).unwrap();
+        ring(queue).begin_pop();
+        assert_eq!(queue.try_put(item(3)), Err(Error::Full));
+        assert_eq!(queue.put_timeout(item(3), 0.0), Err(Error::TimedOut));
+        assert_eq!(queue.put_many(&[item(3)], 0.0), Ok((0, Err(Error::TimedOut))));
+        assert!(!queue.put_at_once(item(3)));
+        assert_eq!(queue.try_get(), Ok(item(2)));
+        free(queue).unwrap();
+    }
+
+    #[test]
+    fn a_close_waits_asleep_for_the_put_that_it_must_discard() {
+        let queue = Handle::new_queue(4).unwrap();
+        let position = ring(queue).begin_push();
+        std::thread::scope(|threads| {
+            let closer = threads.spawn(|| close(queue, true).unwrap());
+            while queue.alive().unwrap().asleep.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            assert_eq!(queue.put(item(2)), Err(Error::Closed));
+            assert_eq!(get_nothing(queue), Error::Empty);
+            ring(queue).end_push(position, item(1));
+            queue.after_push(queue.alive().unwrap());
+            closer.join().unwrap();
+        });
+        assert_eq!(queue.try_get(), Err(Error::Closed));
+        assert_eq!(queue.try_join_queue(), Ok(()));
+        free(queue).unwrap();
+    }
+
+    #[test]
+    fn what_was_freed_under_a_thread_on_its_way_out_stays_until_the_slot_is_used_again() {
+        let queue = Handle::new_queue(4).unwrap();
+        let late = queue.stay().unwrap();
+        assert_eq!(free(queue), Ok(()));
+        assert!(matches!(late.store(), Store::Ring(_)));
+        drop(late);
+        // One that is too late finds nothing to stay in.
+        assert!(queue.stay().is_err());
+        queue.wake_after_push();
+    }
+
     #[test]
     fn a_join_waits_for_as_many_as_were_put() {
         let queue = Handle::new_queue(4).unwrap();

@@ -239,6 +239,24 @@ impl Ring {
         }
     }
 
+    /// Begins a push, as a thread does that loses its core in the middle of it.
+    #[cfg(test)]
+    pub fn begin_push(&self) -> u64 {
+        self.tail.at.fetch_add(1, Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub fn end_push(&self, position: u64, item: *mut c_void) {
+        self.cells.at(position).item.store(item, Ordering::Relaxed);
+        self.cells.at(position).sequence.store(position + 1, Ordering::Release);
+    }
+
+    /// Begins a pop, in the same way.
+    #[cfg(test)]
+    pub fn begin_pop(&self) {
+        self.head.at.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// In a forked child: what threads were in the middle of that are gone. An item that one was putting or
     /// getting is the parent's; the others stay. How many there are less.
     pub fn repair(&self) -> u64 {
