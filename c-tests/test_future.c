@@ -569,7 +569,7 @@ TEST(a_callback_may_free_its_future) {
 
 static void add_another(lt_future *future, void *arg) {
     must(lt_future_add_done_callback(future, take_note, arg) == LT_OK);
-    must(((note *)arg)->calls == 1); // It is over: at once.
+    must(((note *)arg)->calls == 0); // It is over, but another one is being called: this.
 }
 
 TEST(a_callback_may_add_another) {
@@ -583,6 +583,106 @@ TEST(a_callback_may_add_another) {
     assert_ok(lt_pool_free(pool));
     assert_ok(lt_future_free(future));
     free_gate(&g);
+}
+
+// Callbacks of one future note the order in which they are called, and where.
+typedef struct turn {
+    _Atomic int *next;
+    int mine;
+    int64_t thread;
+    gate *wait; // For a gate in between; or NULL.
+} turn;
+
+static void take_turn(lt_future *future, void *arg) {
+    (void)future;
+    turn *t = arg;
+    if (t->wait != NULL) {
+        stand_at(t->wait);
+    }
+    t->mine = atomic_fetch_add(t->next, 1);
+    t->thread = lt_get_native_id();
+}
+
+TEST(a_late_callback_waits_while_an_earlier_one_is_called) {
+    lt_pool *pool = pool_of(1);
+    for (int round = 0; round < 20; round++) {
+        gate task = new_gate(), callback = new_gate();
+        _Atomic int next = 0;
+        turn turns[4] = {{&next, -1, 0, &callback}, {&next, -1, 0, NULL}, {&next, -1, 0, NULL}, {&next, -1, 0, NULL}};
+        lt_future *future = submit_standing(pool, &task);
+        assert_ok(lt_future_add_done_callback(future, take_turn, &turns[0]));
+        assert_ok(lt_future_add_done_callback(future, take_turn, &turns[1]));
+        open_gate(&task);
+        assert_ok(lt_semaphore_acquire(callback.arrived));
+        assert_true(lt_future_done(future)); // And its first callback is being called.
+        assert_ok(lt_future_add_done_callback(future, take_turn, &turns[2]));
+        assert_int_equal(next, 0);
+        open_gate(&callback);
+        must_soon(atomic_load(&next) == 3);
+        // The worker is through with them; else this one is called there as well, in its turn.
+        assert_ok(lt_future_add_done_callback(future, take_turn, &turns[3]));
+        must_soon(atomic_load(&next) == 4);
+        for (int i = 0; i < 4; i++) {
+            must_soon(*(volatile int64_t *)&turns[i].thread != 0);
+            assert_int_equal(turns[i].mine, i);
+            assert_true(i == 3 || turns[i].thread == turns[0].thread);
+        }
+        assert_ok(lt_future_free(future));
+        free_gate(&task);
+        free_gate(&callback);
+    }
+    assert_ok(lt_pool_free(pool));
+}
+
+// In a child the callbacks that its parent's worker was just calling are the parent's; and whoever waited there
+// for what is over does not wait in the child.
+static void check_a_child(void *arg) {
+    lt_future *future = arg;
+    must(lt_future_done(future));
+    must(lt_future_free(future) == LT_OK);
+    lt_pool *pool = pool_of(1);
+    for (int i = 0; i < 200; i++) { // In the same slots.
+        note n = {0};
+        lt_future *own = submit(pool, give_back, NULL);
+        must(lt_future_result(own, NULL) == LT_OK);
+        must(lt_future_add_done_callback(own, take_note, &n) == LT_OK);
+        must_soon(atomic_load(&n.calls) == 1);
+        must(lt_future_free(own) == LT_OK);
+    }
+    must(lt_pool_free(pool) == LT_OK);
+}
+
+static lt_status wait_for_end(void *future) {
+    return lt_future_result(future, NULL);
+}
+
+TEST(a_child_has_neither_the_callbacks_nor_the_waiters_of_what_was_over) {
+    lt_pool *pool = pool_of(1);
+    for (int round = 0; round < 10; round++) {
+        gate task = new_gate(), callback = new_gate();
+        _Atomic int next = 0;
+        turn turns[2] = {{&next, -1, 0, &callback}, {&next, -1, 0, NULL}};
+        lt_future *future = submit_standing(pool, &task);
+        waiter waiters[8];
+        for (size_t i = 0; i < LENGTH(waiters); i++) {
+            waiter_start(&waiters[i], wait_for_end, future);
+        }
+        assert_ok(lt_future_add_done_callback(future, take_turn, &turns[0]));
+        assert_ok(lt_future_add_done_callback(future, take_turn, &turns[1]));
+        open_gate(&task);
+        assert_ok(lt_semaphore_acquire(callback.arrived));
+        assert_int_equal(run_in_child(check_a_child, future), 0);
+        assert_int_equal(next, 0);
+        open_gate(&callback);
+        for (size_t i = 0; i < LENGTH(waiters); i++) {
+            assert_ok(waiter_join(&waiters[i]));
+        }
+        must_soon(atomic_load(&next) == 2);
+        assert_ok(lt_future_free(future));
+        free_gate(&task);
+        free_gate(&callback);
+    }
+    assert_ok(lt_pool_free(pool));
 }
 
 TEST(callbacks_outlive_the_handle) {

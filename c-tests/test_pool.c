@@ -1033,3 +1033,76 @@ TEST(a_child_that_was_forked_in_the_middle_can_use_pools) {
     }
     assert_ok(lt_pool_free(t.pool));
 }
+
+// ---- Chains
+
+typedef struct chain {
+    lt_future **futures;
+    size_t length;
+    _Atomic size_t done;
+    lt_status end;
+} chain;
+
+typedef struct place {
+    chain *chain;
+    size_t number;
+} place;
+
+static void *wait_for_the_next(void *arg) {
+    const place *l = arg;
+    chain *c = l->chain;
+    void *result = NULL;
+    if (l->number + 1 < c->length) {
+        lt_status status = lt_future_result(c->futures[l->number + 1], &result);
+        if (status != LT_OK) {
+            c->end = status;
+            return NULL;
+        }
+        must(result == l + 1);
+    }
+    atomic_fetch_add(&c->done, 1);
+    return arg;
+}
+
+// Each task waits for the next, so they are on the stack of one worker under each other. What is left of it is
+// not enough for all: other workers come, and leave again.
+static void check_chain(size_t length, uint32_t workers) {
+    lt_pool *pool = pool_of(workers);
+    gate g = new_gate();
+    chain c = {calloc(length, sizeof(lt_future *)), length, 0, LT_OK};
+    place *links = calloc(length, sizeof *links);
+    lt_future *standing[4];
+    for (uint32_t i = 0; i < workers; i++) {
+        standing[i] = submit_standing(pool, &g);
+    }
+    for (size_t i = 0; i < length; i++) {
+        links[i] = (place){&c, i};
+        c.futures[i] = submit(pool, wait_for_the_next, &links[i]);
+    }
+    open_gate(&g);
+    for (size_t i = 0; i < length; i++) {
+        must(take_result(c.futures[i]) == &links[i]);
+    }
+    assert_int_equal(c.done, length);
+    for (uint32_t i = 0; i < workers; i++) {
+        assert_ok(lt_future_result(standing[i], NULL));
+        assert_ok(lt_future_free(standing[i]));
+    }
+    must_soon(stats_of(pool).workers == workers && stats_of(pool).idle == workers);
+    assert_int_equal(stats_of(pool).completed, length + workers);
+    assert_ok(lt_pool_free(pool));
+    free(c.futures);
+    free(links);
+    free_gate(&g);
+}
+
+TEST(a_chain_of_tasks_that_wait_for_each_other_is_as_long_as_one_likes) {
+    check_chain(50000, 1);
+}
+
+TEST(chains_are_long_on_small_stacks_too) {
+    assert_ok(lt_set_stack_size(65536));
+    check_chain(2000, 1);
+    check_chain(2000, 3);
+    assert_ok(lt_set_stack_size(0));
+}

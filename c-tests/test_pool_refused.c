@@ -425,3 +425,62 @@ TEST(a_task_that_raises_without_memory_fails_all_the_same) {
     }
     assert_ok(lt_pool_free(pool));
 }
+
+// ---- No stack
+
+typedef struct descent {
+    lt_future *futures[400];
+    _Atomic int deadlocks;
+} descent;
+
+typedef struct step {
+    descent *descent;
+    int number;
+} step;
+
+static void *descend(void *arg) {
+    const step *s = arg;
+    if (s->number + 1 < (int)LENGTH(s->descent->futures)) {
+        lt_status status = lt_future_result(s->descent->futures[s->number + 1], NULL);
+        if (status == LT_DEADLOCK) {
+            must(last_error_names("lt_future_result"));
+            atomic_fetch_add(&s->descent->deadlocks, 1);
+        } else {
+            must(status == LT_OK);
+        }
+    }
+    return arg;
+}
+
+// A worker without the stack to run the task that it waits for needs another one.
+TEST(without_stack_and_without_another_thread_a_wait_is_a_deadlock) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    assert_ok(lt_set_stack_size(65536));
+    for (int refused = 0; refused < 2; refused++) {
+        lt_pool *pool = pool_of(1);
+        gate g = new_gate();
+        lt_future *standing = submit_standing(pool, &g);
+        static descent d;
+        static step steps[LENGTH(d.futures)];
+        atomic_store(&d.deadlocks, 0);
+        for (int i = 0; i < (int)LENGTH(steps); i++) {
+            steps[i] = (step){&d, i};
+            d.futures[i] = submit(pool, descend, &steps[i]);
+        }
+        shim_refuse_threads(1, refused ? LONG_MAX : 0, EAGAIN);
+        open_gate(&g);
+        for (int i = 0; i < (int)LENGTH(steps); i++) {
+            must(take_result(d.futures[i]) == &steps[i]);
+        }
+        shim_refuse_threads(0, 0, 0);
+        assert_true((d.deadlocks > 0) == (refused > 0));
+        assert_ok(lt_future_result(standing, NULL));
+        assert_ok(lt_future_free(standing));
+        must_soon(stats_of(pool).workers == 1);
+        assert_ok(lt_pool_free(pool));
+        free_gate(&g);
+    }
+    assert_ok(lt_set_stack_size(0));
+}

@@ -54,6 +54,8 @@ pub struct Record {
     pub on_gone: Cell<Option<(OnGone, *mut c_void)>>,
     /// The handle of the pool that it works for, or NULL.
     pub pool: Cell<*mut c_void>,
+    /// Where its stack ends but for what a task may need; 0 if that is not known.
+    pub stack_reserve: Cell<usize>,
     /// The object of a joinable thread, given away by its resident; or NULL.
     pub joinable: Cell<*const ()>,
     /// What its function has failed with, though it goes on.
@@ -123,6 +125,7 @@ impl Record {
             on_end: Cell::new(None),
             on_gone: Cell::new(None),
             pool: Cell::new(ptr::null_mut()),
+            stack_reserve: Cell::new(0),
             joinable: Cell::new(ptr::null()),
             failure: Cell::new(None),
             held: Cell::new(None),
@@ -283,6 +286,7 @@ impl Object for Record {
         self.on_end.set(None);
         self.on_gone.set(None);
         self.pool.set(ptr::null_mut());
+        self.stack_reserve.set(0);
         self.joinable.set(ptr::null());
         self.failure.set(None);
         self.held.set(None);

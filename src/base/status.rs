@@ -157,6 +157,7 @@ pub enum Error {
     WaitsForItself,
     NoFunction,
     WaitsForItsPool,
+    NoStackLeft,
     AboveBound,
     BadSize,
     /// A struct has something set that is behind the members that are known.
@@ -219,6 +220,9 @@ impl Error {
             }
             Error::WaitsForItself => (LT_DEADLOCK, "the task would wait for itself"),
             Error::WaitsForItsPool => (LT_DEADLOCK, "the calling thread is a worker of the pool"),
+            Error::NoStackLeft => {
+                (LT_DEADLOCK, "neither stack is left to run the task nor another thread to be had")
+            }
             Error::AboveBound => (LT_OVERFLOW, "the value would rise above the bound of the semaphore"),
             Error::BadSize => {
                 (LT_INVALID, "size is not that of a struct: below that of a size_t, or above 4096")

@@ -12,6 +12,7 @@
 
 use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::awaited::Awaited;
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
@@ -21,23 +22,21 @@ use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
-use crate::base::unwind::{self, Caught, Frames};
+use crate::base::unwind::Frames;
 use crate::base::{registry, this_thread, wait};
+use crate::exec::callbacks::{Call, Callback, Callbacks, Listed};
+use crate::exec::help::Help;
+use crate::exec::line::{Place, Queued};
 use crate::exec::pool;
+use crate::exec::task::{Problem, Task, TaskFunction};
 use crate::exec::watch::Watchers;
+use crate::thread::excepthook;
 use crate::thread::exception::{Description, LT_ERROR_EXITED};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{excepthook, failure};
 use core::cell::Cell;
 use core::ffi::c_void;
-use core::mem::MaybeUninit;
+use core::mem;
 use core::ptr;
-use std::collections::VecDeque;
-
-/// A task of the user's.
-pub type TaskFunction = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
-/// A callback of the user's, given the future's handle and its own argument.
-pub type Callback = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void);
 
 /// What a future has beside its word, which is only its handle check.
 #[derive(Debug)]
@@ -47,14 +46,14 @@ pub struct Future {
     /// The ident of the thread that is in the task, while it is `RUNNING`.
     runner: AtomicU64,
     result: AtomicPtr<c_void>,
-    /// How many threads wait: while there are some, the handle is not freed.
-    waiters: AtomicU32,
+    /// While it is, the handle is not freed.
+    pub(super) awaited: Awaited,
     /// These do not change while the future lives: the task, the pool's handle, and the future's own.
     task: Cell<Option<(TaskFunction, *mut c_void)>>,
-    pool: Cell<*mut c_void>,
+    pub(super) pool: Cell<*mut c_void>,
     own: Cell<*mut c_void>,
-    /// The process that the task belongs to, among those forked from each other.
-    process: Cell<u32>,
+    /// Where the task stands in the line of its pool.
+    pub(super) place: Place,
     /// Whether the handle was freed before the task was over; changes under the life's lock.
     freed: AtomicBool,
     life: Mutex<Life>,
@@ -64,14 +63,14 @@ pub struct Future {
 /// or `FAILED`, so that a new one finds it so.
 #[derive(Debug)]
 struct Life {
-    callbacks: VecDeque<(Callback, *mut c_void)>,
+    callbacks: Callbacks,
     watchers: Watchers,
     report: Option<Box<Report>>,
 }
 
 impl Life {
     #[allow(clippy::declare_interior_mutable_const, reason = "each use is a new one")]
-    const NONE: Life = Life { callbacks: VecDeque::new(), watchers: Watchers::none(), report: None };
+    const NONE: Life = Life { callbacks: Callbacks::none(), watchers: Watchers::none(), report: None };
 }
 
 // SAFETY: the arguments are the user's, who asked for them to be passed on any thread.
@@ -107,11 +106,11 @@ impl Object for Future {
             state: AtomicU32::new(PENDING),
             runner: AtomicU64::new(0),
             result: AtomicPtr::new(ptr::null_mut()),
-            waiters: AtomicU32::new(0),
+            awaited: Awaited::by_none(),
             task: Cell::new(None),
             pool: Cell::new(ptr::null_mut()),
             own: Cell::new(ptr::null_mut()),
-            process: Cell::new(0),
+            place: Place::nowhere(),
             freed: AtomicBool::new(false),
             life: Mutex::new(Life::NONE),
         }
@@ -122,13 +121,13 @@ impl Object for Future {
         self.state.store(PENDING, Ordering::Relaxed);
         self.runner.store(NOBODY, Ordering::Relaxed);
         self.result.store(ptr::null_mut(), Ordering::Relaxed);
-        self.waiters.store(0, Ordering::Relaxed);
+        self.awaited.forget();
         self.task.set(None);
         self.pool.set(ptr::null_mut());
         self.own.set(ptr::null_mut());
-        self.process.set(0);
+        self.place.reset();
         self.freed.store(false, Ordering::Relaxed);
-        let life = core::mem::replace(&mut *self.life.lock(), Life::NONE);
+        let life = mem::replace(&mut *self.life.lock(), Life::NONE);
         drop(life);
     }
 
@@ -136,11 +135,11 @@ impl Object for Future {
     fn forget(&self, _word: &AtomicU64) {
         // Relaxed: there is one thread.
         let state = self.state.load(Ordering::Relaxed);
-        self.waiters.store(0, Ordering::Relaxed);
+        self.awaited.forget();
+        self.place.clear();
         let mut life = self.life.lock();
         life.watchers.forget();
-        // Without their destructor: nothing is freed here.
-        core::mem::forget(core::mem::take(&mut life.callbacks));
+        life.callbacks.abandon();
         if !is_over(state) {
             let mine = this_thread::existing()
                 .is_some_and(|record| record.ident() == self.runner.load(Ordering::Relaxed));
@@ -152,9 +151,13 @@ impl Object for Future {
 
 static FUTURES: Arena<Future> = Arena::new();
 
-/// The task's residence in its future, given away to the pool.
+/// The task's residence in its future, given away to the pool. In a forked child those of the parent are void.
 #[derive(Clone, Copy, Debug)]
-pub struct Promise(*const ());
+pub struct Promise {
+    future: *const (),
+    /// The process that it belongs to, among those forked from each other.
+    process: u32,
+}
 
 impl Handle<Future> {
     /// A future for a task of this pool, and the residence of the task.
@@ -164,13 +167,15 @@ impl Handle<Future> {
         pool: *mut c_void,
     ) -> Result<(Handle<Future>, Promise), Error> {
         let handle = Handle::new(0, |future: &Future| {
-            future.process.set(registry::forks());
             future.task.set(Some((function, argument)));
             future.pool.set(pool);
         })?;
         let resident = handle.reside()?;
         resident.own.set(handle.into_raw());
-        Ok((handle, Promise(resident.into_raw())))
+        let promise = Promise::of(resident);
+        // SAFETY: not released yet.
+        unsafe { promise.future() }.place.set(Queued::Promised(promise));
+        Ok((handle, promise))
     }
 
     /// Waits for the end of the task: its result.
@@ -179,10 +184,7 @@ impl Handle<Future> {
     }
 
     pub fn try_result(self) -> Result<*mut c_void, Error> {
-        match self.alive()?.outcome() {
-            Some(outcome) => outcome,
-            None => Err(Error::Busy),
-        }
+        self.outcome(self.alive()?).unwrap_or(Err(Error::Busy))
     }
 
     pub fn result_timeout(self, seconds: f64) -> Result<*mut c_void, Error> {
@@ -192,18 +194,30 @@ impl Handle<Future> {
     fn result_within(self, timeout: impl FnOnce() -> Result<Timeout, Error>) -> Result<*mut c_void, Error> {
         let future = self.alive()?;
         let timeout = timeout()?;
-        if let Some(outcome) = future.outcome() {
+        if let Some(outcome) = self.outcome(future) {
             return outcome;
         }
-        if timeout != Timeout::Poll {
-            self.help()?;
-        }
+        let _aside = match timeout {
+            Timeout::Poll => None,
+            _ => match self.help()? {
+                Help::NoRoom => Some(self.stand_aside()?),
+                Help::Ran | Help::NotNeeded => None,
+            },
+        };
         self.await_outcome(timeout)
+    }
+
+    /// What became of the task, seen by who is no resident: still that of this future, if the handle is alive after.
+    fn outcome(self, future: &Future) -> Option<Result<*mut c_void, Error>> {
+        let outcome = future.outcome()?;
+        Some(self.check().and(outcome))
     }
 
     fn await_outcome(self, timeout: Timeout) -> Result<*mut c_void, Error> {
         let future = self.reside()?;
-        let _waiter = Waiter::new(&future.waiters);
+        let _waits = future.awaited.wait();
+        // SeqCst: see `Awaited`. It is this future that the thread is a resident of.
+        self.state(Ordering::SeqCst)?;
         let mut block = None;
         let mut spin = Spin::new();
         loop {
@@ -223,37 +237,6 @@ impl Handle<Future> {
                 block.reason(wake).map_or(Ok(()), Err)?;
             }
         }
-    }
-
-    /// On a worker of the future's own pool: runs the task, if nobody has begun it. So a task may wait for
-    /// others of its pool, however few workers that has. Whether it ran it.
-    pub fn help(self) -> Result<bool, Error> {
-        let future = self.alive()?;
-        let Some(record) = this_thread::current() else { return Ok(false) };
-        // Relaxed: if this thread is in the task, it knows.
-        let state = future.state.load(Ordering::Relaxed);
-        if state & STATE == RUNNING && future.runner.load(Ordering::Relaxed) == record.ident() {
-            return Err(Error::WaitsForItself);
-        }
-        if state & STATE == PENDING && !record.pool.get().is_null() && record.pool.get() == future.pool.get()
-        {
-            let mut help = Help { promise: Promise(self.reside()?.into_raw()), ran: false };
-            let pool = future.pool.get();
-            // SeqCst: see `free_future`. It waits, in its way.
-            future.waiters.fetch_add(1, Ordering::SeqCst);
-            let waiting = ptr::from_ref(future).cast_mut().cast();
-            // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
-            unsafe {
-                cleanup::call(Help::run, (&raw mut help).cast(), stop_waiting, waiting);
-                stop_waiting(waiting);
-            }
-            if help.ran {
-                // SAFETY: the handle of the future's pool.
-                unsafe { pool::passed_over(pool, true) };
-            }
-            return Ok(help.ran);
-        }
-        Ok(false)
     }
 
     /// The error that the task failed with, valid as long as the handle.
@@ -284,41 +267,42 @@ impl Handle<Future> {
     /// Ends the future, unless the task has begun.
     pub fn cancel_future(self) -> Result<(), Error> {
         let resident = self.reside()?;
-        if resident.cancel()? {
-            // SAFETY: the handle of the future's pool.
-            unsafe { pool::passed_over(resident.pool.get(), false) };
-            let promise = Promise(resident.into_raw());
-            promise.conclude();
+        match resident.cancel() {
+            Ok(listened) => {
+                pool::pass_over(&resident);
+                Promise::of(resident).conclude_if(listened);
+                Ok(())
+            }
+            Err(Error::Cancelled) => Ok(()),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
-    /// Has the callback called when the task is over: at once, if it is.
+    /// Has the callback called when the task is over: at once, if it is and the earlier ones were called.
     ///
     /// # Safety
     /// Nothing in the frames between here and the user's has a destructor.
     pub unsafe fn add_done_callback(self, callback: Callback, argument: *mut c_void) -> Result<(), Error> {
-        if self.alive()?.listen(|life| {
-            heap::reserve(|| life.callbacks.try_reserve(1))?;
-            life.callbacks.push_back((callback, argument));
-            Ok(())
-        })? {
-            return Ok(());
-        }
-        let mut call = Call { callback, future: self.into_raw(), argument };
-        call.run();
+        self.check()?;
+        let listed = Listed::new(callback, argument)?;
+        // The residence of who calls it, should that be this thread.
+        let promise = match self.reside() {
+            Ok(resident) => Promise::of(resident),
+            Err(error) => {
+                // SAFETY: never added.
+                unsafe { Listed::call_on(listed, ptr::null_mut()) };
+                return Err(error);
+            }
+        };
+        // SAFETY: not released yet.
+        promise.conclude_if(unsafe { promise.future() }.add_callback(listed));
         Ok(())
     }
 
     /// Gives the handle back; the task goes on. Not while somebody waits.
     pub fn free_future(self) -> Result<(), Error> {
         let future = self.reside()?;
-        self.free(
-            // SeqCst: of a wait and a free that come together, one sees the other.
-            |_, future, _| {
-                if future.waiters.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
-            },
-        )?;
+        self.free(|_, future, _| future.awaited.check())?;
         let mut life = future.life.lock();
         future.freed.store(true, Ordering::Relaxed);
         let report = life.report.take();
@@ -330,14 +314,13 @@ impl Handle<Future> {
     /// Puts a watcher in, by `f`, if the task is not over; whether it did. It counts as one that waits.
     pub fn watch(self, f: impl FnOnce(&Watchers)) -> Result<bool, Error> {
         let future = self.alive()?;
-        let waiter = Waiter::new(&future.waiters);
+        let waits = future.awaited.wait();
         self.check()?;
-        let listens = future.listen(|life| {
-            f(&life.watchers);
-            Ok(())
-        })?;
+        let mut life = future.life.lock();
+        let listens = future.listen(&mut life);
         if listens {
-            core::mem::forget(waiter);
+            f(&life.watchers);
+            mem::forget(waits);
         }
         Ok(listens)
     }
@@ -346,7 +329,7 @@ impl Handle<Future> {
     pub fn unwatch(self, f: impl FnOnce(&Watchers)) -> Result<(), Error> {
         let future = self.alive()?;
         f(&future.life.lock().watchers);
-        drop(Waiter(&future.waiters));
+        future.awaited.leave();
         Ok(())
     }
 
@@ -355,55 +338,11 @@ impl Handle<Future> {
         Ok(self.alive()?.life.lock().report.take())
     }
 
-    fn alive(self) -> Result<&'static Future, Error> {
+    pub(super) fn alive(self) -> Result<&'static Future, Error> {
         // Acquire: the body is that of the object that the word was seen alive for.
         self.state(Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
         Ok(unsafe { self.body() })
-    }
-}
-
-/// A worker's run of the task that it waits for.
-struct Help {
-    promise: Promise,
-    ran: bool,
-}
-
-impl Help {
-    unsafe extern "C-unwind" fn run(help: *mut c_void) {
-        // SAFETY: `help` passes one.
-        let help = unsafe { &mut *help.cast::<Help>() };
-        help.ran = help.promise.run();
-    }
-}
-
-/// A worker that ran the task does not wait for it any more.
-///
-/// # Safety
-/// The argument is a future.
-unsafe extern "C-unwind" fn stop_waiting(future: *mut c_void) {
-    // SAFETY: as the caller vouches.
-    let future = unsafe { &*future.cast::<Future>() };
-    // In a child that the task has forked, the count is that of the child's own threads.
-    if future.process.get() == registry::forks() {
-        future.waiters.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// A thread that waits.
-struct Waiter<'a>(&'a AtomicU32);
-
-impl Waiter<'_> {
-    fn new(waiters: &AtomicU32) -> Waiter<'_> {
-        // SeqCst: see `free_future`.
-        waiters.fetch_add(1, Ordering::SeqCst);
-        Waiter(waiters)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -412,7 +351,8 @@ impl Future {
     fn outcome(&self) -> Option<Result<*mut c_void, Error>> {
         // Acquire: what the task did happens before the return of who waited for it.
         match self.state.load(Ordering::Acquire) & STATE {
-            FINISHED => Some(Ok(self.result.load(Ordering::Relaxed))),
+            // And before a look at the handle that comes after.
+            FINISHED => Some(Ok(self.result.load(Ordering::Acquire))),
             FAILED => Some(Err(Error::Failed)),
             CANCELLED => Some(Err(Error::Cancelled)),
             _ => None,
@@ -438,29 +378,40 @@ impl Future {
         true
     }
 
-    /// Whether this call cancelled it. Busy if the task has begun, or is over.
+    /// Whether anybody has pending work with it, seen by this thread.
+    pub(super) fn is_pending(&self) -> bool {
+        // Relaxed: the pool's lock decides who runs it.
+        self.state.load(Ordering::Relaxed) & STATE == PENDING
+    }
+
+    /// Whether the thread with this ident is in the task.
+    pub(super) fn is_run_by(&self, ident: u64) -> bool {
+        // Relaxed: if it is, it knows.
+        self.state.load(Ordering::Relaxed) & STATE == RUNNING && self.runner.load(Ordering::Relaxed) == ident
+    }
+
+    // Those who end a future conclude it if they are told so: somebody listens.
+
+    /// Cancels it. Cancelled if it is so already, Busy if the task has begun, or is over.
     fn cancel(&self) -> Result<bool, Error> {
         let cancelled = |state: u32| (state & STATE == PENDING).then_some(CANCELLED);
         match self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, cancelled) {
-            Ok(before) => {
-                self.wake(before);
-                Ok(true)
-            }
-            Err(state) if state & STATE == CANCELLED => Ok(false),
+            Ok(before) => Ok(self.wake(before)),
+            Err(state) if state & STATE == CANCELLED => Err(Error::Cancelled),
             Err(_) => Err(Error::Busy),
         }
     }
 
-    /// The task is over. Whether there may be callbacks.
-    fn end(&self, state: u32) -> bool {
+    /// The task has returned.
+    fn finish(&self, result: *mut c_void) -> bool {
+        // Relaxed: published by the state.
+        self.result.store(result, Ordering::Relaxed);
         // AcqRel: what the task did happens before the return of who waits; sees who listens.
-        let before = self.state.swap(state, Ordering::AcqRel);
-        self.wake(before);
-        before & LISTENED != 0
+        self.wake(self.state.swap(FINISHED, Ordering::AcqRel))
     }
 
-    /// Wakes those that the state before the end speaks of.
-    fn wake(&self, before: u32) {
+    /// Wakes those that the state before the end speaks of. Whether somebody listens.
+    fn wake(&self, before: u32) -> bool {
         if before & AWAITED != 0 {
             wait::wake_all(&self.state);
         }
@@ -468,24 +419,43 @@ impl Future {
             let failed = self.state.load(Ordering::Relaxed) & STATE == FAILED;
             self.life.lock().watchers.tell(failed);
         }
+        before & LISTENED != 0
     }
 
-    /// Lets `f` add something that listens, if the task is not over. Whether it did.
-    fn listen(&self, f: impl FnOnce(&mut Life) -> Result<(), Error>) -> Result<bool, Error> {
-        let mut life = self.life.lock();
-        if self.mark(LISTENED).is_none() {
-            return Ok(false);
+    /// Has who ends the future look after what listens. False if it is over.
+    fn listen(&self, life: &mut Life) -> bool {
+        let listens = self.mark(LISTENED).is_some();
+        if listens {
+            life.callbacks.owe();
         }
-        f(&mut life)?;
-        Ok(true)
+        listens
     }
 
-    fn next_callback(&self) -> Option<(Callback, *mut c_void)> {
-        self.life.lock().callbacks.pop_front()
+    /// Puts a callback at the end of the list. Whether the calling thread is to call those in the list.
+    fn add_callback(&self, listed: *mut Listed) -> bool {
+        let mut life = self.life.lock();
+        // SAFETY: new, as the caller made it.
+        unsafe { life.callbacks.add(listed) };
+        !self.listen(&mut life) && life.callbacks.owe()
+    }
+
+    fn next_callback(&self) -> Option<*mut Listed> {
+        self.life.lock().callbacks.take_next()
+    }
+
+    /// The task has failed; the hook is told if nobody else can ask. Out of line, as `Problem::report`.
+    #[cold]
+    #[inline(never)]
+    fn fail_by(&self, problem: Problem, record: &'static Record) -> bool {
+        let (report, listened) = self.fail(problem.report(record));
+        if let Some(report) = report {
+            excepthook::tell(heap::unboxed(report));
+        }
+        listened
     }
 
     /// The task has failed. The report, if nobody can ask for it any more; without memory there is none.
-    fn fail(&self, report: Report) -> Option<Box<Report>> {
+    fn fail(&self, report: Report) -> (Option<Box<Report>>, bool) {
         let mut report = boxed(report).ok();
         let mut life = self.life.lock();
         if !self.freed.load(Ordering::Relaxed) {
@@ -494,29 +464,31 @@ impl Future {
         // Under the lock: who sees it failed finds the report.
         let before = self.state.swap(FAILED, Ordering::AcqRel);
         drop(life);
-        self.wake(before);
-        report
+        (report, self.wake(before))
     }
 }
 
 // Nothing here has a destructor: tasks and callbacks may be left by lt_exit.
 impl Promise {
-    /// # Safety
-    /// It was not released.
-    unsafe fn future<'a>(self) -> &'a Future {
-        // SAFETY: as the caller vouches.
-        unsafe { Resident::<Future>::peek(self.0) }
+    fn of(resident: Resident<Future>) -> Promise {
+        Promise { future: resident.into_raw(), process: registry::forks() }
     }
 
-    /// Whether there is nothing left to do for it.
-    pub fn is_over(self) -> bool {
-        // SAFETY: not released yet. Relaxed: nothing is read of it.
-        is_over(unsafe { self.future() }.state.load(Ordering::Relaxed))
+    /// # Safety
+    /// It was not released.
+    pub(super) unsafe fn future<'a>(self) -> &'a Future {
+        // SAFETY: as the caller vouches.
+        unsafe { Resident::<Future>::peek(self.future) }
+    }
+
+    /// Not in a child that was forked since it was made.
+    pub(super) fn is_valid(self) -> bool {
+        self.process == registry::forks()
     }
 
     /// Runs the task, unless it is cancelled, or begun; whether it did. Releases the promise.
     pub fn run(self) -> bool {
-        // SAFETY: released by `conclude` or here, once.
+        // SAFETY: released by `conclude_if` or here, once.
         let future = unsafe { self.future() };
         let (Some(record), Some((function, argument))) =
             (this_thread::current().filter(|record| future.begin(record)), future.task.get())
@@ -525,58 +497,43 @@ impl Promise {
             return false;
         };
         let mut task = Task { function, argument, result: ptr::null_mut() };
-        // SAFETY: the user gave both; and `exited` asks for a promise.
-        match unsafe { task.run(record, exited, self.0.cast_mut().cast()) } {
-            None => {
-                // Relaxed: published by the state.
-                future.result.store(task.result, Ordering::Relaxed);
-                if !future.end(FINISHED) {
-                    self.release();
-                    return true;
-                }
-            }
-            Some(problem) => {
-                if let Some(report) = future.fail(problem.report(record)) {
-                    excepthook::tell(heap::unboxed(report));
-                }
-            }
-        }
-        self.conclude();
+        // SAFETY: the user gave both; and `exited` asks for a promise, which stays where it is.
+        let listened = match unsafe { task.run(record, exited, (&raw const self).cast_mut().cast()) } {
+            None => future.finish(task.result),
+            Some(problem) => future.fail_by(problem, record),
+        };
+        self.conclude_if(listened);
         true
     }
 
     /// Ends it without running: its pool does not.
     pub fn cancel(self) {
-        // SAFETY: released by `conclude` or here, once.
-        if unsafe { self.future() }.cancel() == Ok(true) {
-            self.conclude();
-        } else {
-            self.release();
-        }
+        // SAFETY: released by `conclude_if`, once.
+        self.conclude_if(unsafe { self.future() }.cancel() == Ok(true));
     }
 
-    /// The future is over: calls who wants to hear of it, and releases the promise.
-    fn conclude(self) {
+    /// The future is over, or was never to be: calls who wants to hear of it, if anybody does and it was left to
+    /// this thread, and releases the promise.
+    fn conclude_if(self, owing: bool) {
         // SAFETY: not released yet.
         let future = unsafe { self.future() };
-        // Relaxed: whoever added a callback before the end has done so under the lock that is taken.
-        while let Some((callback, argument)) = future.next_callback() {
-            let mut call = Call { callback, future: future.own.get(), argument };
-            let call = (&raw mut call).cast();
-            // SAFETY: each function gets the argument that it asks for.
-            unsafe { cleanup::call(Call::run_raw, call, concluded, self.0.cast_mut().cast()) };
+        while let Some(listed) = if owing { future.next_callback() } else { None } {
+            // SAFETY: each function gets the argument that it asks for; the promise stays where it is.
+            unsafe {
+                let mut call = Listed::call_on(listed, future.own.get());
+                let promise = (&raw const self).cast_mut().cast();
+                cleanup::call(Call::run, (&raw mut call).cast(), concluded, promise);
+            }
         }
         self.release();
     }
 
     /// The task is over, or was never to be.
     pub fn release(self) {
-        // SAFETY: given away by `into_raw`, and taken back once. In a child that was forked meanwhile, by the
-        // task or a callback, the residence is forgotten already.
-        unsafe {
-            if self.future().process.get() == registry::forks() {
-                drop(Resident::<Future>::from_raw(self.0));
-            }
+        // In a child that was forked meanwhile, by the task or a callback, the residence is forgotten already.
+        if self.is_valid() {
+            // SAFETY: given away by `into_raw`, and taken back once.
+            drop(unsafe { Resident::<Future>::from_raw(self.future) });
         }
     }
 }
@@ -586,9 +543,11 @@ impl Promise {
 /// # Safety
 /// The argument is a promise.
 unsafe extern "C-unwind" fn exited(promise: *mut c_void) {
-    let promise = Promise(promise.cast_const().cast());
     // SAFETY: as the caller vouches; not released yet.
-    let future = unsafe { promise.future() };
+    let (promise, future) = unsafe {
+        let promise = *promise.cast::<Promise>();
+        (promise, promise.future())
+    };
     let description = Description {
         kind: LT_ERROR_EXITED,
         code: 0,
@@ -596,8 +555,8 @@ unsafe extern "C-unwind" fn exited(promise: *mut c_void) {
         message: Text::Static(c"the task called lt_exit()"),
     };
     // Nobody hears of it but those who ask.
-    let _ = future.fail(Report::of(this_thread::current(), description, Frames::here()));
-    promise.conclude();
+    let (_, listened) = future.fail(Report::of(this_thread::current(), description, Frames::here()));
+    promise.conclude_if(listened);
 }
 
 /// A callback was left by lt_exit: the others are called all the same.
@@ -605,115 +564,6 @@ unsafe extern "C-unwind" fn exited(promise: *mut c_void) {
 /// # Safety
 /// The argument is a promise.
 unsafe extern "C-unwind" fn concluded(promise: *mut c_void) {
-    Promise(promise.cast_const().cast()).conclude();
-}
-
-/// One call of a task.
-pub struct Task {
-    pub function: TaskFunction,
-    pub argument: *mut c_void,
-    pub result: *mut c_void,
-}
-
-impl Task {
-    /// Calls the function: what it threw, if it did. `exited` is told if it is left by lt_exit.
-    ///
-    /// # Safety
-    /// The task's function may be called with its argument, and `exited` with its own.
-    pub unsafe fn run(
-        &mut self,
-        record: &'static Record,
-        exited: unwind::Function,
-        argument: *mut c_void,
-    ) -> Option<Problem> {
-        let outer = failure::begin(record);
-        let mut guarded = Guarded { task: self, threw: false, caught: MaybeUninit::uninit() };
-        // SAFETY: as the caller vouches; nothing here has a destructor.
-        unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
-        let failed = failure::end(record, outer);
-        if guarded.threw {
-            // SAFETY: written by `Guarded::run`.
-            return Some(Problem::Threw(unsafe { guarded.caught.assume_init() }));
-        }
-        failed.map(Problem::Failed)
-    }
-}
-
-/// What went wrong in a task.
-pub enum Problem {
-    /// It threw this, on the calling thread.
-    Threw(Caught),
-    /// It said so, and returned.
-    Failed(Report),
-}
-
-impl Problem {
-    pub fn report(self, record: &'static Record) -> Report {
-        match self {
-            // SAFETY: caught on this thread.
-            Problem::Threw(caught) => unsafe { excepthook::report(record, caught) },
-            Problem::Failed(report) => report,
-        }
-    }
-}
-
-struct Guarded<'a> {
-    task: &'a mut Task,
-    threw: bool,
-    /// Written if it threw: it is large, and tasks are many.
-    caught: MaybeUninit<Caught>,
-}
-
-impl Guarded<'_> {
-    unsafe extern "C-unwind" fn run(guarded: *mut c_void) {
-        // SAFETY: `Task::run` passes one.
-        unsafe {
-            let guarded = &mut *guarded.cast::<Guarded>();
-            if let Some(caught) = unwind::call(Guarded::call, ptr::from_mut(guarded.task).cast()) {
-                guarded.threw = true;
-                guarded.caught.write(caught);
-            }
-        }
-    }
-
-    unsafe extern "C-unwind" fn call(task: *mut c_void) {
-        // SAFETY: `run` passes a task, whose function is the user's.
-        unsafe {
-            let task = &mut *task.cast::<Task>();
-            task.result = (task.function)(task.argument);
-        }
-    }
-}
-
-/// One call of a callback.
-struct Call {
-    callback: Callback,
-    future: *mut c_void,
-    argument: *mut c_void,
-}
-
-impl Call {
-    /// Calls it; an error is told to the hook.
-    fn run(&mut self) {
-        // SAFETY: the callback is the user's; nothing here has a destructor.
-        let caught = unsafe { unwind::call(Call::call, ptr::from_mut(self).cast()) };
-        if let (Some(caught), Some(record)) = (caught, this_thread::current()) {
-            // Not as an error of this thread, which may be anybody's: it goes on.
-            // SAFETY: caught here.
-            excepthook::tell(unsafe { excepthook::report(record, caught) });
-        }
-    }
-
-    unsafe extern "C-unwind" fn run_raw(call: *mut c_void) {
-        // SAFETY: `conclude` passes a call.
-        unsafe { &mut *call.cast::<Call>() }.run();
-    }
-
-    unsafe extern "C-unwind" fn call(call: *mut c_void) {
-        // SAFETY: `run` passes a call, and the callback is the user's.
-        unsafe {
-            let call = &*call.cast::<Call>();
-            (call.callback)(call.future, call.argument);
-        }
-    }
+    // SAFETY: as the caller vouches.
+    unsafe { *promise.cast::<Promise>() }.conclude_if(true);
 }

@@ -3,6 +3,10 @@
 pub mod alarm;
 pub mod timer;
 pub mod watchdog;
+pub mod task;
+pub mod line;
 pub mod pool;
+pub mod callbacks;
+pub mod help;
 pub mod future;
 pub mod watch;

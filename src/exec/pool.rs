@@ -6,32 +6,36 @@
 //! | `Shut` | its workers finish what is queued, and end | |
 //! | `Broken` | what was queued is cancelled | |
 //!
-//! A worker is started when a task comes and none is idle, up to the pool's bound. One that a task ends, by
-//! lt_exit, is followed by another. Each is a resident of the pool, so its memory stays until the last has
-//! gone.
+//! A worker is started when a task comes and none is idle, up to the pool's bound; without the lock, but counted
+//! already. One that a task ends, by lt_exit, is followed by another. One that stands aside, since it waits for
+//! a task that it has no stack left to run, does not count towards the bound meanwhile: another may be
+//! started, and when it is back, whoever comes out of a task first leaves. Each is a resident of the pool, so
+//! its memory stays until the last has gone.
 
 use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::awaited::Awaited;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::{self, Text};
+use crate::base::heap::{self, Text, boxed};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::Role;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::{this_thread, wait};
-use crate::exec::future::{Future, Promise, Task, TaskFunction};
+use crate::exec::future::{Future, Promise};
+use crate::exec::line::{Forgotten, LeftBehind, Line, Place, Queued};
+use crate::exec::task::{Task, TaskFunction};
 use crate::exec::watch::{self, Mode};
 use crate::sync::discard::Discard;
 use crate::sync::grants::Grants;
-use crate::thread::excepthook;
 use crate::thread::start::Plan;
-use core::cell::Cell;
+use crate::thread::{excepthook, stack};
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_void};
 use core::mem::ManuallyDrop;
 use core::ptr;
-use std::collections::VecDeque;
 use std::io::Write;
 
 /// What a pool has beside its word, which is only its handle check.
@@ -42,9 +46,13 @@ pub struct Pool {
     calls: Grants,
     /// How many workers there are; the futex of who waits for their end. Changes under the lock.
     workers: AtomicU32,
-    /// How many threads wait: while there are some, the handle is not freed.
-    waiters: AtomicU32,
+    /// Changes when a worker has begun, or could not be started; the futex of who needs to know.
+    starts: AtomicU32,
+    /// While it is, the handle is not freed.
+    awaited: Awaited,
+    /// These do not change while the pool lives: its handle, and what the names of its workers begin with.
     own: Cell<*mut c_void>,
+    name_prefix: UnsafeCell<Text>,
     /// Called for the argument of each task that is cancelled and has no future.
     drop: Discard,
 }
@@ -52,17 +60,20 @@ pub struct Pool {
 #[derive(Debug)]
 struct Inside {
     state: State,
-    tasks: VecDeque<Queued>,
+    tasks: Line,
     most_workers: u32,
     /// How many sleep and have not been called.
     idle: u32,
     /// How many are in a task; how many have found that there will be none for them any more.
     running: u32,
     leaving: u32,
+    /// How many count already, and have not begun; how many stand aside.
+    starting: u32,
+    aside: u32,
     completed: u64,
     /// How many were ever started: for their names.
     started: u64,
-    name_prefix: Text,
+    left_behind: LeftBehind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +83,9 @@ enum State {
     Broken,
 }
 
-/// A task in the queue: with a future, or forgotten by who submitted it.
-#[derive(Clone, Copy, Debug)]
-enum Queued {
-    Promised(Promise),
-    Forgotten(TaskFunction, *mut c_void),
-}
-
 // SAFETY: the arguments are the user's, who asked for them to be passed on any thread.
 unsafe impl Send for Inside {}
-// SAFETY: the handle is set while nobody else knows it.
+// SAFETY: the cells are set while nobody else knows the handle.
 unsafe impl Sync for Pool {}
 
 /// What lt_pool_stats tells.
@@ -95,18 +99,25 @@ pub struct Stats {
 }
 
 impl Inside {
-    const fn new(most_workers: u32, name_prefix: Text) -> Inside {
+    const fn new(most_workers: u32) -> Inside {
         Inside {
             state: State::Open,
-            tasks: VecDeque::new(),
+            tasks: Line::none(),
             most_workers,
             idle: 0,
             running: 0,
             leaving: 0,
+            starting: 0,
+            aside: 0,
             completed: 0,
             started: 0,
-            name_prefix,
+            left_behind: LeftBehind::none(),
         }
+    }
+
+    /// How many workers there may be at this moment.
+    fn bound(&self) -> u32 {
+        self.most_workers.saturating_add(self.aside)
     }
 }
 
@@ -119,22 +130,24 @@ impl Object for Pool {
 
     fn blank() -> Pool {
         Pool {
-            inside: Mutex::new(Inside::new(0, Text::Static(c""))),
+            inside: Mutex::new(Inside::new(0)),
             calls: Grants::none(),
             workers: AtomicU32::new(0),
-            waiters: AtomicU32::new(0),
+            starts: AtomicU32::new(0),
+            awaited: Awaited::by_none(),
             own: Cell::new(ptr::null_mut()),
+            name_prefix: UnsafeCell::new(Text::Static(c"")),
             drop: Discard::none(),
         }
     }
 
     // Relaxed: nobody else has it.
     fn reset(&self) {
-        let inside = core::mem::replace(&mut *self.inside.lock(), Inside::new(0, Text::Static(c"")));
-        drop(inside);
+        self.end();
         self.calls.forget();
         self.workers.store(0, Ordering::Relaxed);
-        self.waiters.store(0, Ordering::Relaxed);
+        self.starts.store(0, Ordering::Relaxed);
+        self.awaited.forget();
         self.own.set(ptr::null_mut());
         self.drop.set(None);
     }
@@ -142,13 +155,16 @@ impl Object for Pool {
     /// The workers are gone, and what they had to do is the parent's.
     fn forget(&self, _word: &AtomicU64) {
         let mut inside = self.inside.lock();
-        inside.tasks.clear();
+        inside.tasks.abandon(&inside.left_behind);
         inside.idle = 0;
         inside.running = 0;
         inside.leaving = 0;
+        inside.starting = 0;
+        inside.aside = 0;
+        drop(inside);
         // Relaxed: there is one thread.
         self.workers.store(0, Ordering::Relaxed);
-        self.waiters.store(0, Ordering::Relaxed);
+        self.awaited.forget();
         self.calls.forget();
     }
 }
@@ -169,7 +185,11 @@ impl Handle<Pool> {
             // Relaxed: only that each value is given once matters.
             None => numbered(b"Pool", b"-", POOLS_MADE.fetch_add(1, Ordering::Relaxed) + 1)?,
         };
-        let pool = Handle::new(0, |pool: &Pool| *pool.inside.lock() = Inside::new(most_workers, prefix))?;
+        let pool = Handle::new(0, |pool: &Pool| {
+            pool.inside.lock().most_workers = most_workers;
+            // SAFETY: nobody else has it.
+            unsafe { *pool.name_prefix.get() = prefix };
+        })?;
         let body = pool.alive()?;
         body.own.set(pool.into_raw());
         Ok(pool)
@@ -183,25 +203,31 @@ impl Handle<Pool> {
         // SAFETY: as the caller vouches.
         unsafe { self.shutdown(true, false)? };
         let pool = self.reside()?;
-        self.free(|_, pool, _| {
-            // SeqCst: of a wait and a free that come together, one sees the other.
-            if pool.waiters.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
-        })?;
-        // The memory of its name and of its queue.
-        *pool.inside.lock() = Inside::new(0, Text::Static(c""));
+        self.free(|_, pool, _| pool.awaited.check())?;
+        pool.end();
         Ok(())
     }
 
     /// Has a worker run the task; without a future nobody hears of its end.
     pub fn submit_forgotten(self, function: TaskFunction, argument: *mut c_void) -> Result<(), Error> {
-        self.alive()?.queue(Queued::Forgotten(function, argument))
+        let pool = self.alive()?;
+        let forgotten = Box::into_raw(boxed(Forgotten { place: Place::nowhere(), function, argument })?);
+        // SAFETY: boxed, and nobody else's until it is in line.
+        let place = unsafe { &(*forgotten).place };
+        place.set(Queued::Forgotten(forgotten));
+        // SAFETY: it stays where it is until it is taken out.
+        unsafe { pool.queue(place) }.inspect_err(|_| {
+            // SAFETY: not in line any more, if it ever was.
+            drop(unsafe { Box::from_raw(forgotten) });
+        })
     }
 
     /// Has a worker run the task.
     pub fn submit(self, function: TaskFunction, argument: *mut c_void) -> Result<Handle<Future>, Error> {
         let pool = self.alive()?;
         let (future, promise) = Handle::new_future(function, argument, self.into_raw())?;
-        let queued = pool.queue(Queued::Promised(promise));
+        // SAFETY: the promise keeps it where it is until it is taken out.
+        let queued = unsafe { pool.queue(&promise.future().place) };
         if queued.is_err() {
             promise.release();
             future.free_future()?;
@@ -309,13 +335,26 @@ impl Handle<Pool> {
 
     fn await_workers(self) -> Result<(), Error> {
         let pool = self.reside()?;
-        // SeqCst: see `free_pool`.
-        pool.waiters.fetch_add(1, Ordering::SeqCst);
+        let _waits = pool.awaited.wait();
         // Acquire: what the workers did happens before the return.
         let gone = || pool.workers.load(Ordering::Acquire) == 0;
-        let result = Block::until(&pool.workers, Timeout::Forever, gone);
-        pool.waiters.fetch_sub(1, Ordering::SeqCst);
-        result
+        Block::until(&pool.workers, Timeout::Forever, gone)
+    }
+
+    /// For models, where nobody starts workers: puts a task in line, and takes the first one out.
+    #[cfg(shuttle)]
+    pub fn line_up(self, promise: Promise) -> Result<(), Error> {
+        // SAFETY: the promise keeps it where it is.
+        unsafe { self.alive()?.inside.lock().tasks.join(&promise.future().place) };
+        Ok(())
+    }
+
+    #[cfg(shuttle)]
+    pub fn take_first(self) -> Result<Option<Promise>, Error> {
+        Ok(match self.alive()?.inside.lock().tasks.pop() {
+            Some(Queued::Promised(promise)) => Some(promise),
+            _ => None,
+        })
     }
 
     fn alive(self) -> Result<&'static Pool, Error> {
@@ -327,42 +366,87 @@ impl Handle<Pool> {
 }
 
 impl Pool {
-    fn queue(&'static self, task: Queued) -> Result<(), Error> {
-        let mut inside = self.inside.lock();
-        match inside.state {
-            State::Open => (),
-            State::Shut => return Err(Error::Closed),
-            State::Broken => return Err(Error::Broken),
-        }
-        heap::reserve(|| inside.tasks.try_reserve(1))?;
-        let workers = self.workers.load(Ordering::Relaxed);
-        if inside.idle > 0 {
-            inside.idle -= 1;
-            inside.tasks.push_back(task);
-            drop(inside);
-            self.calls.post(1);
+    /// Puts a task in line, and sees to it that a worker comes for it. On failure it is not in line.
+    ///
+    /// # Safety
+    /// It is set, and stays where it is until it is taken out.
+    unsafe fn queue(&'static self, place: &Place) -> Result<(), Error> {
+        loop {
+            let mut inside = self.inside.lock();
+            match inside.state {
+                State::Open => (),
+                State::Shut => return Err(Error::Closed),
+                State::Broken => return Err(Error::Broken),
+            }
+            // Relaxed: changes under the lock.
+            let workers = self.workers.load(Ordering::Relaxed);
+            let starts = self.starts.load(Ordering::Relaxed);
+            let idle = inside.idle > 0;
+            let start = !idle && workers < inside.bound();
+            if !idle && !start && workers == inside.starting {
+                // None has begun: whether one will is known to who starts it.
+                drop(inside);
+                Block::uninterruptible().sleep(&self.starts, starts);
+                continue;
+            }
+            // SAFETY: as the caller vouches.
+            unsafe { inside.tasks.join(place) };
+            if idle {
+                inside.idle -= 1;
+                drop(inside);
+                self.calls.post(1);
+            } else if start {
+                // Those that there are will come to it, if this one does not.
+                if let Err((inside, error)) = self.start_one_more(inside) {
+                    return if self.uncount(inside, Some(place)) { Ok(()) } else { Err(error) };
+                }
+            }
             return Ok(());
         }
-        if workers < inside.most_workers {
-            match self.start_worker(&mut inside) {
-                Ok(()) => {
-                    // Relaxed, here and above: under the lock.
-                    self.workers.fetch_add(1, Ordering::Relaxed);
-                }
-                // Those that there are will come to it.
-                Err(_) if workers > 0 => (),
-                Err(error) => return Err(error),
-            }
-        }
-        inside.tasks.push_back(task);
-        Ok(())
     }
 
-    /// Starts a worker, which counts already or will: under the lock, for which it then waits.
-    fn start_worker(&'static self, inside: &mut Guard<'_, Inside>) -> Result<(), Error> {
+    /// Starts a worker, which counts from now on, without the lock. If it cannot be started, it still counts.
+    fn start_one_more(
+        &'static self,
+        inside: Guard<'static, Inside>,
+    ) -> Result<(), (Guard<'static, Inside>, Error)> {
+        // Relaxed: under the lock.
+        self.workers.fetch_add(1, Ordering::Relaxed);
+        self.start_counted(inside)
+    }
+
+    /// The same for one that counts already. Once it is started, it may have ended, and the pool with it.
+    fn start_counted(
+        &'static self,
+        mut inside: Guard<'static, Inside>,
+    ) -> Result<(), (Guard<'static, Inside>, Error)> {
+        let number = inside.started;
+        inside.started += 1;
+        inside.starting += 1;
+        drop(inside);
+        self.start_worker(number).map_err(|error| {
+            let mut inside = self.inside.lock();
+            if inside.started == number + 1 {
+                inside.started = number;
+            }
+            self.know(&mut inside);
+            (inside, error)
+        })
+    }
+
+    /// It is known what has become of one that was being started.
+    fn know(&self, inside: &mut Guard<'_, Inside>) {
+        inside.starting -= 1;
+        // Relaxed: under the lock, and only says that something has changed.
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        wait::wake_all(&self.starts);
+    }
+
+    fn start_worker(&'static self, number: u64) -> Result<(), Error> {
         // SAFETY: set by `new_pool`.
         let own = unsafe { Handle::<Pool>::from_raw(self.own.get()) }?;
-        let name = numbered(inside.name_prefix.bytes(), b"_", inside.started)?;
+        // SAFETY: does not change while the pool lives, which it does while a worker counts.
+        let name = numbered(unsafe { &*self.name_prefix.get() }.bytes(), b"_", number)?;
         let pool = ptr::from_ref(self).cast_mut().cast();
         let plan = Plan { name: Some(name.as_c_str()), ..Plan::new(work, pool) };
         let resident = own.reside()?;
@@ -376,8 +460,28 @@ impl Pool {
             }
             record.end();
         })?;
-        inside.started += 1;
         Ok(())
+    }
+
+    /// A worker counts no more. If no other has begun, a task that was put in line for it leaves again: then
+    /// false. If none is left, and still there are tasks, the pool is broken.
+    fn uncount(&'static self, mut inside: Guard<'static, Inside>, place: Option<&Place>) -> bool {
+        // Release: pairs with `await_workers`.
+        let left = self.workers.fetch_sub(1, Ordering::Release) - 1;
+        let place = place.filter(|_| left == inside.starting);
+        let left_again = place.is_some_and(|place| inside.tasks.leave(place).is_some());
+        let lost = left == 0 && !inside.tasks.is_empty();
+        if lost {
+            inside.state = State::Broken;
+        }
+        drop(inside);
+        if lost {
+            self.cancel_queued();
+        }
+        if left == 0 {
+            wait::wake_all(&self.workers);
+        }
+        !left_again
     }
 
     /// What a worker does next; it sleeps until there is something. None when it is to end.
@@ -388,11 +492,14 @@ impl Pool {
             inside.completed += 1;
         }
         loop {
-            if let Some(task) = inside.tasks.pop_front() {
+            // Relaxed: under the lock.
+            let staying = self.workers.load(Ordering::Relaxed) - inside.leaving;
+            let task = if staying > inside.bound() { None } else { inside.tasks.pop() };
+            if task.is_some() {
                 inside.running += 1;
-                return Some(task);
+                return task;
             }
-            if inside.state != State::Open {
+            if staying > inside.bound() || inside.state != State::Open {
                 inside.leaving += 1;
                 return None;
             }
@@ -413,32 +520,25 @@ impl Pool {
             inside.running -= 1;
             inside.completed += 1;
         }
-        let wanted = inside.state == State::Open || !inside.tasks.is_empty();
-        if wanted && self.start_worker(&mut inside).is_ok() {
-            return;
+        // Relaxed: under the lock.
+        let in_place = self.workers.load(Ordering::Relaxed) <= inside.bound();
+        if in_place && (inside.state == State::Open || !inside.tasks.is_empty()) {
+            match self.start_counted(inside) {
+                Ok(()) => return,
+                Err((again, _)) => inside = again,
+            }
         }
-        // Release: pairs with `await_workers`.
-        let last = self.workers.fetch_sub(1, Ordering::Release) == 1;
-        let lost = last && !inside.tasks.is_empty();
-        if lost {
-            inside.state = State::Broken;
-        }
-        drop(inside);
-        if lost {
-            self.cancel_queued();
-        }
-        if last {
-            wait::wake_all(&self.workers);
-        }
+        self.uncount(inside, None);
     }
 
     /// Cancels what is queued, one after the other: each may have callbacks.
     fn cancel_queued(&self) {
         loop {
-            let task = self.inside.lock().tasks.pop_front();
+            let task = self.inside.lock().tasks.pop();
             match task {
                 Some(Queued::Promised(promise)) => promise.cancel(),
-                Some(Queued::Forgotten(_, argument)) => {
+                Some(Queued::Forgotten(forgotten)) => {
+                    let (_, argument) = open(forgotten);
                     // SAFETY: the argument is the user's; nothing here has a destructor.
                     unsafe { self.drop.call(argument) };
                 }
@@ -447,24 +547,20 @@ impl Pool {
         }
     }
 
-    /// Takes the tasks that are over from both ends of the queue, where workers that are busy for long would
-    /// let them gather.
-    fn forget_over(&self) {
-        let is_over = |task: Option<&Queued>| matches!(task, Some(Queued::Promised(task)) if task.is_over());
-        loop {
-            let mut inside = self.inside.lock();
-            let over = if is_over(inside.tasks.front()) {
-                inside.tasks.pop_front()
-            } else if is_over(inside.tasks.back()) {
-                inside.tasks.pop_back()
-            } else {
-                None
-            };
-            drop(inside);
-            let Some(Queued::Promised(task)) = over else { return };
-            task.release();
-        }
+    /// Gives back the memory of what has ended, or never began.
+    fn end(&self) {
+        let inside = core::mem::replace(&mut *self.inside.lock(), Inside::new(0));
+        drop(inside);
+        // SAFETY: nobody else has it.
+        unsafe { *self.name_prefix.get() = Text::Static(c"") };
     }
+}
+
+/// What is in the box of a task that was taken out.
+fn open(forgotten: *mut Forgotten) -> (TaskFunction, *mut c_void) {
+    // SAFETY: boxed by `submit_forgotten`, and nobody else's any more.
+    let forgotten = unsafe { Box::from_raw(forgotten) };
+    (forgotten.function, forgotten.argument)
 }
 
 /// A worker.
@@ -474,12 +570,18 @@ impl Pool {
 unsafe extern "C-unwind" fn work(pool: *mut c_void) {
     // SAFETY: as the caller vouches.
     let pool = unsafe { &*pool.cast::<Pool>() };
-    let Some(record) = this_thread::current() else { return };
+    pool.know(&mut pool.inside.lock());
+    let Some(record) = this_thread::current() else {
+        pool.inside.lock().leaving += 1;
+        return;
+    };
+    record.stack_reserve.set(stack::reserve());
     let mut after_one = false;
     while let Some(task) = pool.next_task(after_one) {
         after_one = match task {
             Queued::Promised(promise) => promise.run(),
-            Queued::Forgotten(function, argument) => {
+            Queued::Forgotten(forgotten) => {
+                let (function, argument) = open(forgotten);
                 let mut task = Task { function, argument, result: ptr::null_mut() };
                 // SAFETY: the user gave both.
                 if let Some(problem) = unsafe { task.run(record, left, ptr::null_mut()) } {
@@ -510,16 +612,78 @@ fn gone(resident: *mut c_void) {
     unsafe { &*pool }.lose_worker();
 }
 
-/// A task of the pool with this handle is over, though no worker has taken it from the queue: `helped` if one
-/// that waited for it has run it.
-///
-/// # Safety
-/// As for [`Handle::from_raw`].
-pub unsafe fn passed_over(pool: *mut c_void, helped: bool) {
-    // SAFETY: passed on.
-    if let Ok(pool) = unsafe { Handle::<Pool>::from_raw(pool) }.and_then(|pool| pool.alive()) {
-        pool.inside.lock().completed += u64::from(helped);
-        pool.forget_over();
+/// The pool that a future's task belongs to.
+fn of(future: &Future) -> Result<&'static Pool, Error> {
+    // SAFETY: NULL, or the handle of the pool.
+    unsafe { Handle::<Pool>::from_raw(future.pool.get()) }?.alive()
+}
+
+/// Takes a future's task out of the line, to be run by who waits for it.
+pub fn take(future: &Future) -> Option<Promise> {
+    let pool = of(future).ok()?;
+    match pool.inside.lock().tasks.leave(&future.place) {
+        Some(Queued::Promised(promise)) => Some(promise),
+        _ => None,
+    }
+}
+
+/// Who waited for the task has run it.
+pub fn count_helped(future: &Future) {
+    if let Ok(pool) = of(future) {
+        pool.inside.lock().completed += 1;
+    }
+}
+
+/// The task was cancelled: it leaves the line, if it still stands there.
+pub fn pass_over(future: &Future) {
+    if let Some(promise) = take(future) {
+        promise.release();
+    }
+}
+
+/// A worker that waits, and does not count as one meanwhile.
+pub struct Aside(&'static Pool);
+
+/// The calling worker waits for a task of its pool that is in line, and cannot run it itself: lets that be the
+/// next, and has another worker for it. An error if there is none to be had, and all others stand aside too.
+pub fn stand_aside(future: &Future) -> Result<Aside, Error> {
+    let pool = of(future)?;
+    let mut inside = pool.inside.lock();
+    inside.tasks.prefer(&future.place);
+    inside.aside += 1;
+    if inside.idle > 0 {
+        inside.idle -= 1;
+        drop(inside);
+        pool.calls.post(1);
+        return Ok(Aside(pool));
+    }
+    // Relaxed, here and below: under the lock.
+    if pool.workers.load(Ordering::Relaxed) >= inside.bound() {
+        return Ok(Aside(pool));
+    }
+    let Err((mut inside, _)) = pool.start_one_more(inside) else { return Ok(Aside(pool)) };
+    // Not to 0: the calling one is left.
+    let left = pool.workers.fetch_sub(1, Ordering::Relaxed) - 1;
+    if left > inside.aside {
+        return Ok(Aside(pool));
+    }
+    inside.aside -= 1;
+    Err(Error::NoStackLeft)
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let mut inside = self.0.inside.lock();
+        inside.aside = inside.aside.saturating_sub(1);
+        // Relaxed: under the lock.
+        let staying = self.0.workers.load(Ordering::Relaxed) - inside.leaving;
+        if staying <= inside.bound() || inside.idle == 0 {
+            return;
+        }
+        // One too many: it finds that out by itself.
+        inside.idle -= 1;
+        drop(inside);
+        self.0.calls.post(1);
     }
 }
 

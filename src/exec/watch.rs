@@ -11,6 +11,7 @@ use crate::base::heap;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::exec::future::Future;
+use crate::exec::help::Help;
 use core::cell::Cell;
 use core::ptr;
 
@@ -147,16 +148,19 @@ pub fn wait_many(futures: &[Handle<Future>], mode: Mode, timeout: Timeout) -> Re
     }
     let deadline = timeout.start();
     let mut own = 0;
+    // What needs another worker is waited for when all that this one can run is done.
+    let mut beyond = None;
     for future in futures {
         match future.help() {
-            Ok(false) => (),
-            Ok(true) if is_met()? => return Ok(()),
-            Ok(true) => (),
+            Ok(Help::Ran) if is_met()? => return Ok(()),
+            Ok(Help::NoRoom) => beyond = beyond.or(Some(*future)),
+            Ok(Help::Ran | Help::NotNeeded) => (),
             // The others may do.
             Err(Error::WaitsForItself) if mode != Mode::All => own += 1,
             Err(error) => return Err(error),
         }
     }
+    let _aside = beyond.map(Handle::<Future>::stand_aside).transpose()?;
     watch(futures, own, mode, deadline.rest())?;
     if own == 0 || is_met()? { Ok(()) } else { Err(Error::WaitsForItself) }
 }

@@ -13,7 +13,7 @@ use crate::thread::report::Report;
 use core::ffi::{CStr, c_void};
 
 /// What a function or task has failed with, though it goes on.
-struct Failure {
+pub struct Failure {
     code: i32,
     message: Text,
     frames: Frames,
@@ -37,12 +37,19 @@ pub fn begin(record: &Record) -> Pending {
     record.failure.take()
 }
 
-/// The function or task has returned: what is to be told of it. `outer` is what `begin` gave.
-pub fn end(record: &'static Record, outer: Pending) -> Option<Report> {
-    let failure = take(record.failure.replace(outer))?;
-    let Failure { code, message, frames } = *failure;
-    let description = Description { kind: LT_ERROR_RAISED, code, type_name: Text::Static(c"error"), message };
-    Some(Report::of(Some(record), description, frames))
+/// The function or task has returned: what it has failed with. `outer` is what `begin` gave.
+pub fn end(record: &Record, outer: Pending) -> Option<Box<Failure>> {
+    take(record.failure.replace(outer))
+}
+
+impl Failure {
+    /// What is to be told of it.
+    pub fn report(self, record: &'static Record) -> Report {
+        let Failure { code, message, frames } = self;
+        let description =
+            Description { kind: LT_ERROR_RAISED, code, type_name: Text::Static(c"error"), message };
+        Report::of(Some(record), description, frames)
+    }
 }
 
 /// The thread is over, and has not returned.

@@ -37,6 +37,35 @@ pub fn more_than(size: usize) -> usize {
     size.saturating_mul(2)
 }
 
+/// Where the last quarter of the calling thread's stack begins, 0 if that is not known. Slow: asks the C library.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn reserve() -> usize {
+    let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let attributes = attributes.as_mut_ptr();
+    let (mut lowest, mut size) = (core::ptr::null_mut(), 0);
+    // SAFETY: the attributes are written by the first call, if that succeeds, and destroyed by the last.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes) != 0 {
+            return 0;
+        }
+        libc::pthread_attr_getstack(attributes, &mut lowest, &mut size);
+        libc::pthread_attr_destroy(attributes);
+    }
+    lowest.addr() + size / 4
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn reserve() -> usize {
+    0
+}
+
+/// Whether the calling thread's stack has come below this address.
+#[inline]
+pub fn is_below(address: usize) -> bool {
+    let here = 0_u8;
+    core::hint::black_box(&raw const here).addr() < address
+}
+
 pub fn page() -> usize {
     // SAFETY: reads a constant of the system.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(LEAST)

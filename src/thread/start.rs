@@ -143,8 +143,8 @@ unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
         if let Some(caught) = unsafe { unwind::call(function, argument) } {
             // SAFETY: caught here.
             unsafe { excepthook::deliver_caught(record, caught) };
-        } else if let Some(report) = failure::end(record, None) {
-            excepthook::deliver_report(record, report);
+        } else if let Some(failure) = failure::end(record, None) {
+            excepthook::deliver_report(record, failure.report(record));
         }
     }
     if !adopted {

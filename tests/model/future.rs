@@ -191,29 +191,98 @@ fn a_free_that_races_leaves_the_task_its_place() {
     });
 }
 
+/// Runs `f` as a worker of the pool would.
+fn as_worker(pool: usize, f: impl FnOnce()) {
+    let record = this_thread::current().unwrap();
+    record.pool.set(ptr::with_exposed_provenance_mut(pool));
+    f();
+    record.pool.set(ptr::null_mut());
+}
+
 #[test]
 fn a_worker_that_waits_helps_and_nobody_runs_it_twice() {
     check(|| {
         let pool = Handle::new_pool(1, Some(c"model")).unwrap();
         let work = Work::default();
         let (future, promise) = work.promise(pool.into_raw());
+        // The line keeps it from here on.
+        pool.line_up(promise.0).unwrap();
         let pool_address = pool.into_raw().expose_provenance();
+        let cancelled = AtomicU32::new(0);
         threads(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    // As if it were one of the pool's.
-                    let record = this_thread::current().unwrap();
-                    record.pool.set(ptr::with_exposed_provenance_mut(pool_address));
-                    assert!(returned(future.result(), Error::Busy));
-                    record.pool.set(ptr::null_mut());
+                    as_worker(pool_address, || _ = returned(future.result(), Error::Cancelled));
                 });
             }
-            scope.spawn(|| promise.run());
+            // A worker, who would wait if there were nothing.
+            scope.spawn(|| {
+                if let Some(promise) = pool.take_first().unwrap() {
+                    promise.run();
+                }
+            });
+            if model::chance(4) && future.cancel_future().is_ok() {
+                cancelled.store(1, SeqCst);
+            }
         });
-        assert_eq!(work.ran.into_inner(), 1);
+        assert_eq!(work.ran.into_inner() + cancelled.into_inner(), 1);
         future.free_future().unwrap();
         // SAFETY: no frame here is left but by returning.
         end(|| unsafe { pool.free_pool() });
+    });
+}
+
+/// The order in which callbacks were called.
+#[derive(Default)]
+struct Order {
+    next: AtomicU32,
+    busy: AtomicU32,
+}
+
+/// A callback with its number, which another one may be added by.
+struct Numbered<'a> {
+    order: &'a Order,
+    number: u32,
+    late: Option<&'a Numbered<'a>>,
+}
+
+unsafe extern "C-unwind" fn in_turn(future: *mut c_void, numbered: *mut c_void) {
+    // SAFETY: `Numbered::listen` passes one; the future is the handle.
+    let (future, numbered) = unsafe { (Handle::<Future>::from_raw(future), &*numbered.cast::<Numbered>()) };
+    assert_eq!(numbered.order.busy.fetch_add(1, SeqCst), 0, "two at once");
+    model::point();
+    if let Some(late) = numbered.late {
+        late.listen(future.unwrap());
+    }
+    assert_eq!(numbered.order.next.fetch_add(1, SeqCst), numbered.number, "out of turn");
+    numbered.order.busy.fetch_sub(1, SeqCst);
+}
+
+impl Numbered<'_> {
+    fn listen(&self, future: Handle<Future>) {
+        // SAFETY: the callback takes this argument.
+        unsafe { future.add_done_callback(in_turn, from_ref(self).cast_mut().cast()) }.unwrap();
+    }
+}
+
+#[test]
+fn each_callback_is_called_in_its_turn() {
+    check(|| {
+        let (work, order) = (Work::default(), Order::default());
+        let (future, promise) = work.promise(ptr::null_mut());
+        let number = |number| Numbered { order: &order, number, late: None };
+        let fourth = number(3);
+        let numbered = [number(0), number(1), Numbered { late: Some(&fourth), ..number(2) }];
+        // One may wait for the end in the other way in which there is somebody who listens.
+        threads(|scope| {
+            if model::chance(2) {
+                scope.spawn(|| watch::wait_many(&[future], Mode::All, Timeout::Forever).unwrap());
+            }
+            scope.spawn(|| promise.run());
+            numbered.iter().for_each(|numbered| numbered.listen(future));
+        });
+        assert_eq!(order.next.load(SeqCst), 4);
+        future.free_future().unwrap();
     });
 }
 

@@ -1,0 +1,94 @@
+//! Calling a task: what it returned, threw, or said to have failed with.
+
+use crate::base::cleanup;
+use crate::base::record::Record;
+use crate::base::unwind::{self, Caught};
+use crate::thread::excepthook;
+use crate::thread::failure::{self, Failure};
+use crate::thread::report::Report;
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+/// A task of the user's.
+pub type TaskFunction = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
+
+/// One call of a task.
+pub struct Task {
+    pub function: TaskFunction,
+    pub argument: *mut c_void,
+    pub result: *mut c_void,
+}
+
+impl Task {
+    /// Calls the function: what it threw, if it did. `exited` is told if it is left by lt_exit.
+    ///
+    /// # Safety
+    /// The task's function may be called with its argument, and `exited` with its own.
+    pub unsafe fn run(
+        &mut self,
+        record: &'static Record,
+        exited: unwind::Function,
+        argument: *mut c_void,
+    ) -> Option<Problem> {
+        let outer = failure::begin(record);
+        let mut guarded = Guarded { task: self, threw: false, caught: MaybeUninit::uninit() };
+        // SAFETY: as the caller vouches; nothing here has a destructor.
+        unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
+        let failed = failure::end(record, outer);
+        if guarded.threw {
+            // SAFETY: written by `Guarded::run`.
+            return Some(Problem::Threw(unsafe { guarded.caught.assume_init() }));
+        }
+        failed.map(Problem::Failed)
+    }
+}
+
+/// What went wrong in a task.
+pub enum Problem {
+    /// It threw this, on the calling thread.
+    Threw(Caught),
+    /// It said so, and returned.
+    Failed(Box<Failure>),
+}
+
+impl Problem {
+    /// Out of line: tasks are on the stack under each other, and this needs much of it.
+    #[cold]
+    #[inline(never)]
+    pub fn report(self, record: &'static Record) -> Report {
+        match self {
+            // SAFETY: caught on this thread.
+            Problem::Threw(caught) => unsafe { excepthook::report(record, caught) },
+            Problem::Failed(failure) => failure.report(record),
+        }
+    }
+}
+
+struct Guarded<'a> {
+    task: &'a mut Task,
+    threw: bool,
+    /// Written if it threw.
+    caught: MaybeUninit<Caught>,
+}
+
+impl Guarded<'_> {
+    unsafe extern "C-unwind" fn run(guarded: *mut c_void) {
+        // SAFETY: `Task::run` passes one.
+        unsafe {
+            let guarded = &mut *guarded.cast::<Guarded>();
+            if let Some(caught) = unwind::call(Guarded::call, ptr::from_mut(guarded.task).cast()) {
+                guarded.threw = true;
+                guarded.caught.write(caught);
+            }
+        }
+    }
+
+    unsafe extern "C-unwind" fn call(task: *mut c_void) {
+        // SAFETY: `run` passes a task, whose function is the user's.
+        unsafe {
+            let task = &mut *task.cast::<Task>();
+            task.result = (task.function)(task.argument);
+        }
+    }
+}
