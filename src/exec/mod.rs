@@ -1,5 +1,6 @@
 //! What runs later or elsewhere: timers, the watchdog, pools and the futures of their tasks.
 
+pub mod due;
 pub mod alarm;
 pub mod timer;
 pub mod watchdog;
