@@ -260,7 +260,18 @@ int64_t lt_get_native_id(void);
 // The main thread's ident. In a forked child, the thread that forked is the main thread.
 lt_ident lt_main_ident(void);
 
-// How many threads that the library started are running.
+// Makes the calling thread the main thread: for lt_interrupt_main(), which reaches it now with what
+// was pending, lt_main_ident(), signal routes and lt_exit(); for runtimes whose main thread is not the
+// process's first. LT_INVALID on a thread of a pool's, or in a callback of a timer or a signal.
+LT_NODISCARD lt_status lt_adopt_main(void);
+
+// What the system's library calls the living thread with this ident: its pthread_t. Known when its
+// start returns; of others, from their first call. 0, with the error noted, if there is none. It
+// names nothing once the thread has ended: ask for threads that you know to be alive.
+size_t lt_native_handle(lt_ident ident);
+
+// How many threads that the library started are running. One counts until the last destructors of
+// its thread-local values have run, and no more once it was joined.
 size_t lt_thread_count(void);
 
 // The stack size of threads to be started, in bytes; 0 for the platform's default.
@@ -405,7 +416,7 @@ LT_NODISCARD lt_status lt_thread_start(lt_thread_fn function, void *arg,
 // gives; LT_DEADLOCK from the thread itself. Afterwards the thread is gone from the system.
 LT_NODISCARD lt_status lt_thread_join(lt_thread *thread);
 
-// The same, but LT_BUSY while the thread runs. Never blocks for long.
+// The same, but LT_BUSY while the thread runs, also its last few steps in the system. Never blocks.
 LT_NODISCARD lt_status lt_thread_try_join(lt_thread *thread);
 
 // The same; blocks for at most this many seconds.
@@ -414,6 +425,10 @@ LT_NODISCARD lt_status lt_thread_join_timeout(lt_thread *thread, double seconds)
 // Interrupts the thread's wait, or its next one that would block, as lt_interrupt_main() does for
 // the main thread: it returns LT_INTERRUPTED. Nothing happens to a thread that has ended.
 LT_NODISCARD lt_status lt_thread_interrupt(lt_thread *thread);
+
+// The calling thread's own handle: not another one, to be freed as before. NULL, which is no error,
+// if the thread is not joinable or its handle was freed.
+lt_thread *lt_thread_current(void);
 
 // Whether the thread has not ended yet.
 bool lt_thread_is_alive(const lt_thread *thread);
@@ -442,9 +457,9 @@ LT_NODISCARD lt_status lt_thread_name(lt_ident ident, char *buf, size_t len);
 // Names the calling thread, in UTF-8. The system gets what it has room for; the library keeps all.
 LT_NODISCARD lt_status lt_set_thread_name(const char *name);
 
-// Waits until every joinable thread that is no daemon has ended, those too that are started
-// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread. Pools are not waited
-// for.
+// Joins every joinable thread that is no daemon, those too that are started meanwhile, and those
+// whose handles were freed; waits for at most this many seconds. Afterwards they are gone from the
+// system, and joins return at once. LT_DEADLOCK from such a thread. Pools are not waited for.
 LT_NODISCARD lt_status lt_shutdown(double seconds);
 
 // Tells of the main thread and of every thread that the library started and that still runs. Fills

@@ -41,6 +41,12 @@ impl<T: Object> Slot<T> {
         self.residents.load(Ordering::SeqCst).saturating_sub(1)
     }
 
+    /// One resident more, for who knows that there is one.
+    pub fn keep(&self) {
+        // Relaxed: there is one, whose leaving is ordered.
+        self.residents.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// One resident less. The last one gives the slot back.
     pub fn release(&'static self) {
         // AcqRel: all that residents did with the slot happens before its next use.

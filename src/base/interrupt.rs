@@ -74,6 +74,13 @@ impl Interrupt {
         }
     }
 
+    /// Moves the signals that are pending to another thread. What was meant for this one alone stays.
+    pub fn hand_over(&self, to: &Interrupt) {
+        let signals = self.signals.swap(0, SeqCst);
+        self.settle();
+        (1..=64).filter(|signum| signals >> (signum - 1) & 1 == 1).for_each(|signum| to.raise(signum));
+    }
+
     /// Clears the word, unless a signal comes meanwhile.
     fn settle(&self) {
         if self.pending() {

@@ -29,4 +29,5 @@ pub mod block;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod frame;
 pub mod unwind;
+pub mod cancellation;
 pub mod cleanup;

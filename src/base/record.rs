@@ -1,7 +1,7 @@
 //! What the library knows of one OS thread.
 
 use crate::base::arena::{Arena, Slot};
-use crate::base::atomic::{AtomicI64, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::base::fence;
 use crate::base::fork::Stays;
 use crate::base::handle::{Kind, Object};
@@ -35,6 +35,8 @@ pub struct Record {
     pub last_error: LastError,
     pub(super) ident: AtomicU64,
     pub(super) native_id: AtomicI64,
+    /// The C library's name of the thread: its pthread_t. 0 as long as it is not known.
+    pub(super) native_handle: AtomicUsize,
     pub(super) role: Cell<Role>,
     /// How often the end of the thread was put off.
     pub(super) rounds: Cell<u32>,
@@ -57,7 +59,7 @@ pub struct Record {
     /// Where its stack ends but for what a task may need; 0 if that is not known.
     pub stack_reserve: Cell<usize>,
     /// The object of a joinable thread, given away by its resident; or NULL.
-    pub joinable: Cell<*const ()>,
+    pub joinable: AtomicPtr<()>,
     /// What its function has failed with, though it goes on.
     pub failure: Cell<Option<(*mut c_void, End)>>,
     /// What the thread must free, unless it ends before it can.
@@ -67,7 +69,9 @@ pub struct Record {
     /// The name, if it was given one; under the registry's lock.
     pub name: Name,
     /// Whether it is a daemon, for lt_enumerate.
-    pub daemon: Cell<bool>,
+    pub daemon: AtomicBool,
+    /// Whether it ever stood for the main thread: then it serves no other one.
+    pub(super) was_main: Cell<bool>,
     /// The neighbours in the registry, under its lock.
     pub(super) previous: Cell<*const Record>,
     pub(super) next: Cell<*const Record>,
@@ -96,7 +100,7 @@ pub enum Round {
     Over,
 }
 
-/// Told of the end of a thread, while its record is still whole.
+/// Told of the end of a thread: it has left the registry, and its record is still whole.
 pub type OnEnd = fn(&'static Record);
 
 /// Told that a thread has left the registry.
@@ -104,6 +108,9 @@ pub type OnGone = fn(*mut c_void);
 
 /// Ends what was held.
 pub type End = unsafe extern "C" fn(*mut c_void);
+
+/// In the place of the native handle of a thread that has ended.
+const OVER: usize = 1;
 
 impl Record {
     pub(super) const fn new(ident: u64) -> Record {
@@ -115,6 +122,7 @@ impl Record {
             last_error: LastError::none(),
             ident: AtomicU64::new(ident),
             native_id: AtomicI64::new(0),
+            native_handle: AtomicUsize::new(0),
             role: Cell::new(Role::Foreign),
             rounds: Cell::new(0),
             entry: Cell::new(None),
@@ -126,12 +134,13 @@ impl Record {
             on_gone: Cell::new(None),
             pool: Cell::new(ptr::null_mut()),
             stack_reserve: Cell::new(0),
-            joinable: Cell::new(ptr::null()),
+            joinable: AtomicPtr::new(ptr::null_mut()),
             failure: Cell::new(None),
             held: Cell::new(None),
             number: AtomicU64::new(0),
             name: Name(UnsafeCell::new(None)),
-            daemon: Cell::new(false),
+            daemon: AtomicBool::new(false),
+            was_main: Cell::new(false),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
         }
@@ -177,17 +186,45 @@ impl Record {
             // SAFETY: held by this thread, which has left without letting go.
             unsafe { end(what) };
         }
+        // SAFETY: NULL, or allocated with malloc for this thread, which no longer uses it.
+        unsafe { libc::free(self.copied.replace(ptr::null_mut())) };
+        // No more code of the user's: it counts no more, before anybody who waits for it hears of its end.
+        registry::remove(self);
+        self.native_handle.store(OVER, Ordering::Relaxed);
+        self.native_id.store(0, Ordering::Relaxed);
         if let Some(on_end) = self.on_end.take() {
             on_end(self);
         }
-        // SAFETY: NULL, or allocated with malloc for this thread, which no longer uses it.
-        unsafe { libc::free(self.copied.replace(ptr::null_mut())) };
-        registry::remove(self);
         if let Some((on_gone, argument)) = self.on_gone.take() {
             on_gone(argument);
         }
-        // The main thread's record stays what `interrupt_main` reaches, even after that thread.
-        if let Some(slot) = self.slot().filter(|_| !self.is_main()) {
+        // What stood for the main thread may be reached still, by who interrupts that.
+        if let Some(slot) = self.slot().filter(|_| !self.was_main.get()) {
+            slot.release();
+        }
+    }
+
+    /// Notes what the thread that this is for was created as. On the starter, and on the thread: whichever
+    /// comes first.
+    pub fn known_as(&self, native_handle: usize) {
+        // Relaxed: a number. Not once the thread has ended, which may be before its starter comes to this.
+        let _ = self.native_handle.compare_exchange(0, native_handle, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    pub fn native_handle(&self) -> Option<usize> {
+        let known = self.native_handle.load(Ordering::Relaxed);
+        (known != 0 && known != OVER).then_some(known)
+    }
+
+    /// Keeps the record from being another thread's, until `release`; on the starter.
+    pub fn keep(&'static self) {
+        if let Some(slot) = self.slot() {
+            slot.keep();
+        }
+    }
+
+    pub fn release(&'static self) {
+        if let Some(slot) = self.slot() {
             slot.release();
         }
     }
@@ -276,6 +313,7 @@ impl Object for Record {
         self.last_error.forget();
         self.ident.store(0, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
+        self.native_handle.store(0, Ordering::Relaxed);
         self.role.set(Role::Foreign);
         self.rounds.set(0);
         self.entry.set(None);
@@ -287,13 +325,14 @@ impl Object for Record {
         self.on_gone.set(None);
         self.pool.set(ptr::null_mut());
         self.stack_reserve.set(0);
-        self.joinable.set(ptr::null());
+        self.joinable.store(ptr::null_mut(), Ordering::Relaxed);
         self.failure.set(None);
         self.held.set(None);
         self.number.store(0, Ordering::Relaxed);
         // SAFETY: nobody else has it. Without its destructor: also in a forked child, which frees nothing.
         core::mem::forget(unsafe { (*self.name.get()).take() });
-        self.daemon.set(false);
+        self.daemon.store(false, Ordering::Relaxed);
+        self.was_main.set(false);
         self.previous.set(ptr::null());
         self.next.set(ptr::null());
     }

@@ -46,8 +46,11 @@ static FIRST_OF_PROCESS: AtomicU64 = AtomicU64::new(0);
 
 /// Whether the thread with this ident is of another process: that which was forked.
 pub fn vanished(ident: u64) -> bool {
-    ident < FIRST_OF_PROCESS.load(Ordering::Relaxed) && ident != this_thread::main_record().ident()
+    ident < FIRST_OF_PROCESS.load(Ordering::Relaxed) && ident != FORKER.load(Ordering::Relaxed)
 }
+
+/// The ident of the thread that forked.
+static FORKER: AtomicU64 = AtomicU64::new(0);
 
 /// The list, locked: names are read and written, and other threads' records looked at, under it.
 pub fn lock() -> Guard<'static, List> {
@@ -60,6 +63,13 @@ impl List {
         // SAFETY: records are never unmapped, and the list is locked as long as `self` is borrowed.
         let follow = |record: *const Record| unsafe { record.as_ref() };
         core::iter::successors(follow(self.0), move |record| follow(record.next.get()))
+    }
+
+    /// The record of the living thread with this ident.
+    pub fn find(&self, ident: u64) -> Option<&'static Record> {
+        // The main thread need not be in the list: it may never have called the library.
+        let main = this_thread::main_record();
+        self.iter().find(|record| record.ident() == ident).or((main.ident() == ident).then_some(main))
     }
 }
 
@@ -113,6 +123,7 @@ pub(super) fn after_fork_in_child() {
     FIRST_OF_PROCESS.store(NEXT_IDENT.load(Ordering::Relaxed), Ordering::Relaxed);
     RUNNING.store(0, Ordering::Relaxed);
     let main = this_thread::main_record();
+    FORKER.store(main.ident(), Ordering::Relaxed);
     let mut list = LIST.lock();
     main.previous.set(ptr::null());
     main.next.set(ptr::null());

@@ -163,6 +163,7 @@ pub enum Error {
     /// A struct has something set that is behind the members that are known.
     UnknownMember,
     NoSuchThread,
+    ServesTheLibrary,
     EmptyBuffer,
     BadName,
     NotASignal,
@@ -229,6 +230,9 @@ impl Error {
             }
             Error::UnknownMember => (LT_INVALID, "a member is set that this library does not know"),
             Error::NoSuchThread => (LT_INVALID, "no thread with this ident is alive"),
+            Error::ServesTheLibrary => {
+                (LT_INVALID, "the calling thread is one of a pool's or of the library's own")
+            }
             Error::EmptyBuffer => (LT_INVALID, "len is 0"),
             Error::BadName => (LT_INVALID, "name is not UTF-8"),
             Error::NotASignal => (LT_INVALID, "signum is not a signal that can be caught"),

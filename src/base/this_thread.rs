@@ -6,7 +6,7 @@
 //! that the user's destructors run before it, whichever way the thread ends. The main thread's record
 //! is static: it can be interrupted before it has ever called the library.
 
-use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::base::atomic::{self, AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::base::errno::Errno;
 use crate::base::handle::Object;
 use crate::base::note::Note;
@@ -134,10 +134,9 @@ fn attach() -> Option<&'static Record> {
     let _errno = Errno::keep();
     key().ok()?;
     fence::prepare();
-    let record = if on_main_thread() {
-        let main = main_record();
-        registry::add(main);
-        main
+    let record = if on_first_thread() {
+        registry::add(&FIRST_THREAD);
+        &FIRST_THREAD
     } else {
         Record::take(Role::Foreign).ok()?
     };
@@ -184,6 +183,7 @@ impl Record {
     /// caller ends the record itself.
     pub fn adopt(&'static self) -> bool {
         self.native_id.store(native_id(), Ordering::Relaxed);
+        self.known_as(myself());
         set_value(ptr::from_ref(self).cast())
     }
 }
@@ -211,15 +211,64 @@ fn set_value(value: *const c_void) -> bool {
 static AT_LOAD: extern "C" fn() = at_load;
 
 extern "C" fn at_load() {
+    if on_first_thread() {
+        // So that others can name it before its first call.
+        FIRST_THREAD.known_as(myself());
+    }
     // Without memory now, the first thread that needs it tries again.
     let _ = key();
 }
 
 /// The record that stands for the main thread.
 pub fn main_record() -> &'static Record {
-    // SAFETY: always points to a record, and these are never unmapped.
-    // Relaxed: changes only in a forked child, while that has one thread.
-    unsafe { &*MAIN.load(Ordering::Relaxed) }
+    // Relaxed: who must not miss a change uses `with_main`.
+    main_of(MAIN.load(Ordering::Relaxed))
+}
+
+fn main_of(main: *mut Record) -> &'static Record {
+    // SAFETY: it always points to a record, and these are never unmapped.
+    unsafe { &*main }
+}
+
+/// Does something to the main thread's record, and again if another thread has become the main one meanwhile.
+pub fn with_main(f: impl Fn(&'static Record)) {
+    loop {
+        let main = main_record();
+        f(main);
+        // SeqCst: of this and `adopt_main`, one sees what the other has done.
+        atomic::fence(Ordering::SeqCst);
+        if ptr::eq(main, main_record()) {
+            return;
+        }
+    }
+}
+
+/// Makes the calling thread the main thread. What is pending for the one that was moves over.
+pub fn adopt_main() -> Result<(), Error> {
+    let record = current().ok_or(Error::NoMemory)?;
+    if record.role() == Role::Service || !record.pool.get().is_null() {
+        return Err(Error::ServesTheLibrary);
+    }
+    if record.is_main() {
+        return Ok(());
+    }
+    record.was_main.set(true);
+    let former = main_of(MAIN.swap(ptr::from_ref(record).cast_mut(), Ordering::AcqRel));
+    // SeqCst: as in `with_main`.
+    atomic::fence(Ordering::SeqCst);
+    former.interrupt.hand_over(&record.interrupt);
+    Ok(())
+}
+
+/// The native id of the main thread, also before its first call.
+pub fn main_native_id() -> i64 {
+    let main = main_record();
+    match main.native_id() {
+        #[cfg(target_os = "linux")]
+        // SAFETY: cannot fail and touches no memory. The first thread's id is the process's.
+        0 if ptr::eq(main, &FIRST_THREAD) => i64::from(unsafe { libc::getpid() }),
+        id => id,
+    }
 }
 
 /// The record of the process's first thread.
@@ -232,7 +281,7 @@ static FORKED_BY_MAIN: AtomicBool = AtomicBool::new(false);
 
 /// On the thread that is about to fork.
 pub(super) fn note_forker() {
-    FORKED_BY_MAIN.store(existing().is_none() && on_main_thread(), Ordering::Relaxed);
+    FORKED_BY_MAIN.store(existing().is_none() && on_first_thread(), Ordering::Relaxed);
 }
 
 /// In a forked child: the calling thread is the main thread from now on.
@@ -248,26 +297,15 @@ pub(super) fn become_main() {
     });
     record.interrupt.clear();
     record.native_id.store(native_id(), Ordering::Relaxed);
-    if record.role() == Role::Service {
-        take_all_signals();
-    }
+    record.known_as(myself());
     // A started thread that forks is no longer one of those that are counted.
     record.role.set(Role::Foreign);
     record.on_end.set(None);
     record.on_gone.set(None);
     record.pool.set(ptr::null_mut());
-    record.joinable.set(ptr::null());
+    record.joinable.store(ptr::null_mut(), Ordering::Relaxed);
+    record.was_main.set(true);
     MAIN.store(ptr::from_ref(record).cast_mut(), Ordering::Relaxed);
-}
-
-/// A service thread blocks all signals; the process that one forks, in a callback, must not.
-fn take_all_signals() {
-    let mut none = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is written before it is read.
-    unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
-    }
 }
 
 /// The key, created by the first caller; with it, forks are taken part in.
@@ -327,6 +365,12 @@ fn thread_ended(value: *mut c_void) {
     }
 }
 
+/// The C library's name of the calling thread.
+fn myself() -> usize {
+    // SAFETY: cannot fail and touches no memory.
+    unsafe { libc::pthread_self() as usize }
+}
+
 #[cfg(target_os = "linux")]
 pub fn native_id() -> i64 {
     // SAFETY: cannot fail and touches no memory.
@@ -340,7 +384,7 @@ pub fn native_id() -> i64 {
 }
 
 #[cfg(target_os = "linux")]
-fn on_main_thread() -> bool {
+fn on_first_thread() -> bool {
     // A model's threads may all be on it, and none of them is it.
     #[cfg(shuttle)]
     if crate::base::model::inside() {
@@ -351,7 +395,7 @@ fn on_main_thread() -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn on_main_thread() -> bool {
+fn on_first_thread() -> bool {
     // SAFETY: cannot fail and touches no memory.
     unsafe { libc::pthread_main_np() != 0 }
 }

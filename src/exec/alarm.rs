@@ -15,11 +15,11 @@ use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::fork::Participant;
-use crate::base::heap;
-use crate::base::mutex::{Guard, Mutex};
+use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::{this_thread, wait};
-use crate::thread::service;
+use crate::exec::due::{Due, Links, Member};
+use crate::thread::service::{Attendance, Service};
 use core::cell::Cell;
 use core::ffi::c_void;
 
@@ -32,8 +32,8 @@ pub struct Alarm {
     due: Cell<u64>,
     /// The time between two, 0 for once.
     period: Cell<u64>,
-    /// Where it is in the heap, while it is `WAITING`.
-    place: Cell<usize>,
+    /// Its place in the heap, while it is `WAITING`.
+    links: Links<Alarm>,
     action: Cell<Option<Action>>,
     epoch: Kept<Cell<u64>>,
 }
@@ -58,73 +58,92 @@ impl Alarm {
             state: Cell::new(State::Idle),
             due: Cell::new(0),
             period: Cell::new(0),
-            place: Cell::new(0),
+            links: Links::new(),
             action: Cell::new(None),
             epoch: Kept(Cell::new(0)),
         }
     }
+
+    /// As at first; not while it is in the heap.
+    fn blank(&self) {
+        self.state.set(State::Idle);
+        self.due.set(0);
+        self.period.set(0);
+        self.links.clear();
+        self.action.set(None);
+    }
 }
 
-/// The alarms that wait, as a binary heap: the one that is due first comes first.
+impl Member for Alarm {
+    fn links(&self) -> &Links<Alarm> {
+        &self.links
+    }
+    fn due(&self) -> u64 {
+        self.due.get()
+    }
+}
+
 struct Schedule {
-    heap: Vec<&'static Alarm>,
+    /// The alarms that wait.
+    waiting: Due<Alarm>,
+    /// Until when the alarm thread sleeps; 0 while it does not, or there is none.
+    asleep_until: u64,
     /// The alarm whose action runs, and in which epoch; the count of those that have ended.
     running: Option<(&'static Alarm, u64)>,
     ended: u32,
-    /// Whether there is an alarm thread.
-    served: bool,
 }
 
 // SAFETY: the alarms are Sync.
 unsafe impl Send for Schedule {}
 
 static SCHEDULE: Mutex<Schedule> =
-    Mutex::new(Schedule { heap: Vec::new(), running: None, ended: 0, served: false });
+    Mutex::new(Schedule { waiting: Due::new(), asleep_until: 0, running: None, ended: 0 });
 
-/// Changes when the first alarm does: what the alarm thread sleeps on.
+static SERVICE: Service = Service::new(c"lt-alarm", serve, finish);
+
+/// Changes when the alarm thread is to look anew: what it sleeps on.
 static CHANGES: AtomicU32 = AtomicU32::new(0);
 /// How many actions have ended, as in the schedule: what a cancel waits for.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 /// The ident of the alarm thread, 0 when there is none.
 static THREAD: AtomicU64 = AtomicU64::new(0);
 
-static PARTICIPANT: Participant = Participant::new(forget);
+static PARTICIPANT: Participant = Participant::new(forget_all);
 
 /// In a forked child: no alarm is set, and there is no thread.
-fn forget() {
+fn forget_all() {
     let mut schedule = SCHEDULE.lock();
-    let running = schedule.running.take().map(|(alarm, _)| alarm);
-    for alarm in schedule.heap.drain(..).chain(running) {
-        alarm.state.set(State::Idle);
-    }
-    schedule.served = false;
+    schedule.waiting = Due::new();
+    schedule.asleep_until = 0;
+    schedule.running = None;
+    drop(schedule);
+    SERVICE.forget();
     // Relaxed: there is one thread.
     THREAD.store(0, Ordering::Relaxed);
 }
 
 /// Sets an alarm: `period` is 0 for once. One that was set before is set anew.
 pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -> Result<(), Error> {
+    PARTICIPANT.join();
+    SERVICE.ensure(0)?;
     let due = match after {
         Timeout::Poll | Timeout::Forever => now(),
         Timeout::Nanoseconds(n) => now().saturating_add(n),
     };
-    PARTICIPANT.join();
     let mut schedule = SCHEDULE.lock();
-    heap::reserve(|| schedule.heap.try_reserve(1))?;
-    if !schedule.served {
-        service::start(c"lt-alarm", serve, core::ptr::null_mut())?;
-        schedule.served = true;
-    }
     schedule.take_out(alarm);
     alarm.due.set(due);
     alarm.period.set(period);
     alarm.action.set(Some(action));
     schedule.put_in(alarm);
-    let first = alarm.place.get() == 0;
-    drop(schedule);
-    if first {
-        // Relaxed: the alarm thread reads it before it takes the lock that was just released.
+    let rouse = due < schedule.asleep_until;
+    if rouse {
+        schedule.asleep_until = due;
+        // Relaxed, here and where it is read: the lock orders it.
         CHANGES.fetch_add(1, Ordering::Relaxed);
+    }
+    drop(schedule);
+    if rouse {
         wait::wake(&CHANGES, 1);
     }
     Ok(())
@@ -133,12 +152,13 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
 /// Gives an alarm to a new owner.
 pub fn renew(alarm: &Alarm) {
     let _schedule = SCHEDULE.lock();
-    alarm.state.set(State::Idle);
-    alarm.due.set(0);
-    alarm.period.set(0);
-    alarm.place.set(0);
-    alarm.action.set(None);
+    alarm.blank();
     alarm.epoch.set(alarm.epoch.get() + 1);
+}
+
+/// In a forked child: it is not set, as no alarm is.
+pub fn forget(alarm: &Alarm) {
+    alarm.blank();
 }
 
 /// Cancels an alarm. When it returns, the action neither runs nor will; from the action itself, it
@@ -170,35 +190,34 @@ pub fn cancel(alarm: &'static Alarm) -> Result<(), Error> {
 }
 
 /// The alarm thread.
-unsafe extern "C-unwind" fn serve(_: *mut c_void) {
-    let Some(record) = service::attend() else { return };
-    precise();
-    THREAD.store(record.ident(), Ordering::Relaxed);
-    // An action that ended the thread before this one has ended too.
-    finish(SCHEDULE.lock());
-    while service::serving(record) {
-        let changes = CHANGES.load(Ordering::Relaxed);
+fn serve(attendance: &mut Attendance) {
+    // Relaxed: a thread knows its own ident.
+    THREAD.store(attendance.record.ident(), Ordering::Relaxed);
+    while attendance.serving() {
         let mut schedule = SCHEDULE.lock();
+        let changes = CHANGES.load(Ordering::Relaxed);
         match schedule.first_due() {
             Ok(alarm) => {
                 let action = alarm.action.get();
                 drop(schedule);
+                attendance.be_ordinary();
                 if let Some((action, argument)) = action {
                     // SAFETY: whoever set the alarm gave both, the one for the other.
                     unsafe { action(argument) };
                 }
-                finish(SCHEDULE.lock());
+                finish();
             }
             Err(deadline) => {
                 drop(schedule);
-                wait::wait(&CHANGES, changes, deadline, None);
+                attendance.sleep(&CHANGES, changes, deadline);
             }
         }
     }
 }
 
-/// The action of the running alarm has ended.
-fn finish(mut schedule: Guard<'static, Schedule>) {
+/// The action of the running alarm has ended, if there is one; and maybe the thread with it.
+fn finish() {
+    let mut schedule = SCHEDULE.lock();
     let Some((alarm, epoch)) = schedule.running.take() else { return };
     if alarm.epoch.get() == epoch {
         match alarm.state.get() {
@@ -221,22 +240,18 @@ fn finish(mut schedule: Guard<'static, Schedule>) {
     wait::wake_all(&ENDED);
 }
 
-/// Asks for wake-ups without the usual slack, for the calling thread.
-fn precise() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: a setting of the calling thread, in nanoseconds.
-    unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, 1);
-    }
-}
-
 impl Schedule {
     /// Makes the first alarm the running one, if it is due; else until when to wait.
     fn first_due(&mut self) -> Result<&'static Alarm, Deadline> {
-        let Some(first) = self.heap.first().copied() else { return Err(Deadline::Never) };
+        let Some(first) = self.waiting.first() else {
+            self.asleep_until = u64::MAX;
+            return Err(Deadline::Never);
+        };
         if first.due.get() > now() {
+            self.asleep_until = first.due.get();
             return Err(Deadline::At(first.due.get()));
         }
+        self.asleep_until = 0;
         self.take_out(first);
         first.state.set(State::Running);
         self.running = Some((first, first.epoch.get()));
@@ -248,61 +263,16 @@ impl Schedule {
         self.running.is_some_and(|(running, of)| core::ptr::eq(running, alarm) && of == epoch)
     }
 
-    /// Puts an alarm in; there is room.
     fn put_in(&mut self, alarm: &'static Alarm) {
         alarm.state.set(State::Waiting);
-        alarm.place.set(self.heap.len());
-        self.heap.push(alarm);
-        self.rise(alarm);
+        self.waiting.put_in(alarm);
     }
 
     /// Takes an alarm out if it waits.
     fn take_out(&mut self, alarm: &'static Alarm) {
-        if alarm.state.get() != State::Waiting {
-            return;
+        if alarm.state.get() == State::Waiting {
+            alarm.state.set(State::Idle);
+            self.waiting.take_out(alarm);
         }
-        alarm.state.set(State::Idle);
-        let place = alarm.place.get();
-        self.heap.swap_remove(place);
-        if let Some(moved) = self.heap.get(place).copied() {
-            moved.place.set(place);
-            self.rise(moved);
-            self.sink(moved);
-        }
-    }
-
-    /// Moves an alarm towards the top as far as it is due before those above it.
-    fn rise(&mut self, alarm: &'static Alarm) {
-        while let Some(above) = alarm.place.get().checked_sub(1).map(|place| place / 2) {
-            if !self.swap_if_later(above, alarm.place.get()) {
-                return;
-            }
-        }
-    }
-
-    /// Moves an alarm down as far as it is due after those below it.
-    fn sink(&mut self, alarm: &'static Alarm) {
-        loop {
-            let left = alarm.place.get() * 2 + 1;
-            let due = |place: usize| self.heap.get(place).map_or(u64::MAX, |alarm| alarm.due.get());
-            let below = if due(left + 1) < due(left) { left + 1 } else { left };
-            if !self.swap_if_later(alarm.place.get(), below) {
-                return;
-            }
-        }
-    }
-
-    /// Swaps two places if what is above is due later than what is below.
-    fn swap_if_later(&mut self, above: usize, below: usize) -> bool {
-        let (Some(a), Some(b)) = (self.heap.get(above).copied(), self.heap.get(below).copied()) else {
-            return false;
-        };
-        if a.due.get() <= b.due.get() {
-            return false;
-        }
-        self.heap.swap(above, below);
-        a.place.set(below);
-        b.place.set(above);
-        true
     }
 }

@@ -16,7 +16,8 @@ pub trait Member: Sized + 'static {
 
 type Link<T> = Option<&'static T>;
 
-/// A member's place. Touched by the heap alone, so by whoever has that to himself.
+/// A member's place, or none: as `new` makes it. Touched by the heap alone, so by whoever has that to himself.
+#[derive(Debug)]
 pub struct Links<T: 'static> {
     above: Cell<Link<T>>,
     left: Cell<Link<T>>,
@@ -25,8 +26,17 @@ pub struct Links<T: 'static> {
 }
 
 impl<T> Links<T> {
+    #[allow(clippy::new_without_default, reason = "a static's")]
     pub const fn new() -> Links<T> {
         Links { above: Cell::new(None), left: Cell::new(None), right: Cell::new(None), rank: Cell::new(1) }
+    }
+
+    /// As at first; not for one that is in a heap which goes on.
+    pub fn clear(&self) {
+        self.above.set(None);
+        self.left.set(None);
+        self.right.set(None);
+        self.rank.set(1);
     }
 }
 
@@ -36,6 +46,7 @@ pub struct Due<T: 'static> {
 }
 
 impl<T: Member> Due<T> {
+    #[allow(clippy::new_without_default, reason = "a static's")]
     pub const fn new() -> Due<T> {
         Due { first: None }
     }
@@ -166,7 +177,8 @@ mod tests {
             }
             let count = check(heap.first(), None);
             assert_eq!(count, inside.iter().filter(|inside| **inside).count());
-            let due = entries.iter().zip(&inside).filter(|(_, inside)| **inside).map(|(entry, _)| entry.due());
+            let due =
+                entries.iter().zip(&inside).filter(|(_, inside)| **inside).map(|(entry, _)| entry.due());
             assert_eq!(heap.first().map(Entry::due), due.min());
         }
     }
@@ -174,7 +186,8 @@ mod tests {
     #[test]
     fn no_order_of_arrival_makes_it_deep() {
         const N: usize = 1 << 16;
-        let orders: [fn(u64) -> u64; 3] = [|i| i, |i| u64::MAX - i, |i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)];
+        let orders: [fn(u64) -> u64; 3] =
+            [|i| i, |i| u64::MAX - i, |i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)];
         for due in orders {
             let entries = entries(N);
             let mut heap = Due::new();

@@ -44,7 +44,9 @@ impl Object for Timer {
         self.own.set(None);
     }
 
-    fn forget(&self, _word: &AtomicU64) {}
+    fn forget(&self, _word: &AtomicU64) {
+        alarm::forget(&self.alarm);
+    }
 }
 
 static TIMERS: Arena<Timer> = Arena::new();

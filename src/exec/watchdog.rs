@@ -40,7 +40,9 @@ impl Object for Watchdog {
         self.signum.set(0);
     }
 
-    fn forget(&self, _word: &AtomicU64) {}
+    fn forget(&self, _word: &AtomicU64) {
+        alarm::forget(&self.alarm);
+    }
 }
 
 static WATCHDOGS: Arena<Watchdog> = Arena::new();

@@ -1,5 +1,6 @@
 //! Section 6 of the header: joinable threads.
 
+use crate::base::atomic::Ordering;
 use crate::base::errno::Errno;
 use crate::base::handle::Handle;
 use crate::base::record::{Record, Role};
@@ -10,8 +11,8 @@ use crate::ffi::sized::{self, Array, sized};
 use crate::ffi::thread::{lt_ident, lt_thread_fn};
 use crate::ffi::{at, free, report, report_value, value_or_default};
 use crate::thread::joinable::{self, Options, Thread};
-use crate::thread::names;
 use crate::thread::report::lt_error_info;
+use crate::thread::{names, roll};
 use core::ffi::{CStr, c_char, c_void};
 
 /// A thread that can be joined. Joins may be repeated and done by any number of threads. What the
@@ -87,7 +88,7 @@ pub unsafe extern "C" fn lt_thread_join(thread: *mut lt_thread) -> lt_status {
     report(&"lt_thread_join", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::join))
 }
 
-/// The same, but LT_BUSY while the thread runs. Never blocks for long.
+/// The same, but LT_BUSY while the thread runs, also its last few steps in the system. Never blocks.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_try_join(thread: *mut lt_thread) -> lt_status {
@@ -111,6 +112,13 @@ pub unsafe extern "C" fn lt_thread_join_timeout(thread: *mut lt_thread, seconds:
 pub unsafe extern "C" fn lt_thread_interrupt(thread: *mut lt_thread) -> lt_status {
     // SAFETY: see above.
     report(&"lt_thread_interrupt", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::interrupt))
+}
+
+/// The calling thread's own handle: not another one, to be freed as before. NULL, which is no error,
+/// if the thread is not joinable or its handle was freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_thread_current() -> *mut lt_thread {
+    joinable::current().map_or(core::ptr::null_mut(), |thread| thread.into_raw().cast())
 }
 
 /// Whether the thread has not ended yet.
@@ -200,13 +208,13 @@ pub unsafe extern "C" fn lt_set_thread_name(name: *const c_char) -> lt_status {
     report(&"lt_set_thread_name", name.and_then(names::set_own))
 }
 
-/// Waits until every joinable thread that is no daemon has ended, those too that are started
-/// meanwhile; for at most this many seconds. LT_DEADLOCK from such a thread. Pools are not waited
-/// for.
+/// Joins every joinable thread that is no daemon, those too that are started meanwhile, and those
+/// whose handles were freed; waits for at most this many seconds. Afterwards they are gone from the
+/// system, and joins return at once. LT_DEADLOCK from such a thread. Pools are not waited for.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_shutdown(seconds: f64) -> lt_status {
-    report(&"lt_shutdown", joinable::shutdown(seconds))
+    report(&"lt_shutdown", roll::shutdown(seconds))
 }
 
 /// Tells of the main thread and of every thread that the library started and that still runs. Fills
@@ -258,16 +266,16 @@ unsafe fn enumerate(array: *mut lt_thread_info, capacity: usize) -> Result<usize
     Ok(count)
 }
 
-/// The caller has locked the registry.
+/// The caller has locked the registry. Relaxed: flags that others may be setting.
 fn info(record: &'static Record) -> lt_thread_info {
     let mut name = [0; 64];
     names::copy_locked(record, &mut name);
     lt_thread_info {
         size: size_of::<lt_thread_info>(),
         ident: record.ident(),
-        native_id: record.native_id(),
-        daemon: record.daemon.get(),
-        joinable: !record.joinable.get().is_null(),
+        native_id: if record.is_main() { this_thread::main_native_id() } else { record.native_id() },
+        daemon: record.daemon.load(Ordering::Relaxed),
+        joinable: !record.joinable.load(Ordering::Relaxed).is_null(),
         name: name.map(|byte| byte as c_char),
     }
 }

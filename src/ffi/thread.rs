@@ -1,9 +1,10 @@
 //! Section 3 of the header: threads, as `_thread` has them.
 
 use crate::base::errno::Errno;
+use crate::base::record::Record;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::base::{registry, this_thread};
-use crate::ffi::{report, report_value};
+use crate::ffi::{report, report_value, value_or_default};
 use crate::thread::start::{self, Plan};
 use crate::thread::{exit, stack};
 use core::ffi::c_void;
@@ -82,7 +83,26 @@ pub extern "C" fn lt_main_ident() -> lt_ident {
     this_thread::main_record().ident()
 }
 
-/// How many threads that the library started are running.
+/// Makes the calling thread the main thread: for lt_interrupt_main(), which reaches it now with what
+/// was pending, lt_main_ident(), signal routes and lt_exit(); for runtimes whose main thread is not the
+/// process's first. LT_INVALID on a thread of a pool's, or in a callback of a timer or a signal.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_adopt_main() -> lt_status {
+    report(&"lt_adopt_main", this_thread::adopt_main())
+}
+
+/// What the system's library calls the living thread with this ident: its pthread_t. Known when its
+/// start returns; of others, from their first call. 0, with the error noted, if there is none. It
+/// names nothing once the thread has ended: ask for threads that you know to be alive.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_native_handle(ident: lt_ident) -> usize {
+    let record = registry::lock().find(ident).and_then(Record::native_handle);
+    value_or_default(&"lt_native_handle", record.ok_or(Error::NoSuchThread))
+}
+
+/// How many threads that the library started are running. One counts until the last destructors of
+/// its thread-local values have run, and no more once it was joined.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_thread_count() -> usize {
     registry::running()

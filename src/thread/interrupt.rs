@@ -17,10 +17,12 @@ pub fn interrupt_main(signum: i32) -> Result<(), Error> {
     if disposition == Disposition::Ignored {
         return Ok(());
     }
-    this_thread::main_record().interrupt.raise(signum as u32);
-    if disposition == Disposition::Handled {
-        send_to_main(signum);
-    }
+    this_thread::with_main(|main| {
+        main.interrupt.raise(signum as u32);
+        if disposition == Disposition::Handled {
+            send_to_main(signum);
+        }
+    });
     Ok(())
 }
 
@@ -78,11 +80,8 @@ fn disposition(signum: i32) -> Disposition {
 
 #[cfg(target_os = "linux")]
 fn send_to_main(signum: i32) {
-    // SAFETY: plain system calls. The main thread's id is the process's, in a forked child too.
-    unsafe {
-        let process = libc::getpid();
-        libc::syscall(libc::SYS_tgkill, process, process, signum);
-    }
+    // SAFETY: plain system calls.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), this_thread::main_native_id(), signum) };
 }
 
 #[cfg(not(target_os = "linux"))]

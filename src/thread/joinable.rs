@@ -3,28 +3,30 @@
 //! | state | meaning | goes on by |
 //! |---|---|---|
 //! | `RUNNING` | | the end of the thread |
-//! | `FINISHED` | its function and its destructors are through | the first joiner |
-//! | `JOINING` | a joiner sees it out of the operating system | that joiner |
+//! | `FINISHED` | its function and its destructors are through | the first joiner; without a handle, the thread |
+//! | `JOINING` | somebody sees it out of the operating system | that one: `GONE`; if it does not want to wait, `FINISHED` |
 //! | `GONE` | every join returns at once | |
 //!
-//! The thread itself is a resident of its object: a handle can be freed while it runs.
+//! The thread itself is a resident of its object: a handle can be freed while it runs. Such a thread
+//! detaches itself at its end, or leaves that to a shutdown (`thread::roll`).
 
 use crate::base::arena::{Arena, Resident};
-use crate::base::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::boxed;
 use crate::base::mutex::Mutex;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::base::{this_thread, wait};
+use crate::base::{cancellation, this_thread, wait};
 use crate::thread::errors::Errors;
 use crate::thread::report::{Report, lt_error_info};
+use crate::thread::roll::{self, Place};
 use crate::thread::stack;
 use crate::thread::start::{self, Function, Plan};
 use core::ffi::{CStr, c_void};
+use core::ptr;
 
 /// What a joinable thread has beside its word, which is only the handle check.
 #[derive(Debug)]
@@ -37,7 +39,10 @@ pub struct Thread {
     ident: AtomicU64,
     native_id: AtomicI64,
     daemon: AtomicBool,
+    /// Its own handle.
+    handle: AtomicPtr<c_void>,
     life: Mutex<Life>,
+    pub(super) place: Place,
 }
 
 const RUNNING: u32 = 0;
@@ -50,7 +55,7 @@ const GONE: u32 = 3;
 struct Life {
     /// While it runs: for its interrupt.
     record: Option<&'static Record>,
-    /// To be joined or detached once.
+    /// From when it runs: to be joined or detached once.
     os_thread: Option<libc::pthread_t>,
     /// Whether the handle was freed.
     freed: bool,
@@ -63,9 +68,6 @@ impl Life {
 
 // SAFETY: an OS thread may be joined and detached by any thread.
 unsafe impl Send for Life {}
-
-/// How many joinable threads run that are no daemons: what `shutdown` waits for. A futex.
-static ACTIVE: AtomicU32 = AtomicU32::new(0);
 
 impl Object for Thread {
     const KIND: Kind = Kind::Thread;
@@ -82,7 +84,9 @@ impl Object for Thread {
             ident: AtomicU64::new(0),
             native_id: AtomicI64::new(0),
             daemon: AtomicBool::new(false),
+            handle: AtomicPtr::new(ptr::null_mut()),
             life: Mutex::new(Life::NONE),
+            place: Place::none(),
         }
     }
 
@@ -95,6 +99,8 @@ impl Object for Thread {
         self.ident.store(0, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
         self.daemon.store(false, Ordering::Relaxed);
+        self.handle.store(ptr::null_mut(), Ordering::Relaxed);
+        self.place.clear();
         self.state.store(RUNNING, Ordering::Relaxed);
     }
 
@@ -103,6 +109,7 @@ impl Object for Thread {
         let mut life = self.life.lock();
         life.record = None;
         life.os_thread = None;
+        self.place.clear();
         // Relaxed: there is one thread.
         self.begun.store(1, Ordering::Relaxed);
         self.joiners.store(0, Ordering::Relaxed);
@@ -121,9 +128,6 @@ impl Thread {
         self.daemon.store(daemon, Ordering::Relaxed);
     }
 }
-
-/// In a forked child: no thread runs that a shutdown would wait for.
-static PARTICIPANT: Participant = Participant::new(|| ACTIVE.store(0, Ordering::Relaxed));
 
 /// What to start, in Rust's terms.
 pub struct Options<'a> {
@@ -161,49 +165,49 @@ pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Re
     let plan = options.plan(function, argument)?;
     let record = plan.record(Role::Started)?;
     let made = Handle::new(0, |thread: &Thread| thread.prepare(record, options.daemon));
-    let made = made.and_then(|handle| Ok((handle, handle.reside()?)));
-    let (handle, resident) = made.inspect_err(|_| record.end())?;
+    let made = made.and_then(|handle| Ok((handle, handle.reside()?, handle.reside()?)));
+    let (handle, resident, on_roll) = made.inspect_err(|_| record.end())?;
+    // Relaxed: for the thread, which is not started yet.
+    resident.handle.store(handle.into_raw(), Ordering::Relaxed);
     record.interruptible.set(true);
-    record.joinable.set(resident.into_raw());
+    record.joinable.store(resident.into_raw().cast_mut(), Ordering::Relaxed);
     record.on_end.set(Some(ended));
-    PARTICIPANT.join();
-    count(options.daemon, 1);
-    match plan.create(record, libc::PTHREAD_CREATE_JOINABLE) {
-        Ok(os_thread) => {
-            // SAFETY: made above.
-            unsafe { handle.body() }.life.lock().os_thread = Some(os_thread);
-            Ok(handle)
-        }
-        Err(error) => {
-            record.end();
-            let _ = handle.free(|_, _, _| Ok(()));
-            Err(error)
-        }
+    if options.daemon {
+        drop(on_roll);
+    } else {
+        roll::enter(on_roll);
     }
-}
-
-/// Counts a thread that begins or ends, unless it is a daemon.
-fn count(daemon: bool, change: i32) {
-    if daemon {
-        return;
-    }
-    // AcqRel: the ends of all threads happen before the end of the shutdown that waited for them.
-    let before = ACTIVE.fetch_add(change as u32, Ordering::AcqRel);
-    if before.wrapping_add_signed(change) == 0 {
-        wait::wake_all(&ACTIVE);
-    }
+    plan.create(record, libc::PTHREAD_CREATE_JOINABLE).map(|_| handle).inspect_err(|_| {
+        record.end();
+        let _ = handle.free_thread();
+    })
 }
 
 /// The object of a joinable thread, for that thread itself.
 fn object(record: &Record) -> Option<&Thread> {
-    let raw = record.joinable.get();
+    // Relaxed: set before the thread ran.
+    let raw = record.joinable.load(Ordering::Relaxed).cast_const();
     // SAFETY: from a resident that stays until `ended`, which comes last on this thread.
     (!raw.is_null()).then(|| unsafe { Resident::peek(raw) })
+}
+
+/// The calling thread's object, if it is joinable.
+pub fn own() -> Option<&'static Thread> {
+    this_thread::existing().and_then(object)
+}
+
+/// The calling thread's handle, if it is joinable and that was not freed.
+pub fn current() -> Option<Handle<Thread>> {
+    // Relaxed: set before the thread ran. SAFETY: what this library made.
+    let handle = unsafe { Handle::from_raw(own()?.handle.load(Ordering::Relaxed)) };
+    handle.ok().filter(|handle| handle.check().is_ok())
 }
 
 /// The thread is running: on itself.
 pub fn begun(record: &'static Record) {
     if let Some(thread) = object(record) {
+        // SAFETY: cannot fail and touches no memory.
+        thread.life.lock().os_thread = Some(unsafe { libc::pthread_self() });
         thread.native_id.store(record.native_id(), Ordering::Relaxed);
         // Release: with it, the native id.
         thread.begun.store(1, Ordering::Release);
@@ -222,20 +226,25 @@ pub fn failed(record: &'static Record, report: &Report) {
     }
 }
 
-/// The last thing that a thread does; also for one that could not be started.
+/// The last thing that a thread does, when it counts no more; also for one that could not be started.
 fn ended(record: &'static Record) {
+    let raw = record.joinable.swap(ptr::null_mut(), Ordering::Relaxed);
     // SAFETY: from the resident that `start` gave away, and taken back once.
-    let thread = unsafe { Resident::<Thread>::from_raw(record.joinable.replace(core::ptr::null())) };
-    let daemon = thread.daemon.load(Ordering::Relaxed);
-    thread.life.lock().record = None;
+    let thread = unsafe { Resident::<Thread>::from_raw(raw) };
+    let mut life = thread.life.lock();
+    life.record = None;
+    let freed = life.freed;
+    // Under the lock: of this and a free, the second sees the first. Release: all that the thread did happens
+    // before the return of a join.
+    thread.state.store(FINISHED, Ordering::Release);
+    drop(life);
     // A native id will not come any more.
     thread.begun.store(1, Ordering::Release);
     wait::wake_all(&thread.begun);
-    // Release: all that the thread did happens before the return of a join.
-    thread.state.store(FINISHED, Ordering::Release);
     wait::wake_all(&thread.state);
-    drop(thread);
-    count(daemon, -1);
+    if freed {
+        thread.abandon();
+    }
 }
 
 impl Handle<Thread> {
@@ -262,7 +271,7 @@ impl Handle<Thread> {
             return Err(Error::JoinSelf);
         }
         let _joiner = Joiner::new(&thread.joiners);
-        thread.await_end(timeout)?;
+        thread.await_end(timeout, &mut None)?;
         if thread.life.lock().report.is_some() { Err(Error::Failed) } else { Ok(()) }
     }
 
@@ -302,7 +311,7 @@ impl Handle<Thread> {
     /// The error that ended the thread, valid as long as the handle.
     pub fn error(self) -> Result<*const lt_error_info, Error> {
         let thread = self.reside()?;
-        let report = thread.life.lock().report.as_deref().map(core::ptr::from_ref).ok_or(Error::Empty)?;
+        let report = thread.life.lock().report.as_deref().map(ptr::from_ref).ok_or(Error::Empty)?;
         // SAFETY: boxed, and alive until the handle is freed, which by contract is not now.
         Ok(unsafe { (*report).info() })
     }
@@ -318,26 +327,45 @@ impl Handle<Thread> {
         let mut life = thread.life.lock();
         life.freed = true;
         let report = life.report.take();
-        if let Some(os_thread) = life.os_thread.take() {
-            // SAFETY: joinable, and neither joined nor detached before: it was still in its place.
-            unsafe { libc::pthread_detach(os_thread) };
-        }
+        // Relaxed: it changes under the lock.
+        let over = thread.state.load(Ordering::Relaxed) != RUNNING;
         drop(life);
+        if over {
+            thread.abandon();
+        }
         drop(report);
         Ok(())
     }
 }
 
+/// How somebody sees a thread out of the operating system.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SeeOut {
+    /// Waits for it.
+    Wait,
+    /// Only if it is out already, where the system can tell.
+    IfOut,
+    /// Has the system do it.
+    Detach,
+}
+
 impl Thread {
-    fn await_end(&self, timeout: Timeout) -> Result<(), Error> {
-        let mut block = None;
+    pub fn is_daemon(&self) -> bool {
+        self.daemon.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the thread is gone. `block` is the same for all that the caller waits for.
+    pub fn await_end(&self, timeout: Timeout, block: &mut Option<Block>) -> Result<(), Error> {
+        let how = if timeout == Timeout::Poll { SeeOut::IfOut } else { SeeOut::Wait };
         loop {
             // Acquire: pairs with `ended`.
             match self.state.load(Ordering::Acquire) {
                 GONE => return Ok(()),
-                FINISHED => self.see_out(),
+                FINISHED if self.see_out(how) => (),
+                // It is on its last few steps.
+                FINISHED => return Err(Error::TimedOut),
                 state => {
-                    let block = match &block {
+                    let block = match &*block {
                         Some(block) => block,
                         None => block.insert(Block::begin(timeout)?),
                     };
@@ -350,20 +378,68 @@ impl Thread {
         }
     }
 
-    /// Sees the thread out of the operating system, unless another joiner does.
-    fn see_out(&self) {
-        // Acquire: as in `await_end`. Relaxed on failure: the caller looks again.
-        if self.state.compare_exchange(FINISHED, JOINING, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-            let os_thread = self.life.lock().os_thread.take();
-            if let Some(os_thread) = os_thread {
-                // SAFETY: joinable, and neither joined nor detached before: it was still in its place.
-                unsafe { libc::pthread_join(os_thread, core::ptr::null_mut()) };
-            }
-            // Release: what the thread did happens before the other joins' returns too.
-            self.state.store(GONE, Ordering::Release);
-            wait::wake_all(&self.state);
+    /// The thread has ended, and its handle was freed: nobody will join it.
+    fn abandon(&self) {
+        if !roll::leave_to_shutdown(self) {
+            self.see_out(SeeOut::Detach);
         }
     }
+
+    /// Sees the thread out of the operating system, unless somebody else does. False if it is not out yet.
+    /// The caller is a resident.
+    pub fn see_out(&self, how: SeeOut) -> bool {
+        // Acquire: as in `await_end`. Relaxed on failure: the caller looks again.
+        if self.state.compare_exchange(FINISHED, JOINING, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return true;
+        }
+        // None if it could not be started, or is another process's.
+        let os_thread = self.life.lock().os_thread;
+        let out = os_thread.is_none_or(|os_thread| see_out(os_thread, how));
+        if out {
+            self.life.lock().os_thread = None;
+            roll::strike_out(self);
+        }
+        // Release: what the thread did happens before the other joins' returns too.
+        self.state.store(if out { GONE } else { FINISHED }, Ordering::Release);
+        wait::wake_all(&self.state);
+        out
+    }
+}
+
+/// For a thread that is joinable, and was neither joined nor detached before.
+fn see_out(os_thread: libc::pthread_t, how: SeeOut) -> bool {
+    // SAFETY: as the caller makes sure. Joined or not: the one error there can be is that it is not out yet.
+    unsafe {
+        match how {
+            // A cancellation point: who is cancelled there would leave the others waiting for him.
+            SeeOut::Wait => cancellation::put_off(|| libc::pthread_join(os_thread, ptr::null_mut())) == 0,
+            SeeOut::IfOut => try_join(os_thread),
+            SeeOut::Detach => libc::pthread_detach(os_thread) == 0,
+        }
+    }
+}
+
+/// Joins a thread if that needs no waiting.
+///
+/// # Safety
+/// As for pthread_join.
+#[cfg(target_os = "linux")]
+unsafe fn try_join(os_thread: libc::pthread_t) -> bool {
+    unsafe extern "C" {
+        fn pthread_tryjoin_np(thread: libc::pthread_t, value: *mut *mut c_void) -> i32;
+    }
+    // SAFETY: passed on.
+    unsafe { pthread_tryjoin_np(os_thread, ptr::null_mut()) == 0 }
+}
+
+/// The same where the system cannot tell: the thread is on its last few steps.
+///
+/// # Safety
+/// As for pthread_join.
+#[cfg(not(target_os = "linux"))]
+unsafe fn try_join(os_thread: libc::pthread_t) -> bool {
+    // SAFETY: passed on.
+    cancellation::put_off(|| unsafe { libc::pthread_join(os_thread, ptr::null_mut()) }) == 0
 }
 
 /// A thread that joins: while there is one, the handle is not freed.
@@ -381,15 +457,4 @@ impl Drop for Joiner<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-/// Waits until no joinable thread runs that is not a daemon.
-pub fn shutdown(seconds: f64) -> Result<(), Error> {
-    let timeout = Timeout::from_seconds(seconds)?;
-    let own = this_thread::current().and_then(object);
-    if own.is_some_and(|thread| !thread.daemon.load(Ordering::Relaxed)) {
-        return Err(Error::ShutdownFromWithin);
-    }
-    // Acquire: pairs with `count`.
-    Block::until(&ACTIVE, timeout, || ACTIVE.load(Ordering::Acquire) == 0)
 }

@@ -9,6 +9,8 @@ pub mod excepthook;
 pub mod errors;
 pub mod names;
 pub mod joinable;
+pub mod roll;
+pub mod cpus;
 pub mod service;
 pub mod signal;
 pub mod local;

@@ -10,29 +10,29 @@ use core::ffi::CStr;
 /// How many bytes the operating system keeps of a name.
 const OS_LIMIT: usize = 15;
 
-/// The name of a thread, as a copy.
+/// The name of the calling thread, as a copy.
 pub fn of(record: &'static Record) -> Text {
-    let _list = registry::lock();
-    // SAFETY: names are read and written under the registry's lock.
+    // SAFETY: names are written under the registry's lock, and by their own threads alone: who is that needs
+    // no lock to read, under which it could not copy.
     match unsafe { &*record.name.get() } {
         Some(name) => name.clone(),
-        None => default_name(record),
+        None => Text::copy_or(&default_name(record), c"Thread"),
     }
 }
 
 /// The name that a thread has before it gets one.
-fn default_name(record: &Record) -> Text {
+fn default_name(record: &Record) -> [u8; 40] {
     use std::io::Write;
-    if record.is_main() {
-        return Text::Static(c"MainThread");
-    }
     let mut buffer = [0; 40];
-    let kind = if record.role() == Role::Started { "Thread" } else { "Dummy" };
-    // Relaxed: set before the thread ran.
-    let number = record.number.load(Ordering::Relaxed);
+    let mut text = buffer.as_mut_slice();
     // The buffer is longer than any number.
-    let _ = write!(buffer.as_mut_slice(), "{kind}-{number}");
-    Text::copy_or(&buffer, c"Thread")
+    let _ = match record.role() {
+        _ if record.is_main() => write!(text, "MainThread"),
+        // Relaxed: set before the thread ran.
+        Role::Started => write!(text, "Thread-{}", record.number.load(Ordering::Relaxed)),
+        _ => write!(text, "Dummy-{}", record.ident()),
+    };
+    buffer
 }
 
 /// Names a thread; the caller is that thread, or is about to start it.
@@ -55,10 +55,23 @@ pub fn set_own(name: &CStr) -> Result<(), Error> {
     Ok(())
 }
 
+/// Gives the operating system its part of the name that the calling thread was started with, which else has
+/// that of its starter there.
+pub fn tell_system_first(record: &'static Record) {
+    let mut short = [0_u8; OS_LIMIT + 1];
+    // Its own: nobody changes it meanwhile.
+    copy_locked(record, &mut short);
+    tell(&short);
+}
+
 /// Gives the operating system its part of the calling thread's name.
-pub fn tell_system(name: &CStr) {
+fn tell_system(name: &CStr) {
     let mut short = [0_u8; OS_LIMIT + 1];
     copy_cut(name, &mut short);
+    tell(&short);
+}
+
+fn tell(short: &[u8; OS_LIMIT + 1]) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: NUL-terminated, and short enough, for the calling thread itself.
     unsafe {
@@ -89,21 +102,18 @@ pub fn copy_cut(name: &CStr, buffer: &mut [u8]) {
 
 /// The name of the living thread with this ident, cut to the buffer.
 pub fn of_ident(ident: u64, buffer: &mut [u8]) -> Result<(), Error> {
-    // The main thread need not be in the registry: it may never have called the library.
-    let main = this_thread::main_record();
     let list = registry::lock();
-    let record = list.iter().find(|record| record.ident() == ident);
-    let record = record.or_else(|| (main.ident() == ident).then_some(main)).ok_or(Error::NoSuchThread)?;
-    copy_locked(record, buffer);
+    copy_locked(list.find(ident).ok_or(Error::NoSuchThread)?, buffer);
     Ok(())
 }
 
-/// Copies the name of a thread, cut to the buffer, for a caller who has locked the registry.
+/// Copies the name of a thread, cut to the buffer, for a caller who has locked the registry, or is that
+/// thread.
 pub fn copy_locked(record: &Record, buffer: &mut [u8]) {
     // SAFETY: names are read and written under the registry's lock.
     match unsafe { &*record.name.get() } {
         Some(name) => copy_cut(name.as_c_str(), buffer),
-        None => copy_cut(default_name(record).as_c_str(), buffer),
+        None => copy_cut(CStr::from_bytes_until_nul(&default_name(record)).unwrap_or(c"Thread"), buffer),
     }
 }
 

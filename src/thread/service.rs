@@ -1,53 +1,236 @@
-//! The library's own threads: they take no signals, do not count, and come back when user code that
-//! they run ends them with lt_exit.
+//! The library's own threads. They do not count, and come back when user code that they run ends them with
+//! lt_exit.
+//!
+//! | state of a service | meaning | goes on by |
+//! |---|---|---|
+//! | `ABSENT` | there is no thread: not yet, or not any more | the next use, which starts one |
+//! | `STARTING` | somebody starts one: the first user, or the thread that was ended | that thread: `SERVED`; if there is none to be had, `ABSENT` |
+//! | `SERVED` | there is a thread | the end of that: `STARTING` |
+//!
+//! While it waits, a service thread takes no signals but those that its own instructions raise, and that of
+//! a profiler: the program may wait for the others elsewhere. User code runs on it as on any thread: with
+//! the signals blocked that were so on the thread that the service was first wanted by, with the usual timer
+//! slack, and on the main thread's processors. What is started there inherits it: threads and programs.
 
+use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::deadline::Deadline;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::base::this_thread;
-use crate::thread::start::{Function, Plan};
-use core::ffi::{CStr, c_void};
+use crate::base::{this_thread, wait};
+use crate::thread::cpus::Cpus;
+use crate::thread::start::Plan;
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-/// Starts a service thread. Its function calls `attend` first, and does not return.
-pub fn start(name: &CStr, function: Function, argument: *mut c_void) -> Result<(), Error> {
-    let plan = Plan { name: Some(name), stack_size: 0, ..Plan::new(function, argument) };
-    let record = plan.record(Role::Service)?;
-    without_signals(|| plan.create(record, libc::PTHREAD_CREATE_DETACHED)).inspect_err(|_| record.end())?;
-    Ok(())
+/// What a service thread does, as long as it is one.
+pub type Work = fn(&mut Attendance);
+
+/// Told on a service thread that user code has ended it.
+pub type Left = fn();
+
+pub struct Service {
+    name: &'static CStr,
+    work: Work,
+    left: Left,
+    /// A futex.
+    state: AtomicU32,
+    /// For the work. This and the mask are the starter's, then the thread's.
+    argument: Cell<usize>,
+    /// The signal mask that user code has.
+    ordinary: UnsafeCell<MaybeUninit<libc::sigset_t>>,
 }
 
-/// On a service thread: makes sure that another one follows should it be ended. Its record.
-pub fn attend() -> Option<&'static Record> {
-    let record = this_thread::current()?;
+const ABSENT: u32 = 0;
+const STARTING: u32 = 1;
+const SERVED: u32 = 2;
+
+// SAFETY: the state says whose the cells are.
+unsafe impl Sync for Service {}
+
+impl Service {
+    pub const fn new(name: &'static CStr, work: Work, left: Left) -> Service {
+        Service {
+            name,
+            work,
+            left,
+            state: AtomicU32::new(ABSENT),
+            argument: Cell::new(0),
+            ordinary: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Makes sure that there is a thread, with this argument for its work. It waits for whoever else is
+    /// starting it, so nothing is locked meanwhile.
+    #[inline]
+    pub fn ensure(&'static self, argument: usize) -> Result<(), Error> {
+        // Relaxed: there is or was a thread, and what it needs is given to it otherwise.
+        if self.state.load(Ordering::Relaxed) == SERVED { Ok(()) } else { self.begin(argument) }
+    }
+
+    #[cold]
+    fn begin(&'static self, argument: usize) -> Result<(), Error> {
+        loop {
+            // Acquire: the cells are no longer those of the thread before.
+            match self.state.compare_exchange(ABSENT, STARTING, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(STARTING) => drop(wait::wait(&self.state, STARTING, Deadline::Never, None)),
+                Err(_) => return Ok(()),
+            }
+        }
+        self.argument.set(argument);
+        // SAFETY: asks for the caller's mask, and writes it. Who has set `STARTING` has the cell.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), self.ordinary.get().cast()) };
+        self.start()
+    }
+
+    /// The state is `STARTING`, by this thread.
+    fn start(&'static self) -> Result<(), Error> {
+        let service = ptr::from_ref(self).cast_mut().cast();
+        let plan = Plan { name: Some(self.name), stack_size: 0, ..Plan::new(run, service) };
+        let started = plan.record(Role::Service).and_then(|record| {
+            let created = with_mask(&resting(), || plan.create(record, libc::PTHREAD_CREATE_DETACHED));
+            created.map(drop).inspect_err(|_| record.end())
+        });
+        if started.is_err() {
+            self.go_on(ABSENT);
+        }
+        started
+    }
+
+    fn go_on(&self, state: u32) {
+        // Release: with it, the cells.
+        self.state.store(state, Ordering::Release);
+        wait::wake_all(&self.state);
+    }
+
+    /// In a forked child: the thread did not come along.
+    pub fn forget(&self) {
+        // Relaxed: there is one thread.
+        self.state.store(ABSENT, Ordering::Relaxed);
+    }
+}
+
+/// A service thread's own view of itself. Without a destructor: lt_exit unwinds past it.
+pub struct Attendance {
+    service: &'static Service,
+    pub record: &'static Record,
+    /// Whether its signals are those of any thread.
+    ordinary: bool,
+    /// Whether its timer slack is the least.
+    precise: bool,
+}
+
+/// A service thread's function.
+unsafe extern "C-unwind" fn run(service: *mut c_void) {
+    // SAFETY: `start` gives the service, which is static.
+    let service = unsafe { &*service.cast::<Service>() };
+    let Some(record) = this_thread::current() else {
+        // Without memory for what every thread needs.
+        return service.go_on(ABSENT);
+    };
     record.interruptible.set(true);
     record.on_end.set(Some(succeed));
-    Some(record)
+    Cpus::of(this_thread::main_native_id()).apply();
+    service.go_on(SERVED);
+    (service.work)(&mut Attendance { service, record, ordinary: false, precise: false });
 }
 
-/// Whether this is still a service thread: not if its callback has forked, and this is the child.
-pub fn serving(record: &Record) -> bool {
-    record.role() == Role::Service
-}
-
+/// User code has ended a service thread.
 fn succeed(record: &'static Record) {
-    if let Some((function, argument)) = record.entry.get() {
-        // Without a thread to be had, the service ends: there is nobody to tell.
-        let _ = start(c"lowthread", function, argument);
+    let Some((_, service)) = record.entry.get() else { return };
+    // SAFETY: the argument of `run`.
+    let service = unsafe { &*service.cast::<Service>() };
+    // Relaxed: the cells stay this thread's. Before what follows: who hears of the end and wants the service
+    // waits for the next thread, or learns that there is none.
+    service.state.store(STARTING, Ordering::Relaxed);
+    (service.left)();
+    set_slack(USUAL);
+    // Without a thread to be had, the next user tries again.
+    let _ = service.start();
+}
+
+impl Attendance {
+    pub fn argument(&self) -> usize {
+        self.service.argument.get()
+    }
+
+    /// Whether this is still a service thread: not if user code has forked, and this is the child.
+    pub fn serving(&self) -> bool {
+        self.record.role() == Role::Service
+    }
+
+    /// For user code. Stays so until the next `rest` or `sleep`.
+    pub fn be_ordinary(&mut self) {
+        if core::mem::take(&mut self.precise) {
+            set_slack(USUAL);
+        }
+        if !core::mem::replace(&mut self.ordinary, true) {
+            // SAFETY: written before the thread was started.
+            set_mask(unsafe { (*self.service.ordinary.get()).assume_init_ref() });
+        }
+    }
+
+    /// For waiting.
+    pub fn rest(&mut self) {
+        if core::mem::take(&mut self.ordinary) {
+            set_mask(&resting());
+        }
+    }
+
+    /// Sleeps on `word` while it holds `expected`; wakes as near to the deadline as the system can.
+    pub fn sleep(&mut self, word: &AtomicU32, expected: u32, deadline: Deadline) {
+        self.rest();
+        if deadline != Deadline::Never && !core::mem::replace(&mut self.precise, true) {
+            set_slack(LEAST);
+        }
+        wait::wait(word, expected, deadline, None);
     }
 }
 
-/// Does something with all signals blocked, as a thread that is created meanwhile then has them.
-fn without_signals<R>(f: impl FnOnce() -> R) -> R {
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the sets are written before they are read.
+/// In nanoseconds; 0 is what the thread had at first.
+const USUAL: libc::c_ulong = 0;
+const LEAST: libc::c_ulong = 1;
+
+/// By how much the system may put off a wake-up of the calling thread.
+fn set_slack(nanoseconds: libc::c_ulong) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: a setting of the calling thread.
     unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds);
     }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = nanoseconds;
+}
+
+/// The mask of a service thread that waits.
+fn resting() -> libc::sigset_t {
+    const TAKEN: [c_int; 7] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGPROF];
+    let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is written before it is changed and read.
+    unsafe {
+        libc::sigfillset(mask.as_mut_ptr());
+        for signum in TAKEN {
+            libc::sigdelset(mask.as_mut_ptr(), signum);
+        }
+        mask.assume_init()
+    }
+}
+
+fn set_mask(mask: &libc::sigset_t) {
+    // SAFETY: a mask, for the calling thread.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
+}
+
+/// Does something with another mask, as a thread that is created meanwhile then has it.
+fn with_mask<R>(mask: &libc::sigset_t, f: impl FnOnce() -> R) -> R {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: masks to be read and written.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, before.as_mut_ptr()) };
     let result = f();
     // SAFETY: written above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    set_mask(unsafe { before.assume_init_ref() });
     result
 }

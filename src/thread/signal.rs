@@ -16,7 +16,8 @@ use crate::base::unwind;
 use crate::base::{this_thread, wait};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
-use crate::thread::{excepthook, service};
+use crate::thread::excepthook;
+use crate::thread::service::{Attendance, Service};
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -48,6 +49,7 @@ struct Route {
     direction: Mutex<Direction>,
     /// Changes when the service thread leaves a queue. A futex.
     departures: AtomicU32,
+    service: Service,
 }
 
 /// Where one signal goes now.
@@ -96,6 +98,7 @@ static ROUTES: [Route; SIGNALS] = [const {
         arrivals: UnsafeCell::new(MaybeUninit::uninit()),
         direction: Mutex::new(Direction::NONE),
         departures: AtomicU32::new(0),
+        service: Service::new(c"lt-signal", serve, || ()),
     }
 }; SIGNALS];
 
@@ -103,12 +106,12 @@ static ROUTES: [Route; SIGNALS] = [const {
 struct Installed {
     /// What was there before the first route, for each signal that has one.
     before: [Option<libc::sigaction>; SIGNALS],
-    /// Whether the signal has its service thread.
-    served: [bool; SIGNALS],
+    /// Whether the signal's semaphore is initialised.
+    ready: [bool; SIGNALS],
 }
 
 static INSTALLED: Mutex<Installed> =
-    Mutex::new(Installed { before: [const { None }; SIGNALS], served: [false; SIGNALS] });
+    Mutex::new(Installed { before: [const { None }; SIGNALS], ready: [false; SIGNALS] });
 
 static PARTICIPANT: Participant = Participant::new(forget);
 
@@ -120,8 +123,11 @@ fn forget() {
             install(index as c_int + 1, &before);
         }
     }
-    installed.served = [false; SIGNALS];
-    ROUTES.iter().for_each(|route| *route.direction.lock() = Direction::NONE);
+    installed.ready = [false; SIGNALS];
+    ROUTES.iter().for_each(|route| {
+        *route.direction.lock() = Direction::NONE;
+        route.service.forget();
+    });
 }
 
 /// Routes a signal, in the place of where it went before.
@@ -132,17 +138,20 @@ pub fn route(signum: c_int, target: Target) -> Result<(), Error> {
     };
     PARTICIPANT.join();
     let mut installed = INSTALLED.lock();
-    let (Some(served), Some(before)) = installed.at(index) else { return Err(Error::NotASignal) };
+    let (Some(ready), _) = installed.at(index) else { return Err(Error::NotASignal) };
     // Asked first: what the system refuses leaves nothing behind.
     if action(signum).is_none() {
         return Err(Error::NotASignal);
     }
-    if !*served {
-        // SAFETY: not served means that no handler posts it and no thread waits on it.
+    if !*ready {
+        // SAFETY: not ready means that no handler posts it and no thread waits on it.
         unsafe { libc::sem_init(route.arrivals.get().cast(), 0, 0) };
-        service::start(c"lt-signal", serve, ptr::without_provenance_mut(signum as usize))?;
-        *served = true;
+        *ready = true;
     }
+    drop(installed);
+    route.service.ensure(signum as usize)?;
+    let mut installed = INSTALLED.lock();
+    let (_, Some(before)) = installed.at(index) else { return Err(Error::NotASignal) };
     route.turn(target);
     if before.is_none() {
         // SAFETY: all zeros is a valid action, whose mask is emptied.
@@ -181,7 +190,7 @@ fn handler_address() -> usize {
 
 impl Installed {
     fn at(&mut self, index: usize) -> (Option<&mut bool>, Option<&mut Option<libc::sigaction>>) {
-        (self.served.get_mut(index), self.before.get_mut(index))
+        (self.ready.get_mut(index), self.before.get_mut(index))
     }
 }
 
@@ -214,11 +223,11 @@ extern "C" fn handler(signum: c_int) {
 }
 
 /// The service thread of one signal.
-unsafe extern "C-unwind" fn serve(argument: *mut c_void) {
-    let signum = argument.addr() as c_int;
-    let Some(record) = service::attend() else { return };
+fn serve(attendance: &mut Attendance) {
+    let (signum, record) = (attendance.argument() as c_int, attendance.record);
     let Some(route) = index(signum).ok().and_then(|index| ROUTES.get(index)) else { return };
-    while service::serving(record) {
+    while attendance.serving() {
+        attendance.rest();
         // SAFETY: initialised before this thread was started.
         if unsafe { libc::sem_wait(route.arrivals.get().cast()) } != 0 {
             continue;
@@ -226,11 +235,12 @@ unsafe extern "C-unwind" fn serve(argument: *mut c_void) {
         let Direction { target, version, .. } = *route.direction.lock();
         match target {
             Target::Nowhere => (),
-            Target::Main => this_thread::main_record().interrupt.raise(signum as u32),
+            Target::Main => this_thread::with_main(|main| main.interrupt.raise(signum as u32)),
             // What was freed meanwhile is no longer routed to.
             Target::Event(event) => drop(event.set()),
             Target::Queue(queue) => put(route, version, record, queue, signum),
             Target::Callback(callback, argument) => {
+                attendance.be_ordinary();
                 let mut call = Call { callback, signum, argument };
                 // SAFETY: `Call::run` asks for this.
                 if let Some(caught) = unsafe { unwind::call(Call::run, (&raw mut call).cast()) } {

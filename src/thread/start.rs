@@ -1,7 +1,7 @@
 //! Starting threads.
 
+use crate::base::atomic::Ordering;
 use crate::base::errno;
-use crate::base::heap::Text;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::unwind;
@@ -48,7 +48,8 @@ impl Plan<'_> {
         })?;
         record.entry.set(Some((self.function, self.argument)));
         record.errors.set(self.errors);
-        record.daemon.set(self.daemon);
+        // Relaxed: a flag, for lt_enumerate.
+        record.daemon.store(self.daemon, Ordering::Relaxed);
         if let Some(name) = self.name {
             names::set(record, name).inspect_err(|_| record.end())?;
         }
@@ -57,12 +58,18 @@ impl Plan<'_> {
 
     /// Creates the OS thread for a record.
     pub fn create(&self, record: &'static Record, detach: libc::c_int) -> Result<libc::pthread_t, Error> {
+        // The thread may be over before its starter knows what it was created as.
+        record.keep();
         let create = |stack_size| errno::keeping(|| create_with(stack_size, detach, record));
         let mut created = create(self.stack_size);
         // The minimum can be larger than the library could know: once more, with more.
         if created == Err(libc::EINVAL) && self.stack_size != 0 {
             created = create(stack::more_than(self.stack_size));
         }
+        if let Ok(thread) = created {
+            record.known_as(thread as usize);
+        }
+        record.release();
         created.map_err(Error::NoThread)
     }
 }
@@ -157,14 +164,6 @@ unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
 fn begin(record: &'static Record) -> bool {
     let adopted = record.adopt();
     joinable::begun(record);
-    if let Some(name) = given_name(record) {
-        names::tell_system(name.as_c_str());
-    }
+    names::tell_system_first(record);
     adopted
-}
-
-fn given_name(record: &'static Record) -> Option<Text> {
-    let _list = crate::base::registry::lock();
-    // SAFETY: names are read and written under the registry's lock.
-    unsafe { &*record.name.get() }.clone()
 }

@@ -1,0 +1,80 @@
+//! On which processors a thread may run. A new thread has it from the one that starts it; where that is
+//! whichever came first, the library gives it what another one has.
+
+use crate::base::heap::boxed;
+
+/// What the kernel says of one thread, or nothing where it does not tell.
+#[derive(Debug)]
+pub enum Cpus {
+    Unknown,
+    /// On a machine of up to 64 processors.
+    Few(u64),
+    Many(Box<Mask>, usize),
+}
+
+/// As many as Linux can be built for.
+type Mask = [u64; 128];
+
+impl Cpus {
+    /// Those of the thread with this native id; 0 for the calling thread's.
+    #[cfg(target_os = "linux")]
+    pub fn of(native_id: i64) -> Cpus {
+        let mut mask: Mask = [0; 128];
+        // SAFETY: a buffer of the size that is said. The system call, since the wrapper does not say how
+        // much of it was written.
+        let written = unsafe {
+            libc::syscall(
+                libc::SYS_sched_getaffinity,
+                native_id as libc::pid_t,
+                size_of::<Mask>(),
+                mask.as_mut_ptr(),
+            )
+        };
+        match usize::try_from(written) {
+            Err(_) => Cpus::Unknown,
+            Ok(bytes) if bytes <= size_of::<u64>() => {
+                let [first, ..] = mask;
+                Cpus::Few(first)
+            }
+            Ok(bytes) => boxed(mask).map_or(Cpus::Unknown, |mask| Cpus::Many(mask, bytes)),
+        }
+    }
+
+    /// The calling thread may run there, and nowhere else, from now on.
+    #[cfg(target_os = "linux")]
+    pub fn apply(&self) {
+        let (mask, bytes) = match self {
+            Cpus::Unknown => return,
+            Cpus::Few(mask) => (core::ptr::from_ref(mask), size_of::<u64>()),
+            Cpus::Many(mask, bytes) => (mask.as_ptr(), *bytes),
+        };
+        // SAFETY: a mask of the size that is said. If the system refuses, the thread runs where it did.
+        unsafe { libc::sched_setaffinity(0, bytes, mask.cast()) };
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn of(_native_id: i64) -> Cpus {
+        Cpus::Unknown
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn apply(&self) {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_takes_what_another_has() {
+        let own = Cpus::of(0);
+        assert!(!matches!(own, Cpus::Unknown));
+        std::thread::spawn(move || {
+            Cpus::Few(1).apply();
+            own.apply();
+            assert_eq!(format!("{:?}", Cpus::of(0)), format!("{own:?}"));
+        })
+        .join()
+        .unwrap();
+    }
+}
