@@ -6,6 +6,7 @@
 //!
 //! Where there is no such assembly, nothing is unwound either: an exception ends the process.
 
+use crate::base::handlers::Handler;
 use crate::base::unwind::Function;
 use core::ffi::c_void;
 
@@ -20,6 +21,8 @@ struct Watched {
     cleanup_argument: *mut c_void,
     /// Whether the cleanup has begun: the unwinder comes by a second time when it goes on.
     cleaned: bool,
+    /// The same cleanup where the C library unwinds nothing.
+    handler: Handler,
 }
 
 /// Calls `function(argument)`; if that is left by unwinding, calls `cleanup(cleanup_argument)` on the way.
@@ -35,9 +38,29 @@ pub unsafe fn call(
     cleanup_argument: *mut c_void,
 ) {
     let exception = core::ptr::null_mut();
-    let mut watched = Watched { function, argument, exception, cleanup, cleanup_argument, cleaned: false };
+    let handler = Handler::new();
+    let mut watched =
+        Watched { function, argument, exception, cleanup, cleanup_argument, cleaned: false, handler };
+    let watched = &raw mut watched;
+    // SAFETY: as the caller vouches. The handler is on the list as long as this frame is there.
+    unsafe {
+        (*watched).handler.push(clean, watched.cast());
+        lt_watched_call(watched);
+        (*watched).handler.pop();
+    }
+}
+
+/// The thread ends here without any unwinding.
+///
+/// # Safety
+/// The argument is a call's record, whose frame waits.
+unsafe extern "C-unwind" fn clean(watched: *mut c_void) {
     // SAFETY: as the caller vouches.
-    unsafe { lt_watched_call(&mut watched) };
+    unsafe {
+        let watched = &mut *watched.cast::<Watched>();
+        watched.cleaned = true;
+        (watched.cleanup)(watched.cleanup_argument);
+    }
 }
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -77,6 +100,8 @@ mod watching {
             return CONTINUE_UNWIND;
         }
         watched.cleaned = true;
+        // SAFETY: pushed before the call, which is being left.
+        unsafe { watched.handler.pop() };
         watched.exception = exception;
         // SAFETY: the landing is in the frame of the context and finds its record in the register.
         unsafe { land(context, lt_watched_landing) };

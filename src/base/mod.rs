@@ -28,6 +28,9 @@ pub mod last_error;
 pub mod block;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod frame;
+pub mod handlers;
 pub mod unwind;
 pub mod cancellation;
 pub mod cleanup;
+#[cfg(target_env = "musl")]
+pub mod forced;

@@ -9,6 +9,7 @@
 //!
 //! Where there is no such assembly, an exception ends the process as it does from a plain thread.
 
+use crate::base::handlers::Pending;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ops::Deref;
@@ -36,7 +37,7 @@ impl Frames {
     pub fn here() -> Frames {
         let mut frames = Frames::none();
         // SAFETY: the callback has the type asked for, and gets the frames that live on this stack.
-        unsafe { _Unwind_Backtrace(push_frame, (&raw mut frames).cast()) };
+        unsafe { walk(push_frame, (&raw mut frames).cast()) };
         frames
     }
 
@@ -45,6 +46,19 @@ impl Frames {
         // SAFETY: so many were written; the layout is that of what they wrap.
         unsafe { core::slice::from_raw_parts(initialised.as_ptr().cast(), initialised.len()) }
     }
+}
+
+/// Shows each frame of the calling thread's stack to the function, innermost first, until that says
+/// `END_OF_STACK`.
+///
+/// # Safety
+/// The function may be called with the argument.
+pub(super) unsafe fn walk(
+    function: extern "C" fn(*mut Context, *mut c_void) -> c_int,
+    argument: *mut c_void,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { _Unwind_Backtrace(function, argument) };
 }
 
 extern "C" fn push_frame(context: *mut Context, frames: *mut c_void) -> c_int {
@@ -93,10 +107,13 @@ impl Deref for Thrown {
 pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> {
     let mut guarded =
         Guarded { function, argument, exception: core::ptr::null_mut(), frames: core::ptr::null_mut() };
+    let pending = Pending::now();
     // SAFETY: as the caller vouches. Nothing in this frame has a destructor.
     if unsafe { lt_guarded_call(&mut guarded) } == 0 {
         None
     } else {
+        // SAFETY: what was pushed since was in the frames that are gone.
+        unsafe { pending.restore() };
         // SAFETY: NULL or boxed, and nobody else's.
         let frames = (!guarded.frames.is_null()).then(|| unsafe { Box::from_raw(guarded.frames) });
         Some(Caught { exception: guarded.exception, frames: Thrown(frames) })
@@ -155,8 +172,8 @@ unsafe extern "C" {
     fn _Unwind_GetIP(context: *mut Context) -> usize;
 }
 
-const NO_REASON: c_int = 0;
-const END_OF_STACK: c_int = 5;
+pub(super) const NO_REASON: c_int = 0;
+pub(super) const END_OF_STACK: c_int = 5;
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 use catching::lt_guarded_call;

@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 unsafe extern "C-unwind" {
-    // As libc has it, but said to unwind, which it does: it runs the cleanups of every frame above.
+    // As libc has it, but said to unwind, which it does, but for musl's: it runs the cleanups of every frame above.
     fn pthread_exit(value: *mut c_void) -> !;
 }
 
@@ -25,5 +25,10 @@ fn end(status: i32) -> ! {
         unsafe { libc::exit(status) }
     }
     // SAFETY: no frame of this library between here and the thread's first one has a destructor.
-    unsafe { pthread_exit(ptr::null_mut()) }
+    unsafe {
+        // Only a thread of ours has that frame. On others musl calls the pending handlers, and no more.
+        #[cfg(target_env = "musl")]
+        crate::base::forced::unwind_to(crate::thread::start::first_frame());
+        pthread_exit(ptr::null_mut())
+    }
 }

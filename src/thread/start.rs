@@ -160,6 +160,12 @@ unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
+/// Where the code of a thread's first frame begins.
+#[cfg(target_env = "musl")]
+pub fn first_frame() -> usize {
+    main as *const () as usize
+}
+
 /// What a thread does first. Whether the record will end by itself.
 fn begin(record: &'static Record) -> bool {
     let adopted = record.adopt();
