@@ -10,7 +10,7 @@ use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::chunk::Chunk;
 use crate::base::fork::Participant;
 use crate::base::generation;
-use crate::base::handle::{Object, UNUSED, is_live};
+use crate::base::handle::{DEAD, Object, UNUSED, is_live};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use core::cell::UnsafeCell;
@@ -243,8 +243,8 @@ impl<T: Object> Arena<T> {
 
     fn give_back(&self, slot: &'static Slot<T>) {
         // Relaxed: nobody changes the word of a slot without residents.
-        if slot.word.load(Ordering::Relaxed) & generation::IN_WORD == generation::first(slot.address()) {
-            // It has had them all.
+        if slot.word.load(Ordering::Relaxed) == generation::first(slot.address()) | DEAD {
+            // An object has died with the last of its generations.
             return;
         }
         let mut free = self.free.lock();

@@ -75,10 +75,10 @@ const KIND_MASK: u64 = !(generation::IN_WORD | STATE_MASK);
 const ADDRESS_MASK: u64 = (1 << 48) - 64;
 
 /// The state of a dead slot. Its low half is one that no waiter of a live object sleeps on.
-const DEAD: u64 = u32::MAX as u64;
+pub const DEAD: u64 = u32::MAX as u64;
 
-/// The word of a slot that was never used.
-pub const UNUSED: u64 = DEAD;
+/// That of a slot in which no object has died yet: without a handle, as records are, or not yet born.
+pub const UNUSED: u64 = DEAD - 1;
 
 /// A type of object that lives in slots and is reached by handles: the body, which lies beside the word. What
 /// it looks like for `Debug` is compared after a reset.
