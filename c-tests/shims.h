@@ -11,6 +11,7 @@
 // NAME=VALUE in its environment; the case fails unless it ends with exit code 0 (77: is skipped).
 static inline void run_under_shims(
     const char *shims, const char *program, const char *argument, const char *setting) {
+    skip_where_nothing_is_loaded();
     const char *dir = getenv("LT_SHIM_DIR");
     if (dir == NULL) {
         fail_msg("LT_SHIM_DIR does not say where the shims are");

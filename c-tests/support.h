@@ -76,6 +76,22 @@ static inline bool under_sanitizer(void) {
 #endif
 }
 
+// Whether the C library is musl, which has no name of its own for the preprocessor.
+static inline bool on_musl(void) {
+#if defined(__linux__) && !defined(__GLIBC__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+// Leaves the case where the program is static, which can load nothing.
+static inline void skip_where_nothing_is_loaded(void) {
+#ifdef LT_STATIC
+    skip_because("a static program can load nothing");
+#endif
+}
+
 // Whether the parking engine is under test, on which nothing is async-signal-safe.
 static inline bool on_parking_engine(void) {
     return getenv("LT_PARKING") != NULL;

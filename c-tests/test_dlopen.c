@@ -3,6 +3,7 @@
 #include "shims.h"
 
 static void load(const char *how) {
+    skip_where_nothing_is_loaded();
     const char *library = getenv("LT_LIBRARY");
     if (library == NULL) {
         Dl_info info;

@@ -64,13 +64,18 @@ static void raise_from_frames(void *frames) {
     atomic_fetch_add(&after, 1);
 }
 
+// On musl an error is no reason to call them, as they are no cleanups of frames there.
+static int handlers_called(int frames) {
+    return on_musl() ? 0 : frames;
+}
+
 static void check_raise_from(int frames) {
     begin();
     lt_ident ident;
     assert_ok(lt_start_new_thread_copy(raise_from_frames, &frames, sizeof frames, &ident));
     join_all_threads();
     assert_int_equal(cleanups, frames);
-    assert_int_equal(handlers, frames);
+    assert_int_equal(handlers, handlers_called(frames));
     assert_int_equal(after, 0);
     assert_int_equal(told, 1);
     assert_int_equal(told_kind, LT_ERROR_RAISED);
@@ -182,7 +187,7 @@ TEST(a_raise_ends_a_thread_of_others) {
     assert_int_equal(pthread_create(&thread, NULL, raise_in_pthread, &key), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_not_equal(result, &key);
-    assert_int_equal(cleanups, 3);
+    assert_int_equal(cleanups, on_musl() ? 0 : 3); // Which unwinds no thread of others.
     assert_int_equal(handlers, 3);
     assert_int_equal(told, 1);
     assert_string_equal(told_message, "caf\xc3\xa9 closed");

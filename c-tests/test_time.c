@@ -133,11 +133,11 @@ static const double SHORT = 0.001;
 
 static lt_status system_wait(void *semaphore) {
     struct timespec at;
-    must(clock_gettime(CLOCK_MONOTONIC, &at) == 0);
+    must(clock_gettime(CLOCK_REALTIME, &at) == 0);
     at.tv_nsec += (long)(SHORT * 1e9);
     at.tv_sec += at.tv_nsec / 1000000000;
     at.tv_nsec %= 1000000000;
-    must(sem_clockwait(semaphore, CLOCK_MONOTONIC, &at) == -1 && errno == ETIMEDOUT);
+    must(sem_timedwait(semaphore, &at) == -1 && errno == ETIMEDOUT);
     return LT_TIMED_OUT;
 }
 

@@ -18,6 +18,14 @@ if(LOWTHREAD_RUST_TARGET)
     list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET})
 endif()
 
+# For musl Rust makes programs that are all static, and so no shared library.
+set(LOWTHREAD_SHARED ON)
+set(crate_types cdylib,staticlib)
+if(LOWTHREAD_RUST_TARGET MATCHES "-musl")
+    set(LOWTHREAD_SHARED OFF)
+    set(crate_types staticlib)
+endif()
+
 # Debug is Cargo's dev profile, every other configuration its release profile.
 set(profile "$<IF:$<CONFIG:Debug>,dev,release>")
 set(profile_dir "$<IF:$<CONFIG:Debug>,debug,release>")
@@ -49,23 +57,37 @@ endif()
 # rlib, which is for Rust programs, does it optimise the library as a whole (lto = "fat"). The jobs
 # that make offers are of no use to it: it would only warn that it cannot reach them.
 set(link_commands "")
+if(LOWTHREAD_SHARED)
+    set(link_commands
+        COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${shared_name}"
+            "${lib_dir}/${shared_file}"
+    )
+    set(kinds shared static)
+else()
+    set(shared_links "")
+    set(kinds static)
+endif()
 foreach(link IN LISTS shared_links)
     list(APPEND link_commands
         COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared_file} "${lib_dir}/${link}"
         COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared_file} "${lib_dir}/stripped/${link}"
     )
 endforeach()
+set(built_files "")
+set(stripped_files "")
+foreach(kind IN LISTS kinds)
+    list(APPEND built_files "${lib_dir}/${${kind}_file}")
+    list(APPEND stripped_files "${lib_dir}/stripped/${${kind}_file}")
+endforeach()
 add_custom_target(lowthread-cargo
     COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET
-        ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type cdylib,staticlib
+        ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type ${crate_types}
         --profile ${profile} --target-dir "${LOWTHREAD_CARGO_DIR}"
     COMMAND ${CMAKE_COMMAND} -E make_directory "${lib_dir}/stripped"
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${shared_name}"
-        "${lib_dir}/${shared_file}"
     COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${static_file}"
         "${lib_dir}/${static_file}"
     ${link_commands}
-    BYPRODUCTS "${lib_dir}/${shared_file}" "${lib_dir}/${static_file}"
+    BYPRODUCTS ${built_files}
     WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
     COMMENT "Building lowthread with Cargo"
     VERBATIM
@@ -78,7 +100,7 @@ if(CMAKE_STRIP AND NOT APPLE)
     set(strip_shared ${CMAKE_STRIP} --strip-unneeded)
     set(strip_static ${CMAKE_STRIP} --strip-debug)
 endif()
-foreach(kind IN ITEMS shared static)
+foreach(kind IN LISTS kinds)
     set(from "${lib_dir}/${${kind}_file}")
     set(to "${lib_dir}/stripped/${${kind}_file}")
     add_custom_command(OUTPUT "${to}"
@@ -89,9 +111,7 @@ foreach(kind IN ITEMS shared static)
         VERBATIM
     )
 endforeach()
-add_custom_target(lowthread-build ALL
-    DEPENDS "${lib_dir}/stripped/${shared_file}" "${lib_dir}/stripped/${static_file}"
-)
+add_custom_target(lowthread-build ALL DEPENDS ${stripped_files})
 
 # What a C program has to link to besides the static library, asked of rustc. It names libgcc_s and
 # libc too, but the C compiler adds these, and the right ones for a program that is all static.
@@ -114,33 +134,51 @@ if(NOT DEFINED LOWTHREAD_SYSTEM_LIBS)
     separate_arguments(libs)
     list(REMOVE_DUPLICATES libs)
     list(REMOVE_ITEM libs -lgcc_s -lc)
+    if(NOT LOWTHREAD_SHARED)
+        # Rust's own unwinder: that of the C compiler may be made for another C library. It finds nothing in
+        # a static program without a table of its tables, which GCC leaves out of one.
+        execute_process(
+            COMMAND ${LOWTHREAD_RUSTC} ${rustc_options} --print target-libdir
+            OUTPUT_VARIABLE target_libdir OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY
+        )
+        list(TRANSFORM libs REPLACE "^-lunwind$" "${target_libdir}/self-contained/libunwind.a")
+        list(APPEND libs -Wl,--eh-frame-hdr)
+    endif()
     set(LOWTHREAD_SYSTEM_LIBS "${libs}" CACHE INTERNAL "What lowthread::static is linked with")
 endif()
 
 # Imported targets are those of one folder, unless they are global.
-add_library(lowthread::lowthread SHARED IMPORTED GLOBAL)
 add_library(lowthread::static STATIC IMPORTED GLOBAL)
-set_target_properties(lowthread::lowthread PROPERTIES
-    IMPORTED_LOCATION "${release_dir}/${shared_file}"
-    IMPORTED_LOCATION_DEBUG "${debug_dir}/${shared_file}"
-    IMPORTED_CONFIGURATIONS "DEBUG"
-)
+set(targets lowthread::static)
 set_target_properties(lowthread::static PROPERTIES
     IMPORTED_LOCATION "${release_dir}/${static_file}"
     IMPORTED_LOCATION_DEBUG "${debug_dir}/${static_file}"
     IMPORTED_CONFIGURATIONS "DEBUG"
     INTERFACE_LINK_LIBRARIES "${LOWTHREAD_SYSTEM_LIBS}"
 )
-if(shared_links)
-    list(GET shared_links 0 soname)
+if(LOWTHREAD_SHARED)
+    add_library(lowthread::lowthread SHARED IMPORTED GLOBAL)
+    list(APPEND targets lowthread::lowthread)
     set_target_properties(lowthread::lowthread PROPERTIES
-        IMPORTED_SONAME ${soname}
-        IMPORTED_SONAME_DEBUG ${soname}
+        IMPORTED_LOCATION "${release_dir}/${shared_file}"
+        IMPORTED_LOCATION_DEBUG "${debug_dir}/${shared_file}"
+        IMPORTED_CONFIGURATIONS "DEBUG"
     )
+    if(shared_links)
+        list(GET shared_links 0 soname)
+        set_target_properties(lowthread::lowthread PROPERTIES
+            IMPORTED_SONAME ${soname}
+            IMPORTED_SONAME_DEBUG ${soname}
+        )
+    else()
+        set_target_properties(lowthread::lowthread PROPERTIES IMPORTED_NO_SONAME TRUE)
+    endif()
 else()
-    set_target_properties(lowthread::lowthread PROPERTIES IMPORTED_NO_SONAME TRUE)
+    # Whoever asks for the library gets the one that there is.
+    add_library(lowthread::lowthread INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(lowthread::lowthread INTERFACE lowthread::static)
 endif()
-foreach(target IN ITEMS lowthread::lowthread lowthread::static)
+foreach(target IN LISTS targets)
     target_include_directories(${target} INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}/include")
     add_dependencies(${target} lowthread-build)
 endforeach()

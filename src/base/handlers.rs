@@ -1,31 +1,33 @@
-//! The C library's own list of what is to be called when a thread is left, where that is all there is.
+//! The C library's own list of what is to be called when a thread is left.
 //!
-//! musl unwinds nothing: its `pthread_exit` and `pthread_cancel` call the handlers in a list of the thread's,
-//! innermost first, which `pthread_cleanup_push` puts there. The cleanups of this library stand in it too,
-//! so they run even where nothing can be unwound: on threads that the library did not start, past frames
-//! without tables, in a program that was linked without them.
+//! It is older than unwinding: `pthread_exit` and `pthread_cancel` call the handlers in it, innermost first. On
+//! musl, which unwinds nothing, `pthread_cleanup_push` puts them there; glibc keeps the list for programs of
+//! old, calls what is in a frame when it has unwound that, and the rest where it can unwind no further. The
+//! cleanups of this library stand in it as well. So they run even where nothing can be unwound: past frames
+//! without tables, on a foreign thread of musl's, in a program that was linked without the tables.
 //!
 //! A handler lies on the stack. Whoever takes frames away by unwinding must see to those in them: an
-//! exception that is caught forgets them, as it does everywhere in a C library without unwinding; lt_exit
-//! calls each in time ([`crate::base::forced`]).
+//! exception that is caught forgets them; lt_exit calls each in time ([`crate::base::forced`] on musl).
 //!
-//! Elsewhere the handlers are cleanups of frames, which the unwinder finds, and nothing here does anything.
+//! Elsewhere nothing here does anything. Nor in a model, whose threads share the list of one.
 
-#[cfg(not(target_env = "musl"))]
+#[cfg(not(all(target_os = "linux", not(shuttle))))]
 pub(super) use elsewhere::{Handler, Pending};
-#[cfg(target_env = "musl")]
-pub(super) use musl::{Handler, Pending};
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) use listed::{Handler, Pending};
 
-#[cfg(target_env = "musl")]
-mod musl {
+#[cfg(all(target_os = "linux", not(shuttle)))]
+mod listed {
     use crate::base::record::Function;
     use core::ffi::{c_int, c_void};
 
-    /// An entry of the list, as musl's `struct __ptcb` has it.
+    /// An entry of the list: musl's `struct __ptcb`, glibc's `struct _pthread_cleanup_buffer`.
     #[repr(C)]
     pub struct Handler {
         function: Option<Function>,
         argument: *mut c_void,
+        #[cfg(target_env = "gnu")]
+        cancel_type: c_int,
         next: *mut Handler,
     }
 
@@ -44,7 +46,13 @@ mod musl {
 
     impl Handler {
         pub const fn new() -> Handler {
-            Handler { function: None, argument: core::ptr::null_mut(), next: core::ptr::null_mut() }
+            Handler {
+                function: None,
+                argument: core::ptr::null_mut(),
+                #[cfg(target_env = "gnu")]
+                cancel_type: 0,
+                next: core::ptr::null_mut(),
+            }
         }
 
         /// Has `function(argument)` called when the thread is left.
@@ -88,6 +96,7 @@ mod musl {
             unsafe { above.pop() };
         }
 
+        #[cfg(target_env = "musl")]
         /// Calls the pending handlers that lie below an address of the stack, innermost first.
         ///
         /// # Safety
@@ -105,8 +114,8 @@ mod musl {
     }
 }
 
-#[cfg(not(target_env = "musl"))]
-#[allow(clippy::unused_self, reason = "as on musl")]
+#[cfg(not(all(target_os = "linux", not(shuttle))))]
+#[allow(clippy::unused_self, reason = "as on Linux")]
 mod elsewhere {
     use crate::base::record::Function;
     use core::ffi::c_void;
