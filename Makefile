@@ -11,7 +11,7 @@ SONAME = liblowthread.so.$(shell sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Carg
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
 
-.PHONY: all help demo test header install asan stress model bench clean
+.PHONY: all help demo test header install asan platform-musl stress model bench clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -25,6 +25,7 @@ help:
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
 	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make platform-musl   the C tests as static programs with musl; installs what that needs"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make bench     the benchmarks: BENCH_ARGS are for lowthread-bench"
@@ -58,6 +59,9 @@ asan:
 	@cmake --preset asan
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --preset asan -j $(JOBS)
+
+platform-musl:
+	@tools/platform-musl
 
 stress:
 	@cmake --preset default
