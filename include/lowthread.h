@@ -588,8 +588,8 @@ uint32_t lt_semaphore_value(const lt_semaphore *semaphore);
 // ---- Event -------------------------------------------------------------------------------------
 
 // An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
-// cleared. A set wakes all who wait at that moment, even when a clear follows at once. A set
-// happens before the waits that it ends.
+// cleared. A set wakes all who wait at that moment, even when a clear follows at once. A set, of what
+// is set already too, happens before the waits that it ends and the clear that undoes it.
 typedef struct lt_event lt_event;
 
 // A new event, not set; NULL when out of memory.
@@ -978,7 +978,8 @@ typedef struct lt_future lt_future;
 typedef void (*lt_future_fn)(lt_future *future, void *arg);
 
 // Blocks until the task is over; `result` is what it returned. LT_FAILED if it ended with an error,
-// LT_CANCELLED; LT_INTERRUPTED: not over yet; LT_DEADLOCK from the task itself.
+// LT_CANCELLED; LT_INTERRUPTED: not over yet; LT_DEADLOCK from the task itself, or on a worker that has
+// neither stack left to run the task nor another thread to be had for it.
 LT_NODISCARD lt_status lt_future_result(lt_future *future, void **result);
 
 // The same, but LT_BUSY if the task is not over. Never blocks.
@@ -1005,9 +1006,10 @@ bool lt_future_cancelled(const lt_future *future);
 // before; LT_BUSY if it runs or has ended. Never blocks.
 LT_NODISCARD lt_status lt_future_cancel(lt_future *future);
 
-// Has callback(future, arg) called once when the task is over, on the thread that ended it; if it
-// is over already, at once, on this one. Those of one future are called in the order in which
-// they were added; an error in one goes to the hook. LT_INVALID for NULL, LT_NO_MEMORY.
+// Has callback(future, arg) called once when the task is over, on the thread that ended it; at once,
+// on this one, if it is over and all that were added before have been called. Those of one future
+// are called one after the other, as they were added; an error in one goes to the hook. LT_INVALID
+// for NULL, LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_future_add_done_callback(lt_future *future, lt_future_fn callback,
     void *arg);
 
@@ -1035,6 +1037,7 @@ typedef void *(*lt_task_fn)(void *arg);
 typedef struct lt_pool_info {
     size_t size;
     uint32_t max_workers;
+    // More than max_workers while some wait for tasks that they have no stack left to run.
     uint32_t workers;
     // Workers that wait for a task.
     uint32_t idle;

@@ -6,8 +6,8 @@ use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_defau
 use crate::sync::event::Event;
 
 /// An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
-/// cleared. A set wakes all who wait at that moment, even when a clear follows at once. A set
-/// happens before the waits that it ends.
+/// cleared. A set wakes all who wait at that moment, even when a clear follows at once. A set, of what
+/// is set already too, happens before the waits that it ends and the clear that undoes it.
 pub struct lt_event {
     _opaque: [u8; 0],
 }

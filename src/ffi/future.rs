@@ -31,7 +31,8 @@ pub const LT_ANY: c_int = 1;
 pub const LT_FIRST_ERROR: c_int = 2;
 
 /// Blocks until the task is over; `result` is what it returned. LT_FAILED if it ended with an error,
-/// LT_CANCELLED; LT_INTERRUPTED: not over yet; LT_DEADLOCK from the task itself.
+/// LT_CANCELLED; LT_INTERRUPTED: not over yet; LT_DEADLOCK from the task itself, or on a worker that has
+/// neither stack left to run the task nor another thread to be had for it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_future_result(
@@ -121,9 +122,10 @@ pub unsafe extern "C-unwind" fn lt_future_cancel(future: *mut lt_future) -> lt_s
     report(&"lt_future_cancel", keeping(cancel))
 }
 
-/// Has callback(future, arg) called once when the task is over, on the thread that ended it; if it
-/// is over already, at once, on this one. Those of one future are called in the order in which
-/// they were added; an error in one goes to the hook. LT_INVALID for NULL, LT_NO_MEMORY.
+/// Has callback(future, arg) called once when the task is over, on the thread that ended it; at once,
+/// on this one, if it is over and all that were added before have been called. Those of one future
+/// are called one after the other, as they were added; an error in one goes to the hook. LT_INVALID
+/// for NULL, LT_NO_MEMORY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_future_add_done_callback(

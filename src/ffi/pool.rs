@@ -28,6 +28,7 @@ pub type lt_task_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> *m
 pub struct lt_pool_info {
     pub size: usize,
     pub max_workers: u32,
+    /// More than max_workers while some wait for tasks that they have no stack left to run.
     pub workers: u32,
     /// Workers that wait for a task.
     pub idle: u32,
