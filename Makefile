@@ -11,7 +11,7 @@ SONAME = liblowthread.so.$(shell sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Carg
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
 
-.PHONY: all help demo test header install asan platform-musl stress model bench clean
+.PHONY: all help demo test header install asan platform-musl stress model loom bench clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -28,6 +28,7 @@ help:
 	@echo "make platform-musl   the C tests as static programs with musl; installs what that needs"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
+	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
 	@echo "make bench     the benchmarks: BENCH_ARGS are for lowthread-bench"
 	@echo "make clean     remove everything that was built"
 
@@ -72,6 +73,10 @@ stress:
 model:
 	@RUSTFLAGS="$(RUSTFLAGS) --cfg shuttle" LT_MODEL_ITERATIONS=$(ITERATIONS) \
 	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/model --test model -- $(MODEL)
+
+loom:
+	@RUSTFLAGS="$(RUSTFLAGS) --cfg loom" \
+	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/loom --test loom -- $(MODEL)
 
 bench:
 	@cmake -S bench -B build-bench -DCMAKE_BUILD_TYPE=Release

@@ -154,6 +154,7 @@ TEST(infos_of_every_size_are_filled_as_far_as_they_go) {
     assert_ok(lt_enumerate(&known, 1, &count));
     assert_int_equal(count, 1);
     assert_string_equal(known.name, "MainThread");
+    assert_int_equal(known.native_id, getpid()); // Also if main has not called the library before.
     for (size_t size = 0; size <= TRIED; size++) {
         memset(room, CANARY, sizeof room);
         set_size(size);
