@@ -163,6 +163,13 @@ static void call_rlock(void) {
     IS_OK(lt_rlock_release_save(rlock, &times));
     IS_OK(lt_rlock_acquire_restore(rlock, times));
     GIVES(LT_INVALID, lt_rlock_acquire_restore(rlock, 0));
+    IS_OK(lt_rlock_release_save(rlock, &times));
+    IS_OK(lt_rlock_acquire_restore_uninterruptible(rlock, times));
+    GIVES(LT_INVALID, lt_rlock_acquire_restore_uninterruptible(rlock, 0));
+    lt_ident owner;
+    MAKES(owner, lt_rlock_owner(rlock));
+    GIVES(3, lt_rlock_depth(rlock));
+    IS_OK(lt_rlock_acquire_uninterruptible(rlock));
     IS_OK(lt_rlock_release(rlock));
     IS_OK(lt_rlock_at_fork_reinit(rlock));
     GIVES(LT_NOT_HELD, lt_rlock_release(rlock));
@@ -173,6 +180,9 @@ static void call_rlock(void) {
     GIVES(LT_BAD_HANDLE, lt_rlock_acquire_timeout(rlock, 1.0));
     GIVES(LT_BAD_HANDLE, lt_rlock_release_save(rlock, NULL));
     GIVES(LT_BAD_HANDLE, lt_rlock_at_fork_reinit(rlock));
+    GIVES(LT_BAD_HANDLE, lt_rlock_acquire_uninterruptible(rlock));
+    FAILS(lt_rlock_owner(rlock));
+    FAILS(lt_rlock_depth(rlock));
     FAILS(lt_rlock_locked(rlock));
     FAILS(lt_rlock_is_owned(rlock));
     FAILS(lt_rlock_recursion_count(rlock));

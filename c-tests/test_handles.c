@@ -537,6 +537,127 @@ TEST(a_handle_of_another_type_is_reported_by_every_function_and_left_alone) {
     }
 }
 
+// ---- Handles as numbers, as languages without pointers keep them
+
+enum { MANY_LIVE = 3000, SOME_LIVE = 64 };
+
+static void *all_live[MANY_LIVE];
+
+// Makes many objects of a kind; of those that cost a thread, fewer.
+static int make_many(int kind) {
+    bool dear = kind == THREAD || kind == POOL || kind == FUTURE;
+    int many = dear ? SOME_LIVE : MANY_LIVE;
+    for (int i = 0; i < many; i++) {
+        all_live[i] = new_of(kind);
+    }
+    return many;
+}
+
+static void free_many(int kind, int many) {
+    for (int i = 0; i < many; i++) {
+        must_for(KIND[kind].name, KIND[kind].state(all_live[i]) == 0);
+        free_of(kind, all_live[i]);
+    }
+}
+
+static int by_address(const void *a, const void *b) {
+    uintptr_t left = *(const uintptr_t *)a, right = *(const uintptr_t *)b;
+    return (left > right) - (left < right);
+}
+
+TEST(a_handle_is_a_positive_number) {
+    for (int kind = 0; kind < KINDS; kind++) {
+        int many = make_many(kind);
+        for (int i = 0; i < many; i++) {
+            must_for(KIND[kind].name, (int64_t)all_live[i] > 0);
+        }
+        free_many(kind, many);
+    }
+}
+
+static void *through_a_double(void *handle) {
+    double number = (double)(int64_t)handle;
+    // As JavaScript and Lua do it: what does not fit is another number.
+    return number < 0x1p63 ? (void *)(intptr_t)number : (void *)INTPTR_MIN;
+}
+
+TEST(a_handle_that_went_through_a_double_is_refused_and_names_no_other_object) {
+    hold_the_locks();
+    for (int kind = 0; kind < KINDS; kind++) {
+        int many = make_many(kind);
+        qsort(all_live, (size_t)many, sizeof all_live[0], by_address);
+        for (int i = 0; i < many; i++) {
+            void *changed = through_a_double(all_live[i]);
+            if (changed == all_live[i]) {
+                continue;
+            }
+            must_for(KIND[kind].name, bsearch(&changed, all_live, (size_t)many,
+                                          sizeof all_live[0], by_address) == NULL);
+            for_each_row(r) {
+                if (r->kind == kind) {
+                    check_bad(r, "rounded", changed);
+                }
+            }
+        }
+        free_many(kind, many);
+    }
+}
+
+TEST(small_numbers_are_no_handles) {
+    hold_the_locks();
+    for_each_row(r) {
+        for (uintptr_t number = 1; number <= UINT16_MAX; number++) {
+            uint64_t result = r->call((void *)number);
+            must_for(r->name, result == (r->gives == VALUE ? 0 : (uint64_t)LT_BAD_HANDLE));
+        }
+        check_bad(r, "a small number as a", (void *)(uintptr_t)1);
+    }
+    lt_thread_options options = {.size = sizeof options, .errors = (lt_errors *)(uintptr_t)64};
+    assert_status(lt_thread_start(nothing, NULL, &options, NULL), LT_BAD_HANDLE);
+}
+
+TEST(pointers_and_extreme_numbers_are_no_handles) {
+    hold_the_locks();
+    static int on_the_page;
+    int on_the_stack = 0;
+    void *on_the_heap = malloc(64), *big = malloc(1 << 20);
+    must(on_the_heap != NULL && big != NULL);
+    for_each_row(r) {
+        check_bad(r, "a pointer to the stack as a", &on_the_stack);
+        check_bad(r, "a pointer to a variable as a", &on_the_page);
+        check_bad(r, "a pointer to the heap as a", on_the_heap);
+        check_bad(r, "a pointer to mapped memory as a", big);
+        check_bad(r, "a function as a", (void *)(uintptr_t)hold_the_locks);
+        check_bad(r, "a string as a", (void *)(uintptr_t)r->name);
+        check_bad(r, "INT64_MIN as a", (void *)INTPTR_MIN);
+        check_bad(r, "-1 as a", (void *)(intptr_t)-1);
+        check_bad(r, "2^62 - 1 as a", (void *)(((intptr_t)1 << 62) - 1));
+        check_bad(r, "2^32 as a", (void *)((intptr_t)1 << 32));
+    }
+    free(on_the_heap);
+    free(big);
+}
+
+// A slot is 64 bytes wide at the least: what is not at its beginning is no handle that was given out.
+TEST(a_handle_that_is_off_by_a_little_is_refused) {
+    hold_the_locks();
+    for_each_row(r) {
+        void *handle = new_of(r->kind);
+        uintptr_t number = (uintptr_t)handle;
+        for (uintptr_t low = 0; low < 64; low++) {
+            uintptr_t off = (number & ~(uintptr_t)63) | low;
+            if (off != number) {
+                check_bad(r, "misaligned", (void *)off);
+            }
+        }
+        check_bad(r, "negative", (void *)(number | (uintptr_t)1 << 63));
+        check_bad(r, "unmarked", (void *)(number & ~((uintptr_t)1 << 62)));
+        check_bad(r, "cut", (void *)(number & UINT32_MAX));
+        must_for(r->name, KIND[r->kind].state(handle) == 0);
+        free_of(r->kind, handle);
+    }
+}
+
 // ---- Recycling
 
 static void recycle(const wait_kind *kind) {

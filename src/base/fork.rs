@@ -320,38 +320,36 @@ pub(super) fn in_child() {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::Barrier;
 
+    // Who is inside asks for no memory: so no channels here.
     #[test]
     fn a_fork_waits_for_who_is_inside_and_holds_up_who_wants_in() {
-        let (inside, seen) = (mpsc::channel(), mpsc::channel());
-        let (go, went) = mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            this_thread::ident();
-            let stay = enter();
-            inside.0.send(()).unwrap();
-            went.recv().unwrap();
-            seen.0.send(GATE.load(Ordering::SeqCst)).unwrap();
-            drop(stay);
+        let (inside, go) = (Barrier::new(2), Barrier::new(2));
+        std::thread::scope(|threads| {
+            let thread = threads.spawn(|| {
+                this_thread::ident();
+                let _stay = enter();
+                inside.wait();
+                go.wait();
+                GATE.load(Ordering::SeqCst)
+            });
+            inside.wait();
+            let forker = threads.spawn(|| {
+                before();
+                in_parent();
+            });
+            while GATE.load(Ordering::SeqCst) == OPEN {
+                std::thread::yield_now();
+            }
+            assert!(!forker.is_finished());
+            threads.spawn(|| {
+                this_thread::ident();
+                drop(enter());
+            });
+            go.wait();
+            assert_eq!(thread.join().unwrap(), CLOSED);
         });
-        inside.1.recv().unwrap();
-        let forker = std::thread::spawn(|| {
-            before();
-            in_parent();
-        });
-        while GATE.load(Ordering::SeqCst) == OPEN {
-            std::thread::yield_now();
-        }
-        assert!(!forker.is_finished());
-        let late = std::thread::spawn(|| {
-            this_thread::ident();
-            drop(enter());
-        });
-        go.send(()).unwrap();
-        assert_eq!(seen.1.recv().unwrap(), CLOSED);
-        for thread in [thread, forker, late] {
-            thread.join().unwrap();
-        }
     }
 
     #[test]

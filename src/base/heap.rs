@@ -110,3 +110,67 @@ impl Drop for Text {
         }
     }
 }
+
+/// The allocator of the unit tests: who is inside, under a mutex, must not ask for memory or give it back. See
+/// `base::fork`. It ends the process with a word, since a panic asks for memory too.
+#[cfg(all(test, not(shuttle)))]
+mod outside {
+    use crate::base::fork;
+    use core::alloc::{GlobalAlloc, Layout};
+    use std::alloc::System;
+
+    struct Outside;
+
+    #[global_allocator]
+    static ALLOCATOR: Outside = Outside;
+
+    fn must_be_outside() {
+        if fork::is_inside() {
+            let said = b"memory was asked for, or given back, under a mutex of the library\n";
+            // SAFETY: the text is that long.
+            unsafe {
+                libc::write(libc::STDERR_FILENO, said.as_ptr().cast(), said.len());
+                libc::abort();
+            }
+        }
+    }
+
+    // SAFETY: the system's allocator, with a look before it.
+    unsafe impl GlobalAlloc for Outside {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            must_be_outside();
+            // SAFETY: passed on, as below.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+            must_be_outside();
+            // SAFETY: as above.
+            unsafe { System.dealloc(memory, layout) }
+        }
+
+        unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            must_be_outside();
+            // SAFETY: as above.
+            unsafe { System.realloc(memory, layout, size) }
+        }
+    }
+
+    #[test]
+    fn asking_for_memory_inside_ends_the_process() {
+        // SAFETY: the child does what a signal handler may, and ends.
+        let status = unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                crate::base::this_thread::ident();
+                let _inside = fork::enter();
+                drop(Box::new(1_u8));
+                libc::_exit(0);
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            status
+        };
+        assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGABRT);
+    }
+}

@@ -43,9 +43,9 @@ pub fn end(record: &Record, outer: Pending) -> Option<Box<Failure>> {
 }
 
 impl Failure {
-    /// What is to be told of it.
-    pub fn report(self, record: &'static Record) -> Report {
-        let Failure { code, message, frames } = self;
+    /// What is to be told of it. The box ends here, and not on the frame that tells.
+    pub fn report(self: Box<Failure>, record: &'static Record) -> Report {
+        let Failure { code, message, frames } = *self;
         let description =
             Description { kind: LT_ERROR_RAISED, code, type_name: Text::Static(c"error"), message };
         Report::of(Some(record), description, frames)
