@@ -430,6 +430,8 @@ static void call_local(void) {
 }
 
 static void fail_by_returning(void *arg) {
+    lt_thread *own;
+    MAKES(own, lt_thread_current());
     IS_OK(lt_fail(3, "failed"));
     GIVES(LT_INVALID, lt_fail(3, NULL));
     IS_OK(lt_set_thread_name("a name that is longer than the system has room for"));
@@ -451,6 +453,9 @@ static void call_threads(void) {
     MAKES(ident, lt_get_ident());
     MAKES(ident, lt_get_native_id());
     MAKES(ident, lt_main_ident());
+    lt_ident native;
+    MAKES(native, lt_native_handle(lt_get_ident()));
+    FAILS(lt_native_handle(UINT64_MAX));
     size_t number;
     errno = SENTINEL;
     number = lt_thread_count();
@@ -588,6 +593,7 @@ static void call_timers(void) {
 }
 
 static void *wait_in_a_task(void *event) {
+    GIVES(LT_INVALID, lt_adopt_main());
     must(lt_event_wait(event) == LT_OK);
     return event;
 }
@@ -683,6 +689,7 @@ static const char *const NO_FAILURE[] = {"lt_allocate_lock", "lt_check_interrupt
     "lt_interrupt_signal", "lt_last_errno", "lt_last_error", "lt_last_status", "lt_local_new",
     "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new", "lt_set_excepthook",
     "lt_spinlock_new", "lt_stack_size", "lt_status_message", "lt_status_name", "lt_thread_count",
+    "lt_thread_current",
     "lt_version"};
 
 static bool is_among(const char *name, const char *const *names, size_t length) {
@@ -697,6 +704,7 @@ static bool is_among(const char *name, const char *const *names, size_t length) 
 TEST(errno_survives_every_call) {
     call_everything();
     call_interrupts();
+    IS_OK(lt_adopt_main());
 
     char name[128];
     size_t missing = 0;

@@ -212,8 +212,9 @@ static AT_LOAD: extern "C" fn() = at_load;
 
 extern "C" fn at_load() {
     if on_first_thread() {
-        // So that others can name it before its first call.
+        // So that others can name it, and tell of it, before its first call.
         FIRST_THREAD.known_as(myself());
+        FIRST_THREAD.native_id.store(native_id(), Ordering::Relaxed);
     }
     // Without memory now, the first thread that needs it tries again.
     let _ = key();
