@@ -18,7 +18,7 @@
 //     // serial: on            no other test runs at the same time
 //     // flags: -fexceptions    more options for the compiler
 //
-// Each c-tests/shim_x.c becomes a library to be preloaded: $LT_SHIM_DIR/shim_x.so.
+// Each c-tests/shim_x.c becomes a library to be preloaded, or loaded: $LT_SHIM_DIR/shim_x.so.
 //
 // cmocka's assertions leave the case by longjmp, so they are for the thread that runs the case.
 // Other threads and forked children use must(), which ends the process.

@@ -55,7 +55,7 @@ struct Heard {
     std::string thread_name, type_name, message, backtrace;
     explicit Heard(const lt_error_info &info)
         : kind(info.kind), code(info.code), ident(info.ident), thread_name(info.thread_name),
-          type_name(info.type_name), message(info.message), backtrace(info.backtrace) {
+          type_name(info.type_name), message(info.message), backtrace(lt_error_backtrace(&info)) {
         must(info.size == sizeof info);
     }
 };
@@ -282,6 +282,24 @@ TEST(a_what_that_exits_ends_the_thread) {
     lt_status status = run(throw_with_bad_what);
     assert_true(status == LT_OK || status == LT_FAILED);
     assert_int_equal(after, 0);
+    assert_int_equal(alive, 0);
+}
+
+TEST(a_what_that_exits_ends_the_task) {
+    begin();
+    way_of_what = 2;
+    lt_pool *pool = lt_pool_new(1, nullptr);
+    for (int i = 0; i < 3; i++) {
+        lt_future *future;
+        const lt_error_info *info;
+        assert_ok(lt_pool_submit(pool, [](void *) -> void * { throw_with_bad_what(); return nullptr; }, nullptr,
+            &future));
+        assert_status(lt_future_result(future, nullptr), LT_FAILED);
+        assert_ok(lt_future_error(future, &info));
+        assert_int_equal(info->kind, LT_ERROR_EXITED);
+        assert_ok(lt_future_free(future));
+    }
+    assert_ok(lt_pool_free(pool));
     assert_int_equal(alive, 0);
 }
 
@@ -652,7 +670,7 @@ TEST(a_joinable_thread_keeps_its_error) {
         assert_int_equal(info->kind, LT_ERROR_CXX);
         assert_string_equal(info->type_name, "std::runtime_error");
         assert_string_equal(info->message, "kept");
-        assert_non_null(strstr(info->backtrace, "throw_here"));
+        assert_non_null(strstr(lt_error_backtrace(info), "throw_here"));
         if (with_errors) {
             assert_string_equal(info->thread_name, "keeper");
         }
@@ -1066,7 +1084,7 @@ TEST(the_first_error_wins) {
     assert_int_equal(info->ident, idents[1]);
     assert_int_equal(info->kind, LT_ERROR_CXX);
     assert_string_equal(info->message, "the first");
-    assert_non_null(strstr(info->backtrace, "throw_here"));
+    assert_non_null(strstr(lt_error_backtrace(info), "throw_here"));
     assert_int_equal(heard.size(), 0);
 
     assert_ok(lt_errors_clear(errors));

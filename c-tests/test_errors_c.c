@@ -18,7 +18,7 @@ static void listen(const lt_error_info *info, void *arg) {
     told_arg = arg;
     snprintf(told_type, sizeof told_type, "%s", info->type_name);
     snprintf(told_message, sizeof told_message, "%s", info->message);
-    snprintf(told_trace, sizeof told_trace, "%s", info->backtrace);
+    snprintf(told_trace, sizeof told_trace, "%s", lt_error_backtrace(info));
     snprintf(told_name, sizeof told_name, "%s", info->thread_name);
     atomic_fetch_add(&told, 1);
 }

@@ -14,7 +14,7 @@ static void *fail_in_task(void *arg) {
 static void must_be(const lt_error_info *info, const char *message) {
     must(info->kind == LT_ERROR_RAISED && info->code == 7);
     must(strcmp(info->type_name, "error") == 0 && strcmp(info->message, message) == 0);
-    must(strstr(info->backtrace, "fail_and_return") != NULL);
+    must(strstr(lt_error_backtrace(info), "fail_and_return") != NULL);
 }
 
 TEST(a_joinable_thread_that_says_so_has_failed) {

@@ -286,7 +286,7 @@ static void check_error(lt_future *future, int kind, int code, const char *messa
         assert_string_equal(info->message, message);
     }
     assert_non_null(info->message);
-    assert_non_null(info->backtrace);
+    assert_non_null(lt_error_backtrace(info));
     assert_ok(lt_future_error(future, &again));
     assert_ptr_equal(again, info);
     assert_ok(lt_future_error(future, NULL));

@@ -428,7 +428,7 @@ TEST(a_thread_that_failed_says_so_at_every_join) {
     assert_string_equal(info->message, "the message");
     assert_string_equal(info->type_name, "error");
     assert_int_equal(info->ident, lt_thread_ident(thread));
-    assert_non_null(strstr(info->backtrace, "raise_as"));
+    assert_non_null(strstr(lt_error_backtrace(info), "raise_as"));
     assert_ok(lt_thread_error(thread, NULL));
     assert_ok(lt_thread_free(thread));
     assert_ok(lt_set_excepthook(NULL, NULL));

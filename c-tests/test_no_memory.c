@@ -588,3 +588,70 @@ TEST(a_thread_born_without_memory_is_no_longer_counted_when_it_exits) {
         check_newborn(true);
     }
 }
+
+// ---- Errors
+
+static void ignore_error(const lt_error_info *info, void *arg) {
+    (void)arg;
+    must(strlen(info->type_name) > 0 && strlen(info->message) > 0);
+}
+
+static void raise_with(long allocations) {
+    shim_fail(allocations + 1, EVERY);
+    lt_raise(7, "that there was no memory");
+}
+
+static void exit_at_once(void *arg) {
+    (void)arg;
+    lt_exit();
+}
+
+static void raise_in_thread(void *allocations) {
+    raise_with(*(long *)allocations);
+}
+
+static void *raise_in_task(void *allocations) {
+    raise_with(*(long *)allocations);
+    return NULL;
+}
+
+// Whatever of it there is memory for.
+TEST(an_error_without_memory_is_an_error_all_the_same) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    assert_ok(lt_set_excepthook(ignore_error, NULL));
+    lt_pool *pool = lt_pool_new(1, NULL);
+    bool lost = false, told = false;
+    // What the C library loads when a thread first exits.
+    assert_ok(lt_start_new_thread(exit_at_once, NULL, NULL));
+    join_all_threads();
+    // The first time with all the memory, which some parts of the C library keep.
+    for (long round = -1; round < 12; round++) {
+        long allocations = round < 0 ? EVERY - 1 : round;
+        const lt_error_info *info = NULL;
+        lt_thread *thread;
+        assert_ok(lt_thread_start(raise_in_thread, &allocations, NULL, &thread));
+        lt_status status = lt_thread_join(thread);
+        shim_fail(0, 0);
+        assert_status(status, LT_FAILED);
+        assert_ok(lt_thread_error(thread, &info));
+        assert_int_equal(info->kind, LT_ERROR_RAISED);
+        assert_string_equal(info->type_name, "error");
+        assert_non_null(lt_error_backtrace(info));
+        lost |= strcmp(info->message, "out of memory") == 0;
+        told |= strcmp(info->message, "that there was no memory") == 0;
+        assert_ok(lt_thread_free(thread));
+
+        lt_future *future;
+        assert_ok(lt_pool_submit(pool, raise_in_task, &allocations, &future));
+        status = lt_future_result(future, NULL);
+        shim_fail(0, 0);
+        assert_status(status, LT_FAILED);
+        assert_ok(lt_future_error(future, &info));
+        assert_non_null(lt_error_backtrace(info));
+        assert_ok(lt_future_free(future));
+    }
+    assert_true(lost && told);
+    assert_ok(lt_pool_free(pool));
+}

@@ -124,7 +124,7 @@ TEST(what_leaves_a_task_is_the_error_of_its_future) {
             assert_string_equal(info->message, way.message);
         }
         if (way.kind != LT_ERROR_EXITED) { // Whose frames are gone when its end is told.
-            assert_non_null(strstr(info->backtrace, "leave_frames"));
+            assert_non_null(strstr(lt_error_backtrace(info), "leave_frames"));
         }
         assert_ok(lt_future_free(future));
         until([&] { return workers_of(pool) == 1; });

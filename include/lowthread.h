@@ -326,8 +326,8 @@ typedef struct lt_error_info {
     const char *type_name;
     // Never NULL.
     const char *message;
-    // A line for each frame at the throw, innermost first. Never NULL.
-    const char *backtrace;
+    // The library's: what lt_error_backtrace() needs. NULL in a struct that the library has not filled.
+    const void *internal;
 } lt_error_info;
 
 // A container for the first error of many threads: start them with it, and look into it when they
@@ -349,6 +349,12 @@ LT_NORETURN void lt_raise(int code, const char *message);
 // counts. LT_INVALID for a NULL message and on a thread that runs no such function; LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_fail(int code, const char *message);
 
+// The frames at the throw, a line for each, innermost first; valid as long as the info that the
+// library gave. Rendered when first asked for, which reads files for some milliseconds; from any
+// thread, several at once. If it cannot be, the text says why. A copy of the info will do, too.
+// "" and LT_INVALID for NULL, and for a zeroed struct.
+const char *lt_error_backtrace(const lt_error_info *info);
+
 // Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
 // default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
 LT_NODISCARD lt_status lt_set_excepthook(lt_excepthook hook, void *arg);
@@ -360,7 +366,7 @@ LT_NODISCARD lt_errors *lt_errors_new(void);
 LT_NODISCARD lt_status lt_errors_free(lt_errors *errors);
 
 // Gives the first error that arrived, valid until it is cleared or the container freed. LT_EMPTY
-// if none did. The first get renders the trace, which can take some milliseconds.
+// if none did.
 LT_NODISCARD lt_status lt_errors_get(lt_errors *errors, const lt_error_info **info);
 
 // How many errors have arrived, the first included.

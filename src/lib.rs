@@ -6,6 +6,7 @@
 //! * [`exec`]: timers and the watchdog;
 //! * [`thread`]: starting, ending and interrupting threads, and what a fork leaves of them;
 //! * [`sync`]: the primitives, as plain Rust types;
+//! * [`symbols`]: which function and line an address belongs to;
 //! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on.
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
@@ -14,6 +15,7 @@ compile_error!(
 );
 
 pub mod base;
+pub mod symbols;
 pub mod sync;
 pub mod thread;
 pub mod exec;

@@ -54,6 +54,18 @@ pub extern "C-unwind" fn panic_and_catch(_: *mut c_void) {
     assert!(caught.is_err());
 }
 
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn panic_in_task(_: *mut c_void) -> *mut c_void {
+    panic_below(1, &|| panic!("in a task"));
+    std::ptr::null_mut()
+}
+
+/// Whether the thread counts as panicking, as a pointer: what code of Rust finds that runs on it.
+#[unsafe(no_mangle)]
+pub extern "C" fn is_panicking(_: *mut c_void) -> *mut c_void {
+    usize::from(std::thread::panicking()) as *mut c_void
+}
+
 /// Calls a function that leaves by other means: lt_raise, lt_exit, an exception.
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn leave_through_rust(leave: *mut c_void) {

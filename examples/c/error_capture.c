@@ -46,7 +46,7 @@ int main(void) {
     promise(lt_thread_join(threads[1]) == LT_FAILED, "a join tells that the thread failed");
     promise(lt_errors_count(errors) == 1, "the container got one error");
     promise(lt_errors_get(errors, &error) == LT_OK && error->code == 33, "it is the one raised");
-    printf("%s failed: %s\n%s", error->thread_name, error->message, error->backtrace);
+    printf("%s failed: %s\n%s", error->thread_name, error->message, lt_error_backtrace(error));
 
     // A joinable thread has its own error, for as long as its handle.
     promise(lt_thread_error(threads[1], &error) == LT_OK

@@ -37,6 +37,20 @@ pub fn reserve(reserve: impl FnOnce() -> Result<(), TryReserveError>) -> Result<
     errno::keeping(reserve).map_err(|_| Error::NoMemory)
 }
 
+/// A C string from malloc: a copy of these bytes up to the first NUL.
+pub fn copied(bytes: &[u8]) -> Result<NonNull<c_char>, Error> {
+    let length = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    // SAFETY: any size can be asked for.
+    let memory = errno::keeping(|| unsafe { libc::malloc(length + 1) }).cast::<c_char>();
+    let memory = NonNull::new(memory).ok_or(Error::NoMemory)?;
+    // SAFETY: just allocated with room for the bytes and a NUL.
+    unsafe {
+        core::ptr::copy_nonoverlapping(bytes.as_ptr().cast(), memory.as_ptr(), length);
+        memory.add(length).write(0);
+    }
+    Ok(memory)
+}
+
 /// A C string: static, or a copy of its own.
 pub enum Text {
     Static(&'static CStr),
@@ -57,16 +71,7 @@ impl Text {
 
     /// A copy of these bytes up to the first NUL.
     pub fn copy(bytes: &[u8]) -> Result<Text, Error> {
-        let length = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-        // SAFETY: any size can be asked for.
-        let memory = errno::keeping(|| unsafe { libc::malloc(length + 1) }).cast::<c_char>();
-        let memory = NonNull::new(memory).ok_or(Error::NoMemory)?;
-        // SAFETY: just allocated with room for the bytes and a NUL.
-        unsafe {
-            core::ptr::copy_nonoverlapping(bytes.as_ptr().cast(), memory.as_ptr(), length);
-            memory.add(length).write(0);
-        }
-        Ok(Text::Owned(memory))
+        copied(bytes).map(Text::Owned)
     }
 
     pub fn as_c_str(&self) -> &CStr {

@@ -60,6 +60,8 @@ pub struct Record {
     pub stack_reserve: Cell<usize>,
     /// The object of a joinable thread, given away by its resident; or NULL.
     pub joinable: AtomicPtr<()>,
+    /// Whether something is left of an exception that could not be ended wholly: it runs no more tasks.
+    pub spoilt: Cell<bool>,
     /// What its function has failed with, though it goes on.
     pub failure: Cell<Option<(*mut c_void, End)>>,
     /// What the thread must free, unless it ends before it can.
@@ -135,6 +137,7 @@ impl Record {
             pool: Cell::new(ptr::null_mut()),
             stack_reserve: Cell::new(0),
             joinable: AtomicPtr::new(ptr::null_mut()),
+            spoilt: Cell::new(false),
             failure: Cell::new(None),
             held: Cell::new(None),
             number: AtomicU64::new(0),
@@ -326,6 +329,7 @@ impl Object for Record {
         self.pool.set(ptr::null_mut());
         self.stack_reserve.set(0);
         self.joinable.store(ptr::null_mut(), Ordering::Relaxed);
+        self.spoilt.set(false);
         self.failure.set(None);
         self.held.set(None);
         self.number.store(0, Ordering::Relaxed);

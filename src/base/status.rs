@@ -156,6 +156,7 @@ pub enum Error {
     BadMode,
     WaitsForItself,
     NoFunction,
+    NoReport,
     WaitsForItsPool,
     NoStackLeft,
     AboveBound,
@@ -216,6 +217,7 @@ impl Error {
             Error::CalledFromWithin => (LT_DEADLOCK, "called from the function that it calls"),
             Error::NothingToBeDone => (LT_INVALID, "called more often than items were put"),
             Error::BadMode => (LT_INVALID, "mode is not one of LT_ALL, LT_ANY and LT_FIRST_ERROR"),
+            Error::NoReport => (LT_INVALID, "info is not one that the library has given"),
             Error::NoFunction => {
                 (LT_INVALID, "the calling thread runs no function that the library was given")
             }

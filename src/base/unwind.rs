@@ -29,7 +29,7 @@ pub struct Frames {
 }
 
 impl Frames {
-    const fn none() -> Frames {
+    pub const fn none() -> Frames {
         Frames { count: 0, addresses: [const { MaybeUninit::uninit() }; FRAMES] }
     }
 
@@ -91,6 +91,13 @@ pub struct Caught {
 /// The frames of a throw; none if there was no memory for them.
 pub struct Thrown(Option<Box<Frames>>);
 
+impl Thrown {
+    /// Out of their box: for a frame that code of the user's is called from.
+    pub fn unboxed(self) -> Frames {
+        self.0.map_or(Frames::none(), crate::base::heap::unboxed)
+    }
+}
+
 impl Deref for Thrown {
     type Target = Frames;
     fn deref(&self) -> &Frames {
@@ -118,6 +125,17 @@ pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> 
         let frames = (!guarded.frames.is_null()).then(|| unsafe { Box::from_raw(guarded.frames) });
         Some(Caught { exception: guarded.exception, frames: Thrown(frames) })
     }
+}
+
+/// Whether this is where [`call`]'s frame goes on: below it, nothing is the user's.
+pub fn is_foundation(return_address: usize) -> bool {
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return catching::covers(return_address);
+    #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    return {
+        let _ = return_address;
+        false
+    };
 }
 
 /// The head of every exception, by the ABI that all languages here share.
@@ -196,6 +214,13 @@ mod catching {
     unsafe extern "C" {
         /// Where the unwinder lands, in the frame of `lt_guarded_call`.
         fn lt_guarded_landing();
+    }
+
+    /// The call in it lies before the landing.
+    pub(super) fn covers(return_address: usize) -> bool {
+        let start = lt_guarded_call as unsafe extern "C-unwind" fn(*mut Guarded) -> c_int as usize;
+        let landing = lt_guarded_landing as unsafe extern "C" fn() as usize;
+        (start..landing).contains(&return_address)
     }
 
     /// The personality of `lt_guarded_call`.

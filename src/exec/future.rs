@@ -17,7 +17,7 @@ use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::{self, Text, boxed};
+use crate::base::heap::Text;
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::spin::Spin;
@@ -65,7 +65,7 @@ pub struct Future {
 struct Life {
     callbacks: Callbacks,
     watchers: Watchers,
-    report: Option<Box<Report>>,
+    report: Option<Report>,
 }
 
 impl Life {
@@ -242,9 +242,8 @@ impl Handle<Future> {
     /// The error that the task failed with, valid as long as the handle.
     pub fn future_error(self) -> Result<*const lt_error_info, Error> {
         let future = self.alive()?;
-        let report = future.life.lock().report.as_deref().map(ptr::from_ref).ok_or(Error::Empty)?;
-        // SAFETY: boxed, and alive until the handle is freed, which by contract is not now.
-        Ok(unsafe { (*report).info() })
+        let life = future.life.lock();
+        life.report.as_ref().map(|report| ptr::from_ref(report.info())).ok_or(Error::Empty)
     }
 
     pub fn is_over(self) -> Result<bool, Error> {
@@ -334,7 +333,7 @@ impl Handle<Future> {
     }
 
     /// Takes the report of a failed task, to be told elsewhere.
-    pub fn take_report(self) -> Result<Option<Box<Report>>, Error> {
+    pub fn take_report(self) -> Result<Option<Report>, Error> {
         Ok(self.alive()?.life.lock().report.take())
     }
 
@@ -449,14 +448,14 @@ impl Future {
     fn fail_by(&self, problem: Problem, record: &'static Record) -> bool {
         let (report, listened) = self.fail(problem.report(record));
         if let Some(report) = report {
-            excepthook::tell(heap::unboxed(report));
+            excepthook::tell(report);
         }
         listened
     }
 
-    /// The task has failed. The report, if nobody can ask for it any more; without memory there is none.
-    fn fail(&self, report: Report) -> (Option<Box<Report>>, bool) {
-        let mut report = boxed(report).ok();
+    /// The task has failed. The report, if nobody can ask for it any more.
+    fn fail(&self, report: Report) -> (Option<Report>, bool) {
+        let mut report = Some(report);
         let mut life = self.life.lock();
         if !self.freed.load(Ordering::Relaxed) {
             life.report = report.take();
@@ -555,7 +554,7 @@ unsafe extern "C-unwind" fn exited(promise: *mut c_void) {
         message: Text::Static(c"the task called lt_exit()"),
     };
     // Nobody hears of it but those who ask.
-    let (_, listened) = future.fail(Report::of(this_thread::current(), description, Frames::here()));
+    let (_, listened) = future.fail(Report::of(this_thread::current(), description, &Frames::here()));
     promise.conclude_if(listened);
 }
 

@@ -275,7 +275,7 @@ impl Handle<Pool> {
                 failed = Err(Error::Failed);
                 // Nobody else can ask for it.
                 if let Some(report) = future.take_report()? {
-                    excepthook::tell(heap::unboxed(report));
+                    excepthook::tell(report);
                 }
             }
             if result == Err(Error::Cancelled) {
@@ -516,7 +516,7 @@ impl Pool {
         if inside.leaving > 0 {
             inside.leaving -= 1;
         } else {
-            // It was in a task, and that was left by lt_exit.
+            // It was in a task, and that was left by lt_exit, or has spoilt the thread.
             inside.running -= 1;
             inside.completed += 1;
         }
@@ -593,8 +593,9 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
         if !after_one {
             pool.inside.lock().running -= 1;
         }
-        // The task has forked, and this is the child: there is no pool here that it works for.
-        if record.role() != Role::Started {
+        // The task has forked, and this is the child: there is no pool here that it works for. Or an exception
+        // has left something on this thread that the next task is not to find: another worker follows.
+        if record.role() != Role::Started || after_one && record.spoilt.get() {
             return;
         }
     }

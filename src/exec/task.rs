@@ -7,7 +7,6 @@ use crate::thread::excepthook;
 use crate::thread::failure::{self, Failure};
 use crate::thread::report::Report;
 use core::ffi::c_void;
-use core::mem::MaybeUninit;
 use core::ptr;
 
 /// A task of the user's.
@@ -32,22 +31,22 @@ impl Task {
         argument: *mut c_void,
     ) -> Option<Problem> {
         let outer = failure::begin(record);
-        let mut guarded = Guarded { task: self, threw: false, caught: MaybeUninit::uninit() };
+        let mut guarded = Guarded { task: self, record, threw: ptr::null_mut() };
         // SAFETY: as the caller vouches; nothing here has a destructor.
         unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
         let failed = failure::end(record, outer);
-        if guarded.threw {
-            // SAFETY: written by `Guarded::run`.
-            return Some(Problem::Threw(unsafe { guarded.caught.assume_init() }));
+        if guarded.threw.is_null() {
+            return failed.map(Problem::Failed);
         }
-        failed.map(Problem::Failed)
+        // SAFETY: given away by `Guarded::run`.
+        Some(Problem::Threw(unsafe { Report::from_raw(guarded.threw) }))
     }
 }
 
 /// What went wrong in a task.
 pub enum Problem {
-    /// It threw this, on the calling thread.
-    Threw(Caught),
+    /// It threw this.
+    Threw(Report),
     /// It said so, and returned.
     Failed(Box<Failure>),
 }
@@ -58,8 +57,7 @@ impl Problem {
     #[inline(never)]
     pub fn report(self, record: &'static Record) -> Report {
         match self {
-            // SAFETY: caught on this thread.
-            Problem::Threw(caught) => unsafe { excepthook::report(record, caught) },
+            Problem::Threw(report) => report,
             Problem::Failed(failure) => failure.report(record),
         }
     }
@@ -67,9 +65,9 @@ impl Problem {
 
 struct Guarded<'a> {
     task: &'a mut Task,
-    threw: bool,
-    /// Written if it threw.
-    caught: MaybeUninit<Caught>,
+    record: &'static Record,
+    /// The report of what it threw, given away; or NULL.
+    threw: *mut c_void,
 }
 
 impl Guarded<'_> {
@@ -78,10 +76,21 @@ impl Guarded<'_> {
         unsafe {
             let guarded = &mut *guarded.cast::<Guarded>();
             if let Some(caught) = unwind::call(Guarded::call, ptr::from_mut(guarded.task).cast()) {
-                guarded.threw = true;
-                guarded.caught.write(caught);
+                guarded.threw = Guarded::report(guarded.record, caught);
             }
         }
+    }
+
+    /// Here, since it may run code of the user's, which may leave by lt_exit as the task may. Out of line, as
+    /// `Problem::report`.
+    ///
+    /// # Safety
+    /// It was caught on this thread, and nobody else uses it.
+    #[cold]
+    #[inline(never)]
+    unsafe fn report(record: &'static Record, caught: Caught) -> *mut c_void {
+        // SAFETY: as the caller vouches.
+        unsafe { excepthook::report(record, caught) }.into_raw()
     }
 
     unsafe extern "C-unwind" fn call(task: *mut c_void) {

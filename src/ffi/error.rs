@@ -6,7 +6,7 @@ use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::thread::{lt_ident, lt_thread_fn};
 use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
 use crate::thread::errors::Errors;
-use crate::thread::report::lt_error_info;
+use crate::thread::report::{self, lt_error_info};
 use crate::thread::start::{self, Plan};
 use crate::thread::{excepthook, failure, raise};
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -41,6 +41,22 @@ pub unsafe extern "C" fn lt_fail(code: c_int, message: *const c_char) -> lt_stat
     report(&"lt_fail", failed)
 }
 
+/// The frames at the throw, a line for each, innermost first; valid as long as the info that the
+/// library gave. Rendered when first asked for, which reads files for some milliseconds; from any
+/// thread, several at once. If it cannot be, the text says why. A copy of the info will do, too.
+/// "" and LT_INVALID for NULL, and for a zeroed struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_error_backtrace(info: *const lt_error_info) -> *const c_char {
+    let _errno = Errno::keep();
+    let trace = if info.is_null() {
+        Err(Error::NullArgument(Argument::Info))
+    } else {
+        // SAFETY: an info of the library's or a copy of one, or a zeroed struct, as the header asks.
+        unsafe { report::trace_of(info) }.ok_or(Error::NoReport)
+    };
+    value_or_default(&"lt_error_backtrace", trace).as_ptr()
+}
+
 /// Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
 /// default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
 #[must_use]
@@ -73,7 +89,7 @@ pub unsafe extern "C" fn lt_errors_free(errors: *mut lt_errors) -> lt_status {
 }
 
 /// Gives the first error that arrived, valid until it is cleared or the container freed. LT_EMPTY
-/// if none did. The first get renders the trace, which can take some milliseconds.
+/// if none did.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_errors_get(errors: *mut lt_errors, info: *mut *const lt_error_info) -> lt_status {

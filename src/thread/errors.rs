@@ -3,11 +3,11 @@
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::boxed;
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::thread::report::{Report, lt_error_info};
+use core::ptr;
 
 /// What the container has beside its word, which is only its handle check.
 #[derive(Debug)]
@@ -17,12 +17,18 @@ pub struct Errors {
 
 #[derive(Debug)]
 struct Arrived {
-    first: Option<Box<Report>>,
+    first: Option<Report>,
     count: usize,
 }
 
 impl Arrived {
     const NONE: Arrived = Arrived { first: None, count: 0 };
+
+    /// What was the first error, to be ended without the lock.
+    fn empty(&mut self) -> Option<Report> {
+        self.count = 0;
+        self.first.take()
+    }
 }
 
 impl Object for Errors {
@@ -52,22 +58,22 @@ impl Handle<Errors> {
     }
 
     pub fn free_errors(self) -> Result<(), Error> {
+        // Outlives the lock, so that nobody has the slot again before that is free.
+        let _resident = self.reside()?;
+        // In one step: an error that comes later finds no container, and goes to the hook.
         let first = self.with(|arrived| {
-            arrived.count = 0;
-            Ok(arrived.first.take())
+            self.free(|_, _, _| Ok(()))?;
+            Ok(arrived.empty())
         })?;
-        self.free(|_, _, _| Ok(()))?;
         drop(first);
         Ok(())
     }
 
     /// The first error, valid until `clear_errors` or `free_errors`.
     pub fn first(self) -> Result<*const lt_error_info, Error> {
-        let report =
-            self.with(|arrived| arrived.first.as_deref().map(core::ptr::from_ref).ok_or(Error::Empty))?;
-        // Rendered without the lock: that takes its time, and other errors may arrive.
-        // SAFETY: boxed, and alive until a clear or a free, which by contract are not now.
-        Ok(unsafe { (*report).info() })
+        self.with(|arrived| {
+            arrived.first.as_ref().map(|report| ptr::from_ref(report.info())).ok_or(Error::Empty)
+        })
     }
 
     /// How many arrived.
@@ -76,28 +82,20 @@ impl Handle<Errors> {
     }
 
     pub fn clear_errors(self) -> Result<(), Error> {
-        let first = self.with(|arrived| {
-            arrived.count = 0;
-            Ok(arrived.first.take())
-        })?;
+        let first = self.with(|arrived| Ok(arrived.empty()))?;
         drop(first);
         Ok(())
     }
 
     fn arrive(self, report: &Report) -> Result<(), Error> {
-        let copy = boxed(report.duplicate());
-        let spare = self.with(|arrived| {
+        self.with(|arrived| {
             arrived.count += 1;
-            Ok(match (&arrived.first, copy) {
-                (None, Ok(copy)) => {
-                    arrived.first = Some(copy);
-                    None
-                }
-                (_, copy) => copy.ok(),
-            })
-        })?;
-        drop(spare);
-        Ok(())
+            // Without a look at what it replaces, which is nothing: no memory is freed under the lock.
+            if arrived.first.is_none() {
+                arrived.first = Some(report.clone());
+            }
+            Ok(())
+        })
     }
 
     /// Does something under the lock, if the container is alive.

@@ -1,10 +1,13 @@
 //! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
 
-use crate::base::heap::boxed;
-use crate::base::mutex::{Mutex, Raw};
+use crate::base::cancel::NoCancel;
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::base::turn::Turn;
 use crate::base::unwind::{self, Caught, Exception, Frames};
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
@@ -22,13 +25,18 @@ unsafe impl Send for Chosen {}
 
 static HOOK: Mutex<Chosen> = Mutex::new(Chosen(None));
 
-/// Held while a report is written: a pipe takes a long one in parts.
-static PRINTING: Raw = Raw::free();
+/// Taken while a report is written: a pipe takes a long one in parts.
+static PRINTING: Turn<()> = Turn::new(());
+
+/// How long another report is waited for, in nanoseconds: a pipe that nobody reads takes none at all.
+const PATIENCE: Timeout = Timeout::Nanoseconds(1_000_000_000);
 
 pub fn set(hook: Option<Hook>, argument: *mut c_void) -> Result<(), Error> {
     *HOOK.lock() = Chosen(hook.map(|hook| (hook, argument)));
     Ok(())
 }
+
+static PARTICIPANT: Participant = Participant::new(|| PRINTING.forget(()));
 
 /// Tells of what a thread function threw, and ends it.
 ///
@@ -44,9 +52,11 @@ pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
 /// # Safety
 /// As for `deliver_caught`.
 pub unsafe fn report(record: &'static Record, caught: Caught) -> Report {
+    let Caught { exception, frames } = caught;
+    let frames = frames.unboxed();
     // SAFETY: as the caller vouches.
-    let description = unsafe { put_into_words(caught.exception) };
-    Report::of(Some(record), description, *caught.frames)
+    let description = unsafe { put_into_words(exception) };
+    Report::of(Some(record), description, &frames)
 }
 
 /// Tells the hook of an error that somebody else would have taken, had he not gone.
@@ -69,7 +79,7 @@ unsafe fn put_into_words(exception: *mut Exception) -> Description {
 }
 
 /// Tells of an error of the calling thread.
-pub fn deliver(record: Option<&'static Record>, description: Description, frames: Frames) {
+pub fn deliver(record: Option<&'static Record>, description: Description, frames: &Frames) {
     told(record, Report::of(record, description, frames));
 }
 
@@ -94,33 +104,31 @@ fn call_hook(record: Option<&'static Record>, report: Report) {
     // An error of the hook itself does not go to the hook.
     let record = record.filter(|record| !record.holds());
     let (Some((hook, argument)), Some(record)) = (chosen, record) else { return print("thread", &report) };
-    let Ok(report) = boxed(report) else {
-        return write_all(b"Unhandled error in a thread, and no memory to tell of it\n");
-    };
-    // Should the hook leave with lt_exit, the record frees the report: this frame has nothing to clean up.
-    let report = Box::into_raw(report);
-    record.hold(report.cast(), free_report);
-    // SAFETY: the report is alive until the record lets go of it.
-    let mut call = Call { hook, info: unsafe { &*report }.info(), argument };
+    let info: *const lt_error_info = report.info();
+    // Should the hook leave with lt_exit, the record ends the share: this frame has nothing to clean up.
+    let report = report.into_raw();
+    record.hold(report, end_share);
+    let mut call = Call { hook, info, argument };
     // SAFETY: the argument is what `Call::run` asks for.
     let outcome = unsafe { unwind::call(Call::run, (&raw mut call).cast()) };
-    // SAFETY: made from a box above, and not freed, since the hook has come back.
-    let report = unsafe { Box::from_raw(report) };
+    let Some(Caught { exception, frames }) = outcome else {
+        record.let_go();
+        // SAFETY: given away above, and not ended, since the hook has come back.
+        return drop(unsafe { Report::from_raw(report) });
+    };
+    let frames = frames.unboxed();
+    // SAFETY: caught here.
+    let description = unsafe { put_into_words(exception) };
     record.let_go();
-    if let Some(caught) = outcome {
-        // SAFETY: caught here.
-        let description = unsafe { put_into_words(caught.exception) };
-        print("thread", &report);
-        print(
-            "the excepthook of thread",
-            &Report::new(report.ident(), report.thread_name().clone(), description, *caught.frames),
-        );
-    }
+    // SAFETY: as above.
+    let report = unsafe { Report::from_raw(report) };
+    print("thread", &report);
+    print("the excepthook of thread", &report.another(description, &frames));
 }
 
-unsafe extern "C" fn free_report(report: *mut c_void) {
-    // SAFETY: `call_hook` held a boxed report, and was left before it freed it.
-    drop(unsafe { Box::from_raw(report.cast::<Report>()) });
+unsafe extern "C" fn end_share(report: *mut c_void) {
+    // SAFETY: `call_hook` held a share, and was left before it ended it.
+    drop(unsafe { Report::from_raw(report) });
 }
 
 struct Call {
@@ -141,40 +149,48 @@ impl Call {
 
 /// The default hook: the whole report to stderr, in one write.
 fn print(whose: &str, report: &Report) {
-    let info = report.info();
     let description = report.description();
-    let mut text = Vec::new();
-    // SAFETY: the backtrace is a C string as long as the report is.
-    let trace = unsafe { core::ffi::CStr::from_ptr(info.backtrace) };
-    for part in [
+    let ident = report.info().ident.to_string();
+    let parts = [
         b"Unhandled error in ".as_slice(),
         whose.as_bytes(),
         b" ",
         report.thread_name().bytes(),
         b" (ident ",
-        report.ident().to_string().as_bytes(),
+        ident.as_bytes(),
         b"): ",
         description.type_name.bytes(),
         b": ",
         description.message.bytes(),
         b"\n",
-        trace.to_bytes(),
-    ] {
-        text.extend_from_slice(part);
+        report.trace().to_bytes(),
+    ];
+    let mut text = Vec::new();
+    if text.try_reserve_exact(parts.iter().map(|part| part.len()).sum()).is_ok() {
+        parts.iter().for_each(|part| text.extend_from_slice(part));
+        write_whole(&[&text]);
+    } else {
+        write_whole(&parts);
     }
-    write_all(&text);
+}
+
+/// Writes the parts, and no other report between them.
+fn write_whole(parts: &[&[u8]]) {
+    // A write can be cancelled, and this frame has something to give back.
+    let _uncancelled = NoCancel::begin();
+    PARTICIPANT.join();
+    let _turn = PRINTING.take(PATIENCE);
+    parts.iter().for_each(|part| write_all(part));
 }
 
 fn write_all(mut text: &[u8]) {
-    PRINTING.lock();
     while !text.is_empty() {
         // SAFETY: the bytes are there to be read.
         let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
         match usize::try_from(written) {
             Ok(n) => text = text.get(n..).unwrap_or_default(),
             Err(_) if crate::base::errno::Errno::now() == libc::EINTR => (),
-            Err(_) => break,
+            Err(_) => return,
         }
     }
-    PRINTING.unlock();
 }

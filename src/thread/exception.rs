@@ -12,8 +12,12 @@
 
 use crate::base::heap::Text;
 use crate::base::unwind::{self, Exception};
-use crate::thread::raise::{self, Raised};
-use core::ffi::{CStr, c_char, c_int, c_void};
+use crate::base::{cleanup, this_thread};
+use crate::symbols::demangle;
+#[cfg(target_os = "linux")]
+use crate::symbols::loaded;
+use crate::thread::{aside, raise};
+use core::ffi::{CStr, c_char, c_void};
 
 /// Raised with lt_raise().
 pub const LT_ERROR_RAISED: i32 = 1;
@@ -59,17 +63,16 @@ fn is_cxx(class: u64) -> bool {
 /// The exception was caught and not ended.
 pub unsafe fn describe(exception: *mut Exception) -> Description {
     // SAFETY: as the caller vouches.
+    if let Some(raised) = unsafe { raise::raised(exception) } {
+        return Description {
+            kind: LT_ERROR_RAISED,
+            code: raised.code,
+            type_name: Text::Static(c"error"),
+            message: raised.message.clone(),
+        };
+    }
+    // SAFETY: as the caller vouches.
     match unsafe { (*exception).class } {
-        raise::CLASS => {
-            // SAFETY: the class is ours, so it is the head of one of ours.
-            let raised = unsafe { &*exception.cast::<Raised>() };
-            Description {
-                kind: LT_ERROR_RAISED,
-                code: raised.code,
-                type_name: Text::Static(c"error"),
-                message: raised.message.clone(),
-            }
-        }
         class if is_cxx(class) => {
             // SAFETY: the class says that it has this layout.
             unsafe { describe_cxx(exception) }
@@ -89,48 +92,75 @@ pub unsafe fn describe(exception: *mut Exception) -> Description {
     }
 }
 
-/// Ends an exception, as a `catch` that ignores it does.
+/// Ends an exception, as a `catch` that ignores it does. Where only its own language could do that wholly, the
+/// thread is marked: it should run no more code that knows nothing of it.
 ///
 /// # Safety
 /// It was caught, and nobody uses it any more.
 pub unsafe fn end(exception: *mut Exception) {
-    // SAFETY: as the caller vouches; both functions do what `catch` does with such an exception.
-    unsafe {
-        if let Some(runtime) = CxxRuntime::of(exception) {
-            (runtime.begin_catch)(exception.cast());
-            (runtime.end_catch)();
-        } else if !matches!((*exception).class, RUST | OLD_RUST) {
-            unwind::delete(exception);
+    // SAFETY: as the caller vouches.
+    let ended = unsafe {
+        match (*exception).class {
+            class if is_cxx(class) => end_cxx(exception),
+            RUST | OLD_RUST => end_panic(exception),
+            _ => {
+                unwind::delete(exception);
+                true
+            }
         }
-        // A panic of another std aborts when it is deleted by us: its few bytes are leaked.
+    };
+    if let (false, Some(record)) = (ended, this_thread::existing()) {
+        record.spoilt.set(true);
     }
 }
 
-/// The runtime that made a C++ exception.
-struct CxxRuntime {
-    begin_catch: unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-    end_catch: unsafe extern "C-unwind" fn(),
+/// # Safety
+/// As for `end`; it is one of C++.
+unsafe fn end_cxx(exception: *mut Exception) -> bool {
+    // SAFETY: as the caller vouches; the functions have the types that the ABI gives them. Both do what `catch`
+    // does.
+    unsafe {
+        let functions = runtime_function(exception, c"__cxa_begin_catch")
+            .zip(runtime_function(exception, c"__cxa_end_catch"));
+        let Some((begin_catch, end_catch)) = functions else {
+            // Linked into a program that shows them to nobody. The object is destroyed, but the thread counts
+            // as one with an uncaught exception.
+            unwind::delete(exception);
+            return false;
+        };
+        type BeginCatch = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
+        type EndCatch = unsafe extern "C-unwind" fn();
+        core::mem::transmute::<*const c_void, BeginCatch>(begin_catch)(exception.cast());
+        core::mem::transmute::<*const c_void, EndCatch>(end_catch)();
+        true
+    }
 }
 
-impl CxxRuntime {
-    /// # Safety
-    /// The exception is valid.
-    unsafe fn of(exception: *mut Exception) -> Option<CxxRuntime> {
-        // SAFETY: as the caller vouches; the symbols have the types that the ABI gives them.
-        unsafe {
-            if !is_cxx((*exception).class) {
-                return None;
-            }
-            let begin = runtime_symbol(exception, c"__cxa_begin_catch")?;
-            let end = runtime_symbol(exception, c"__cxa_end_catch")?;
-            Some(CxxRuntime {
-                begin_catch: core::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-                >(begin),
-                end_catch: core::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn()>(end),
-            })
+/// A panic of the Rust runtime that this library itself has, as in a program of Rust, is caught there. That of
+/// another one aborts if anybody else wants to end it: the few bytes of its head are leaked, and its thread
+/// counts as panicking.
+///
+/// # Safety
+/// As for `end`; it is a panic.
+unsafe fn end_panic(exception: *mut Exception) -> bool {
+    unsafe extern "C-unwind" fn panic(_: *mut c_void) {
+        std::panic::resume_unwind(Box::new(()));
+    }
+    let catch = |exception| {
+        // SAFETY: caught, and thrown on.
+        let _ = std::panic::catch_unwind(|| unsafe { unwind::throw(exception) });
+    };
+    // SAFETY: as the caller vouches; any argument will do for `panic`.
+    unsafe {
+        // What a panic of ours looks like.
+        let Some(sample) = unwind::call(panic, core::ptr::null_mut()) else { return false };
+        let ours = (*sample.exception).cleanup.map(|cleanup| cleanup as usize);
+        catch(sample.exception);
+        let own = ours.is_some() && (*exception).cleanup.map(|cleanup| cleanup as usize) == ours;
+        if own {
+            catch(exception);
         }
+        own
     }
 }
 
@@ -138,20 +168,16 @@ impl CxxRuntime {
 ///
 /// # Safety
 /// The exception is a valid one of C++.
-unsafe fn runtime_symbol(exception: *mut Exception, name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: as the caller vouches; the strings are C strings.
-    unsafe {
-        let cleanup = (*exception).cleanup? as *const c_void;
-        let mut info = core::mem::zeroed::<libc::Dl_info>();
-        if libc::dladdr(cleanup, &mut info) == 0 || info.dli_fname.is_null() {
-            return None;
-        }
-        // Loaded already, so this only counts it up, for good: a runtime is never unloaded.
-        let library = libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD);
-        let library = if library.is_null() { libc::RTLD_DEFAULT } else { library };
-        let symbol = libc::dlsym(library, name.as_ptr());
-        (!symbol.is_null()).then_some(symbol)
-    }
+#[cfg(target_os = "linux")]
+unsafe fn runtime_function(exception: *mut Exception, name: &CStr) -> Option<*const c_void> {
+    // SAFETY: as the caller vouches; a runtime stays loaded as long as there is an exception of it.
+    unsafe { loaded::function((*exception).cleanup? as usize, name) }
+}
+
+/// Nothing is caught there.
+#[cfg(not(target_os = "linux"))]
+unsafe fn runtime_function(_exception: *mut Exception, _name: &CStr) -> Option<*const c_void> {
+    None
 }
 
 /// # Safety
@@ -175,12 +201,9 @@ unsafe fn describe_cxx(exception: *mut Exception) -> Description {
         let name = CStr::from_ptr((*type_info).name);
         // A name that begins with a star is compared by address; the star is no part of it.
         let mangled = name.to_bytes().strip_prefix(b"*").unwrap_or(name.to_bytes());
-        Description {
-            kind: LT_ERROR_CXX,
-            code: 0,
-            type_name: demangle(exception, mangled),
-            message: message(mangled, type_info, object),
-        }
+        // First: it runs code of the user's, which may leave by lt_exit.
+        let message = message(exception, mangled, type_info, object);
+        Description { kind: LT_ERROR_CXX, code: 0, type_name: type_name(exception, mangled), message }
     }
 }
 
@@ -219,25 +242,27 @@ const VIRTUAL: isize = 1;
 ///
 /// # Safety
 /// The exception is a valid one of C++.
-unsafe fn demangle(exception: *mut Exception, mangled: &[u8]) -> Text {
-    type Demangle = unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize, *mut c_int) -> *mut c_char;
+unsafe fn type_name(exception: *mut Exception, mangled: &[u8]) -> Text {
     let name = Text::copy_or(mangled, c"exception");
-    // SAFETY: as the caller vouches; the symbol has the type that the ABI gives it, and what it
-    // returns is NULL or a string from malloc.
-    unsafe {
-        let Some(symbol) = runtime_symbol(exception, c"__cxa_demangle") else { return name };
-        let demangle = core::mem::transmute::<*mut c_void, Demangle>(symbol);
-        let null = core::ptr::null_mut();
-        let clear = demangle(name.as_ptr(), null, core::ptr::null_mut(), core::ptr::null_mut());
-        core::ptr::NonNull::new(clear).map_or(name, Text::Owned)
+    // SAFETY: as the caller vouches.
+    let cleanup = unsafe { (*exception).cleanup };
+    let mut clear = None;
+    if let Some(demangle) = cleanup.and_then(|cleanup| demangle::cxa_demangle(cleanup as usize)) {
+        aside::with_room(demangle::ROOM, || clear = demangle::cxx(demangle, name.as_c_str()));
     }
+    clear.unwrap_or(name)
 }
 
 /// What a C++ object has to say.
 ///
 /// # Safety
 /// The object is alive and of the type.
-unsafe fn message(mangled: &[u8], type_info: *const TypeInfo, object: *mut c_void) -> Text {
+unsafe fn message(
+    exception: *mut Exception,
+    mangled: &[u8],
+    type_info: *const TypeInfo,
+    object: *mut c_void,
+) -> Text {
     const NOTHING: &CStr = c"an exception without a message";
     // SAFETY: the type says what lies there.
     unsafe {
@@ -265,7 +290,7 @@ unsafe fn message(mangled: &[u8], type_info: *const TypeInfo, object: *mut c_voi
             b"d" => number(object.cast::<f64>().read()),
             b"f" => number(object.cast::<f32>().read()),
             _ => match std_exception(type_info, object) {
-                Some(base) => what(base).unwrap_or(Text::Static(NOTHING)),
+                Some(base) => what(exception, base).unwrap_or(Text::Static(NOTHING)),
                 None => Text::Static(NOTHING),
             },
         }
@@ -317,15 +342,23 @@ unsafe fn std_exception(class: *const TypeInfo, object: *mut c_void) -> Option<*
     }
 }
 
-/// The text of `exception.what()`, which is code of the user's and may throw.
+/// The text of `exception.what()`, which is code of the user's and may throw, or leave by lt_exit.
 ///
 /// # Safety
-/// The object is an `std::exception`.
-unsafe fn what(object: *mut c_void) -> Option<Text> {
+/// The object is the `std::exception` in the exception.
+unsafe fn what(exception: *mut Exception, object: *mut c_void) -> Option<Text> {
     type What = unsafe extern "C-unwind" fn(*mut c_void) -> *const c_char;
     struct Call {
         object: *mut c_void,
         result: *const c_char,
+    }
+    unsafe extern "C-unwind" fn guarded(call: *mut c_void) {
+        // SAFETY: passed on.
+        unsafe {
+            if let Some(caught) = unwind::call(run, call) {
+                end(caught.exception);
+            }
+        }
     }
     unsafe extern "C-unwind" fn run(call: *mut c_void) {
         // SAFETY: `what` passes its call. The vtable of an std::exception has `what` at 2.
@@ -335,14 +368,37 @@ unsafe fn what(object: *mut c_void) -> Option<Text> {
             call.result = vtable.add(2).read()(call.object);
         }
     }
+    unsafe extern "C-unwind" fn left(exception: *mut c_void) {
+        // SAFETY: nobody will use the exception any more: the thread ends.
+        unsafe { end(exception.cast()) };
+    }
     let mut call = Call { object, result: core::ptr::null() };
-    // SAFETY: `run` asks for a call; what comes out is NULL or a C string of the living object.
+    // SAFETY: `run` asks for a call, and `left` for the exception. Nothing here, nor in the callers' frames, has
+    // a destructor. What comes out is NULL or a C string of the living object.
     unsafe {
-        if let Some(caught) = unwind::call(run, (&raw mut call).cast()) {
-            end(caught.exception);
-            return None;
-        }
+        cleanup::call(guarded, (&raw mut call).cast(), left, exception.cast());
         (!call.result.is_null()).then(|| CStr::from_ptr(call.result))
     }
     .map(|text| Text::copy_or(text.to_bytes(), c"out of memory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C-unwind" fn panic_quietly(_: *mut c_void) {
+        std::panic::resume_unwind(Box::new("a payload"));
+    }
+
+    #[test]
+    fn a_panic_of_the_same_runtime_leaves_nothing() {
+        for _ in 0..3 {
+            // SAFETY: the function takes any argument.
+            let caught = unsafe { unwind::call(panic_quietly, core::ptr::null_mut()) }.unwrap();
+            assert!(std::thread::panicking());
+            // SAFETY: just caught.
+            unsafe { end(caught.exception) };
+            assert!(!std::thread::panicking());
+        }
+    }
 }

@@ -48,7 +48,7 @@ impl Failure {
         let Failure { code, message, frames } = *self;
         let description =
             Description { kind: LT_ERROR_RAISED, code, type_name: Text::Static(c"error"), message };
-        Report::of(Some(record), description, frames)
+        Report::of(Some(record), description, &frames)
     }
 }
 

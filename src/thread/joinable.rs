@@ -15,7 +15,6 @@ use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::boxed;
 use crate::base::mutex::Mutex;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
@@ -59,7 +58,7 @@ struct Life {
     os_thread: Option<libc::pthread_t>,
     /// Whether the handle was freed.
     freed: bool,
-    report: Option<Box<Report>>,
+    report: Option<Report>,
 }
 
 impl Life {
@@ -218,10 +217,9 @@ pub fn begun(record: &'static Record) {
 /// The thread has failed: on itself.
 pub fn failed(record: &'static Record, report: &Report) {
     if let Some(thread) = object(record) {
-        let copy = boxed(report.duplicate());
         let mut life = thread.life.lock();
         if !life.freed && life.report.is_none() {
-            life.report = copy.ok();
+            life.report = Some(report.clone());
         }
     }
 }
@@ -311,9 +309,8 @@ impl Handle<Thread> {
     /// The error that ended the thread, valid as long as the handle.
     pub fn error(self) -> Result<*const lt_error_info, Error> {
         let thread = self.reside()?;
-        let report = thread.life.lock().report.as_deref().map(ptr::from_ref).ok_or(Error::Empty)?;
-        // SAFETY: boxed, and alive until the handle is freed, which by contract is not now.
-        Ok(unsafe { (*report).info() })
+        let life = thread.life.lock();
+        life.report.as_ref().map(|report| ptr::from_ref(report.info())).ok_or(Error::Empty)
     }
 
     /// Gives the handle back; the thread goes on. Not while somebody joins.

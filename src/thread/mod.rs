@@ -16,5 +16,6 @@ pub mod signal;
 pub mod local;
 pub mod start;
 pub mod exit;
+pub mod aside;
 pub mod stack;
 pub mod interrupt;

@@ -7,8 +7,8 @@ use crate::thread::exception::{self, Description};
 use crate::thread::{excepthook, exit};
 use core::ffi::{CStr, c_int};
 
-/// The class of this library's exceptions.
-pub const CLASS: u64 = u64::from_be_bytes(*b"LOWTHRD\0");
+/// The class of this library's exceptions. The last letter counts up with each change to [`Raised`].
+const CLASS: u64 = u64::from_be_bytes(*b"LOWTHRD1");
 
 /// An exception raised by lt_raise.
 #[repr(C)]
@@ -16,6 +16,21 @@ pub struct Raised {
     head: Exception,
     pub code: i32,
     pub message: Text,
+}
+
+/// Whether an exception was raised by lt_raise(), of this copy of the library: another one in the process may be
+/// built otherwise.
+///
+/// # Safety
+/// The exception is valid as long as the answer is used.
+pub unsafe fn raised<'a>(exception: *const Exception) -> Option<&'a Raised> {
+    let own = cleanup as unsafe extern "C-unwind" fn(c_int, *mut Exception);
+    // SAFETY: as the caller vouches; the cleanup is that of a `Raised` of ours.
+    unsafe {
+        let its = (*exception).cleanup?;
+        let ours = (*exception).class == CLASS && core::ptr::fn_addr_eq(its, own);
+        ours.then(|| &*exception.cast::<Raised>())
+    }
 }
 
 /// Ends the calling thread function, or task, with an error.
@@ -47,7 +62,7 @@ fn report_here(code: i32, message: &CStr) {
         type_name: Text::Static(c"error"),
         message: Text::copy_or(message.to_bytes(), c"out of memory"),
     };
-    excepthook::deliver(this_thread::current(), description, Frames::here());
+    excepthook::deliver(this_thread::current(), description, &Frames::here());
 }
 
 /// Called by whoever ends the exception: this library, or a `catch (...)`.

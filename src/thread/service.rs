@@ -156,9 +156,10 @@ impl Attendance {
         self.service.argument.get()
     }
 
-    /// Whether this is still a service thread: not if user code has forked, and this is the child.
+    /// Whether this still serves: not if user code has forked, and this is the child; nor if an exception of it has
+    /// left something on this thread, when another one follows.
     pub fn serving(&self) -> bool {
-        self.record.role() == Role::Service
+        self.record.role() == Role::Service && !self.record.spoilt.get()
     }
 
     /// For user code. Stays so until the next `rest` or `sleep`.
@@ -205,7 +206,7 @@ fn set_slack(nanoseconds: libc::c_ulong) {
 }
 
 /// The mask of a service thread that waits.
-fn resting() -> libc::sigset_t {
+pub(super) fn resting() -> libc::sigset_t {
     const TAKEN: [c_int; 7] =
         [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGPROF];
     let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
@@ -225,7 +226,7 @@ fn set_mask(mask: &libc::sigset_t) {
 }
 
 /// Does something with another mask, as a thread that is created meanwhile then has it.
-fn with_mask<R>(mask: &libc::sigset_t, f: impl FnOnce() -> R) -> R {
+pub(super) fn with_mask<R>(mask: &libc::sigset_t, f: impl FnOnce() -> R) -> R {
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: masks to be read and written.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, before.as_mut_ptr()) };

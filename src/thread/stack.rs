@@ -1,7 +1,11 @@
 //! How large the stacks of new threads are.
 
 use crate::base::atomic::{AtomicUsize, Ordering};
+#[cfg(target_os = "linux")]
+use crate::base::late::MIN_STACK;
 use crate::base::status::Error;
+#[cfg(target_os = "linux")]
+use core::ffi::c_void;
 
 /// Below this, a stack size is taken for a mistake.
 const LEAST: usize = 4096;
@@ -81,16 +85,10 @@ fn least() -> usize {
 #[cfg(target_os = "linux")]
 fn overhead() -> usize {
     type MinStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize;
-    // SAFETY: the name is a C string; the symbol, where glibc has it, is of the type given, and
-    // reads nothing through its argument.
-    unsafe {
-        let symbol = libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr());
-        if symbol.is_null() {
-            return 0;
-        }
-        let min_stack: MinStack = core::mem::transmute(symbol);
-        min_stack(core::ptr::null())
-    }
+    MIN_STACK.get().map_or(0, |function| {
+        // SAFETY: the function is of this type, and reads nothing through its argument.
+        unsafe { core::mem::transmute::<*const c_void, MinStack>(function)(core::ptr::null()) }
+    })
 }
 
 #[cfg(not(target_os = "linux"))]

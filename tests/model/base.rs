@@ -2,12 +2,13 @@
 
 use crate::{Inside, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
-use lowthread::base::deadline::Deadline;
+use lowthread::base::deadline::{Deadline, Timeout};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::interrupt::Interrupt;
 use lowthread::base::model;
 use lowthread::base::mutex::Mutex;
 use lowthread::base::status::Error;
+use lowthread::base::turn::Turn;
 use lowthread::base::wait::{self, Wake};
 
 #[test]
@@ -26,6 +27,29 @@ fn the_mutex_has_one_holder_and_wakes_the_next() {
             }
         });
         assert_eq!(*mutex.lock(), 6);
+    });
+}
+
+#[test]
+fn the_turn_is_one_threads_and_is_passed_on_by_who_gives_up() {
+    check(|| {
+        let (turn, inside) = (Turn::new(0), Inside::default());
+        let taken = AtomicU32::new(0);
+        threads(|scope| {
+            for patience in [Timeout::Forever, Timeout::Forever, Timeout::Nanoseconds(1_000_000)] {
+                let (turn, inside, taken) = (&turn, &inside, &taken);
+                scope.spawn(move || {
+                    for _ in 0..2 {
+                        let Some(mut count) = turn.take(patience) else { continue };
+                        inside.visit(1);
+                        *count += 1;
+                        taken.fetch_add(1, SeqCst);
+                    }
+                });
+            }
+        });
+        assert_eq!(Some(taken.load(SeqCst)), turn.take(Timeout::Poll).as_deref().copied());
+        assert!(taken.load(SeqCst) >= 4);
     });
 }
 

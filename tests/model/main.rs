@@ -16,6 +16,7 @@
 mod barrier;
 mod base;
 mod condition;
+mod errors;
 mod event;
 mod fork;
 mod future;
