@@ -546,6 +546,9 @@ static void call_interrupts(void) {
     GIVES(SIGUSR1, lt_interrupt_signal());
     IS_OK(lt_interrupt_main(SIGUSR1));
     GIVES(LT_INTERRUPTED, lt_check_interrupt());
+    IS_OK(lt_interrupt(lt_get_ident()));
+    GIVES(LT_INTERRUPTED, lt_check_interrupt());
+    GIVES(LT_INVALID, lt_interrupt(0));
     IS_OK(lt_check_interrupt());
 }
 
@@ -563,6 +566,8 @@ static void call_signals(void) {
     must(kill(getpid(), SIGUSR2) == 0);
     IS_OK(lt_event_wait(event));
     IS_OK(lt_signal_to_main(SIGUSR2));
+    IS_OK(lt_signal_chain_to_main(SIGUSR2));
+    GIVES(LT_INVALID, lt_signal_chain_to_main(SIGKILL));
     IS_OK(lt_signal_restore(SIGUSR2));
     GIVES(LT_BAD_HANDLE, lt_signal_to_event(SIGUSR2, NULL));
     GIVES(LT_BAD_HANDLE, lt_signal_to_queue(SIGUSR2, NULL));

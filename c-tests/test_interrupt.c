@@ -308,6 +308,122 @@ TEST(a_handler_may_interrupt_the_wait_that_it_interrupted) {
     }
 }
 
+// ---- The order of handler and interrupt
+
+typedef struct rounds {
+    _Atomic long begun, answered;
+    long count;
+} rounds;
+
+static lt_status interrupt_in_rounds(void *arg) {
+    rounds *r = arg;
+    for (long round = 1; round <= r->count; round++) {
+        wait_for_step(&r->begun, round);
+        spend((double)(round * 7 % 50) * 1e-6);
+        must(lt_interrupt_main(SIGUSR1) == LT_OK);
+        wait_for_step(&r->answered, round);
+    }
+    return LT_OK;
+}
+
+// A runtime whose handler leaves a note looks for it when its wait was interrupted.
+static void check_order(lt_status (*until_interrupted)(void *), void *object, long count) {
+    rounds r = {.count = count};
+    install(SIGUSR1, note);
+    waiter w;
+    waiter_launch(&w, interrupt_in_rounds, &r);
+    for (long round = 1; round <= count; round++) {
+        atomic_store(&r.begun, round);
+        must(until_interrupted(object) == LT_INTERRUPTED);
+        must(atomic_load(&handled_times) == round && lt_interrupt_signal() == SIGUSR1);
+        atomic_store(&r.answered, round);
+    }
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_check_interrupt());
+    install(SIGUSR1, SIG_DFL);
+}
+
+static lt_status check_until_interrupted(void *unused) {
+    (void)unused;
+    while (lt_check_interrupt() == LT_OK) {
+    }
+    return LT_INTERRUPTED;
+}
+
+TEST(the_handler_has_run_when_a_wait_says_so) {
+    for_each_wait(kind) {
+        void *object = waits_make(kind);
+        check_order(kind->wait, object, kind == &EVENT_WAIT ? 10000 : 500);
+        waits_destroy(kind, object);
+    }
+}
+
+TEST(the_handler_has_run_when_a_check_says_so) {
+    check_order(check_until_interrupted, NULL, 10000);
+}
+
+static void interrupt_main_from_here(int signum) {
+    (void)signum;
+    must(lt_interrupt_main(SIGUSR1) == LT_OK);
+}
+
+TEST(the_handler_has_run_when_a_handler_on_main_has_interrupted_it) {
+    install(SIGALRM, interrupt_main_from_here);
+    install(SIGUSR1, note);
+    for (int i = 1; i <= 1000; i++) {
+        must(raise(SIGALRM) == 0);
+        assert_int_equal(handled_times, i);
+        assert_status(lt_sleep(1000.0), LT_INTERRUPTED);
+        assert_int_equal(lt_interrupt_signal(), SIGUSR1);
+    }
+    install(SIGALRM, SIG_DFL);
+    install(SIGUSR1, SIG_DFL);
+}
+
+TEST(a_handler_that_main_blocks_runs_later_and_the_interrupt_does_not_wait) {
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    install(SIGUSR1, note);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &one, NULL), 0);
+    int signum = SIGUSR1;
+    waiter w;
+    waiter_launch(&w, interrupt_main, &signum);
+    assert_status(lt_sleep(1000.0), LT_INTERRUPTED);
+    assert_int_equal(handled_times, 0);
+    assert_ok(waiter_join(&w));
+    assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &one, NULL), 0);
+    assert_int_equal(handled_times, 1);
+    install(SIGUSR1, SIG_DFL);
+}
+
+static lt_status interrupt_main_each_time(void *count) {
+    for (long i = *(long *)count; i > 0; i--) {
+        must_soon(asleep(getpid()));
+        must(lt_interrupt_main(SIGUSR1) == LT_OK);
+    }
+    return LT_OK;
+}
+
+// The other side of the order: whoever was woken by the handler's signal finds the interrupt.
+TEST(a_system_call_that_the_handler_has_ended_finds_the_interrupt) {
+    long count = 1000;
+    int fds[2];
+    char byte;
+    install(SIGUSR1, note);
+    assert_int_equal(pipe(fds), 0);
+    waiter w;
+    waiter_launch(&w, interrupt_main_each_time, &count);
+    for (long i = 0; i < count; i++) {
+        assert_int_equal(read(fds[0], &byte, 1), -1);
+        assert_int_equal(errno, EINTR);
+        take_one(SIGUSR1);
+    }
+    assert_ok(waiter_join(&w));
+    assert_int_equal(close(fds[0]) + close(fds[1]), 0);
+    install(SIGUSR1, SIG_DFL);
+}
+
 // ---- Races
 
 typedef struct race {

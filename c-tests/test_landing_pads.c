@@ -373,6 +373,19 @@ static void look_at_a_signal(int signum, void *unused) {
     look();
 }
 
+static void look_from_a_handler(int signum) {
+    (void)signum;
+    look();
+}
+
+static void a_chained_handler(void) {
+    must(signal(SIGUSR1, look_from_a_handler) != SIG_ERR);
+    must(lt_signal_chain_to_main(SIGUSR1) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    must(lt_signal_restore(SIGUSR1) == LT_OK);
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
 static void a_signal(void) {
     must(lt_signal_to_callback(SIGUSR2, look_at_a_signal, NULL) == LT_OK);
     must(kill(getpid(), SIGUSR2) == 0);
@@ -515,7 +528,7 @@ static const struct {
     WAY(items_that_a_free_discards), WAY(a_task), WAY(a_task_that_another_waits_for),
     WAY(a_callback_at_the_end), WAY(a_callback_at_once), WAY(a_callback_of_what_is_cancelled),
     WAY(a_callback_of_what_a_shutdown_cancels), WAY(arguments_that_a_shutdown_discards),
-    WAY(a_timer), WAY(a_signal), WAY(a_destructor_at_the_end_of_a_thread),
+    WAY(a_timer), WAY(a_signal), WAY(a_chained_handler), WAY(a_destructor_at_the_end_of_a_thread),
     WAY(the_hook_of_a_thread), WAY(the_hook_of_a_task), WAY(the_hook_of_a_task_whose_future_is_gone),
     WAY(the_hook_of_a_map),
     WAY(the_hook_of_a_callback), WAY(the_hook_of_a_timer), WAY(the_hook_of_a_destructor),

@@ -4,6 +4,7 @@
 #include "waits.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <sys/mman.h>
 
 // What a callback has seen.
@@ -25,6 +26,18 @@ static void note(int signum, void *arg) {
 
 static witness witness_make(void) {
     return (witness){.called = lt_semaphore_new(0)};
+}
+
+// Ends the route. When this returns, no callback of it runs, and none will: what they use may go.
+static void end_route(int signum) {
+    lt_event *last = lt_event_new();
+    assert_ok(lt_signal_to_event(signum, last));
+    assert_int_equal(raise(signum), 0);
+    while (lt_event_wait(last) == LT_INTERRUPTED) { // By an earlier route to main.
+    }
+    assert_true(lt_event_is_set(last)); // By the thread that has called back.
+    assert_ok(lt_signal_restore(signum));
+    assert_ok(lt_event_free(last));
 }
 
 static int item_number(void *item) {
@@ -390,7 +403,7 @@ TEST(a_callback_finds_no_interrupt_from_an_earlier_route) {
         assert_ok(lt_signal_restore(SIGUSR1));
         must_soon(lt_queue_free(queue) == LT_OK);
     }
-    assert_ok(lt_signal_restore(SIGUSR1));
+    end_route(SIGUSR1);
 }
 
 // ---- Replacing and restoring
@@ -497,6 +510,286 @@ TEST(restore_of_what_is_not_routed_does_nothing) {
     must(signal(SIGUSR1, SIG_IGN) != SIG_ERR); // Later than the restore: that is not undone.
     assert_ok(lt_signal_restore(SIGUSR1));
     assert_true(action_of(SIGUSR1).sa_handler == SIG_IGN);
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+// ---- Handlers of the program's own, installed over a route
+
+TEST(routing_again_takes_the_signal_back_from_a_handler_installed_meanwhile) {
+    lt_event *event = lt_event_new();
+    struct sigaction own = {.sa_sigaction = own_handler, .sa_flags = SA_SIGINFO}, now;
+    sigemptyset(&own.sa_mask);
+    atomic_store(&own_handled, 0);
+    assert_ok(lt_signal_to_event(SIGUSR1, event));
+    must(sigaction(SIGUSR1, &own, NULL) == 0);
+    own = action_of(SIGUSR1);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_int_equal(atomic_load(&own_handled), 1);
+    assert_false(lt_event_is_set(event));
+    for (int i = 0; i < 3; i++) {
+        assert_ok(lt_signal_to_event(SIGUSR1, event));
+        assert_int_equal(raise(SIGUSR1), 0);
+        assert_ok(lt_event_wait_timeout(event, POLL_SECONDS));
+        assert_ok(lt_event_clear(event));
+        assert_int_equal(atomic_load(&own_handled), 1);
+    }
+    // What is put back is the one that the route has displaced last.
+    assert_ok(lt_signal_restore(SIGUSR1));
+    now = action_of(SIGUSR1);
+    assert_true(same_action(&own, &now));
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+    assert_ok(lt_event_free(event));
+}
+
+TEST(restore_leaves_a_handler_alone_that_was_installed_over_the_route) {
+    lt_event *event = lt_event_new();
+    struct sigaction own = {.sa_sigaction = own_handler, .sa_flags = SA_SIGINFO}, now;
+    sigemptyset(&own.sa_mask);
+    assert_ok(lt_signal_to_event(SIGUSR1, event));
+    must(sigaction(SIGUSR1, &own, NULL) == 0);
+    own = action_of(SIGUSR1);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(lt_signal_restore(SIGUSR1));
+        now = action_of(SIGUSR1);
+        assert_true(same_action(&own, &now));
+    }
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+    assert_ok(lt_event_free(event));
+}
+
+// ---- Chains: the program's handler stays
+
+// What a handler of the program's was called with.
+static _Atomic int chained_calls, chained_thread;
+static _Atomic bool chained_on_stack, chained_blocks_itself, chained_blocks_other;
+static _Atomic(void *) chained_value;
+static char other_stack[65536];
+
+static void chained(int signum, siginfo_t *info, void *context) {
+    sigset_t blocked;
+    must(info->si_signo == signum && context != NULL);
+    must(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
+    atomic_store(&chained_blocks_itself, sigismember(&blocked, signum) == 1);
+    atomic_store(&chained_blocks_other, sigismember(&blocked, SIGRTMIN + 3) == 1);
+    atomic_store(&chained_on_stack, (char *)&blocked >= other_stack &&
+        (char *)&blocked < other_stack + sizeof other_stack);
+    atomic_store(&chained_value, info->si_value.sival_ptr);
+    atomic_store(&chained_thread, (int)syscall(SYS_gettid));
+    atomic_fetch_add(&chained_calls, 1);
+}
+
+static void install_chained(int signum, int flags) {
+    struct sigaction action = {.sa_sigaction = chained, .sa_flags = SA_SIGINFO | flags};
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGRTMIN + 3);
+    must(sigaction(signum, &action, NULL) == 0);
+    atomic_store(&chained_calls, 0);
+}
+
+static void wait_for_interrupt_by(int signum) {
+    assert_status(lt_sleep(POLL_SECONDS), LT_INTERRUPTED);
+    assert_int_equal(lt_interrupt_signal(), signum);
+}
+
+TEST(a_chained_handler_runs_as_it_was_installed_and_then_main_is_interrupted) {
+    stack_t stack = {.ss_sp = other_stack, .ss_size = sizeof other_stack};
+    must(sigaltstack(&stack, NULL) == 0);
+    const int flags[] = {0, SA_ONSTACK, SA_NODEFER, SA_RESTART, SA_ONSTACK | SA_NODEFER};
+    for (size_t i = 0; i < LENGTH(flags); i++) {
+        install_chained(SIGUSR1, flags[i]);
+        struct sigaction before = action_of(SIGUSR1), during, after;
+        assert_ok(lt_signal_chain_to_main(SIGUSR1));
+        during = action_of(SIGUSR1);
+        assert_int_equal(during.sa_flags, before.sa_flags);
+        for (int turn = 1; turn <= 3; turn++) {
+            assert_ok(lt_signal_chain_to_main(SIGUSR1)); // Once more changes nothing.
+            union sigval value = {.sival_ptr = &value};
+            assert_int_equal(sigqueue(getpid(), SIGUSR1, value), 0);
+            wait_for_interrupt_by(SIGUSR1);
+            assert_int_equal(atomic_load(&chained_calls), turn);
+            assert_ptr_equal(atomic_load(&chained_value), &value);
+            assert_int_equal(atomic_load(&chained_on_stack), (flags[i] & SA_ONSTACK) != 0);
+            assert_int_equal(atomic_load(&chained_blocks_itself), (flags[i] & SA_NODEFER) == 0);
+            assert_true(atomic_load(&chained_blocks_other));
+        }
+        assert_ok(lt_signal_restore(SIGUSR1));
+        after = action_of(SIGUSR1);
+        assert_true(same_action(&before, &after));
+        assert_int_equal(raise(SIGUSR1), 0);
+        assert_int_equal(atomic_load(&chained_calls), 4);
+        assert_ok(lt_check_interrupt());
+    }
+    stack.ss_flags = SS_DISABLE;
+    must(sigaltstack(&stack, NULL) == 0);
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+TEST(a_chained_handler_runs_on_the_thread_that_the_signal_hits) {
+    lt_event *never = lt_event_new();
+    install_chained(SIGUSR1, 0);
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    waiter w;
+    waiter_start(&w, EVENT_WAIT.wait, never);
+    for (int i = 1; i <= 100; i++) {
+        must(syscall(SYS_tgkill, getpid(), (pid_t)atomic_load(&w.native_id), SIGUSR1) == 0);
+        wait_for_interrupt_by(SIGUSR1);
+        assert_int_equal(atomic_load(&chained_calls), i); // Before the interrupt.
+        assert_int_equal(atomic_load(&chained_thread), atomic_load(&w.native_id));
+    }
+    assert_false(waiter_is_done(&w));
+    assert_ok(lt_event_set(never));
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_signal_restore(SIGUSR1));
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+    assert_ok(lt_event_free(never));
+}
+
+static void plain_handler(int signum) {
+    must(signum == SIGUSR1);
+    atomic_fetch_add(&chained_calls, 1);
+}
+
+TEST(a_handler_without_siginfo_is_chained_too) {
+    struct sigaction action = {.sa_handler = plain_handler};
+    must(sigaction(SIGUSR1, &action, NULL) == 0);
+    atomic_store(&chained_calls, 0);
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_int_equal(atomic_load(&chained_calls), 1);
+    wait_for_interrupt_by(SIGUSR1);
+    assert_ok(lt_signal_restore(SIGUSR1));
+    assert_true(action_of(SIGUSR1).sa_handler == plain_handler);
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+TEST(a_chain_to_no_handler_only_interrupts_main) {
+    void (*const none[])(int) = {SIG_DFL, SIG_IGN};
+    for (size_t i = 0; i < LENGTH(none); i++) {
+        must(signal(SIGUSR1, none[i]) != SIG_ERR);
+        assert_ok(lt_signal_chain_to_main(SIGUSR1));
+        assert_int_equal(raise(SIGUSR1), 0);
+        wait_for_interrupt_by(SIGUSR1);
+        assert_ok(lt_signal_restore(SIGUSR1));
+        assert_true(action_of(SIGUSR1).sa_handler == none[i]);
+    }
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+TEST(a_chained_handler_for_one_signal_is_called_for_one) {
+    install_chained(SIGUSR1, SA_RESETHAND);
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    assert_int_equal(raise(SIGUSR1), 0);
+    wait_for_interrupt_by(SIGUSR1);
+    assert_int_equal(atomic_load(&chained_calls), 1);
+    assert_true(action_of(SIGUSR1).sa_handler == SIG_DFL); // As without the chain.
+    assert_ok(lt_signal_restore(SIGUSR1));
+    assert_true(action_of(SIGUSR1).sa_handler == SIG_DFL);
+}
+
+TEST(a_chain_becomes_a_route_and_a_route_a_chain) {
+    lt_queue *queue = lt_queue_new(0);
+    void *item;
+    install_chained(SIGUSR1, 0);
+    struct sigaction before = action_of(SIGUSR1), after;
+    for (int i = 1; i <= 5; i++) {
+        assert_ok(lt_signal_to_queue(SIGUSR1, queue));
+        assert_int_equal(raise(SIGUSR1), 0);
+        assert_ok(lt_queue_get(queue, &item));
+        assert_int_equal(atomic_load(&chained_calls), i - 1);
+        assert_ok(lt_signal_chain_to_main(SIGUSR1));
+        assert_int_equal(raise(SIGUSR1), 0);
+        wait_for_interrupt_by(SIGUSR1);
+        assert_int_equal(atomic_load(&chained_calls), i);
+        assert_true(lt_queue_is_empty(queue));
+    }
+    assert_ok(lt_signal_restore(SIGUSR1));
+    after = action_of(SIGUSR1);
+    assert_true(same_action(&before, &after));
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+    assert_ok(lt_queue_free(queue));
+}
+
+TEST(a_chain_takes_up_the_handler_that_was_installed_last) {
+    install_chained(SIGUSR1, 0);
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    must(signal(SIGUSR1, plain_handler) != SIG_ERR);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_int_equal(atomic_load(&chained_calls), 1);
+    assert_ok(lt_check_interrupt()); // It has displaced ours.
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    assert_int_equal(raise(SIGUSR1), 0);
+    wait_for_interrupt_by(SIGUSR1);
+    assert_int_equal(atomic_load(&chained_calls), 2);
+    assert_ok(lt_signal_restore(SIGUSR1));
+    assert_true(action_of(SIGUSR1).sa_handler == plain_handler);
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+TEST(interrupting_main_calls_a_chained_handler_and_is_one_answer) {
+    install_chained(SIGUSR1, 0);
+    install_chained(SIGRTMIN + 1, 0);
+    const int signals[] = {SIGUSR1, SIGRTMIN + 1};
+    for (size_t i = 0; i < LENGTH(signals); i++) {
+        atomic_store(&chained_calls, 0);
+        assert_ok(lt_signal_chain_to_main(signals[i]));
+        for (int turn = 1; turn <= 100; turn++) {
+            assert_ok(lt_interrupt_main(signals[i]));
+            assert_int_equal(atomic_load(&chained_calls), turn);
+            wait_for_interrupt_by(signals[i]);
+            assert_ok(lt_check_interrupt());
+        }
+        assert_ok(lt_signal_restore(signals[i]));
+        must(signal(signals[i], SIG_DFL) != SIG_ERR);
+    }
+}
+
+static void use_chains_in_child(void *unused) {
+    (void)unused;
+    alarm(20);
+    struct sigaction now = action_of(SIGUSR1);
+    must(now.sa_sigaction == chained);
+    must(raise(SIGUSR1) == 0);
+    must(atomic_load(&chained_calls) == 1 && lt_check_interrupt() == LT_OK);
+    must(lt_signal_chain_to_main(SIGUSR1) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    must(lt_sleep(POLL_SECONDS) == LT_INTERRUPTED && atomic_load(&chained_calls) == 2);
+}
+
+TEST(a_child_has_no_chains_and_its_handlers) {
+    install_chained(SIGUSR1, 0);
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    assert_int_equal(run_in_child(use_chains_in_child, NULL), 0);
+    assert_int_equal(raise(SIGUSR1), 0);
+    wait_for_interrupt_by(SIGUSR1);
+    assert_ok(lt_signal_restore(SIGUSR1));
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+static _Atomic pid_t forked;
+
+static void fork_in_handler(int signum) {
+    (void)signum;
+    pid_t child = fork();
+    must(child >= 0);
+    atomic_store(&forked, child);
+}
+
+TEST(a_chained_handler_may_fork) {
+    must(signal(SIGUSR1, fork_in_handler) != SIG_ERR);
+    assert_ok(lt_signal_chain_to_main(SIGUSR1));
+    fflush(NULL);
+    assert_int_equal(raise(SIGUSR1), 0);
+    if (atomic_load(&forked) == 0) { // The child: it has no chains, and so was not interrupted.
+        alarm(20);
+        must(action_of(SIGUSR1).sa_handler == fork_in_handler);
+        must(lt_check_interrupt() == LT_OK);
+        _exit(0);
+    }
+    wait_for_interrupt_by(SIGUSR1);
+    int status;
+    must(waitpid(atomic_load(&forked), &status, 0) == atomic_load(&forked));
+    assert_int_equal(status, 0);
+    assert_ok(lt_signal_restore(SIGUSR1));
     must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
 }
 
@@ -652,16 +945,11 @@ static void count_call(int signum, void *calls) {
 
 TEST(a_storm_of_real_time_signals_calls_back_for_each) {
     _Atomic int calls = 0;
-    lt_event *last = lt_event_new();
     assert_ok(lt_signal_to_callback(SIGRTMIN + 1, count_call, &calls));
     storm_from_two_threads(SIGRTMIN + 1);
     must_soon(atomic_load(&calls) == storm_size());
-    assert_ok(lt_signal_to_event(SIGRTMIN + 1, last));
-    assert_int_equal(raise(SIGRTMIN + 1), 0);
-    assert_ok(lt_event_wait(last)); // Behind whatever would be too many.
+    end_route(SIGRTMIN + 1); // Behind whatever would be too many.
     assert_int_equal(atomic_load(&calls), storm_size());
-    assert_ok(lt_signal_restore(SIGRTMIN + 1));
-    assert_ok(lt_event_free(last));
 }
 
 // Another process numbers its signals in shared memory: the number that is seen after the last one
@@ -742,7 +1030,157 @@ TEST(routes_change_in_the_middle_of_a_storm) {
     int calls = atomic_load(&w.calls);
     assert_int_equal(raise(s.signum), 0);
     must_soon(atomic_load(&w.calls) > calls);
-    signal(s.signum, SIG_IGN);
+    end_route(s.signum);
+    assert_true(action_of(s.signum).sa_handler == SIG_DFL);
+    while (lt_check_interrupt() == LT_INTERRUPTED) {
+    }
+}
+
+// ---- Routes change while everything else goes on
+
+typedef struct turmoil {
+    lt_queue *small;
+    lt_event *event;
+    _Atomic bool stop;
+    _Atomic long routed, taken, forked, sent;
+} turmoil;
+
+static void exit_at_times(int signum, void *calls) {
+    (void)signum;
+    if (atomic_fetch_add((_Atomic int *)calls, 1) % 16 == 0) {
+        lt_exit();
+    }
+}
+
+static _Atomic int turmoil_calls;
+
+static lt_status route_until_stopped(void *arg) {
+    turmoil *t = arg;
+    for (int i = 0; !atomic_load(&t->stop); i++) {
+        switch (i % 6) {
+        case 0: must(lt_signal_to_queue(SIGUSR1, t->small) == LT_OK); break;
+        case 1:
+            must(lt_signal_to_callback(SIGUSR1, exit_at_times, (void *)&turmoil_calls) == LT_OK);
+            break;
+        case 2: must(lt_signal_to_queue(SIGUSR1, t->small) == LT_OK); break;
+        case 3: must(lt_signal_to_event(SIGUSR1, t->event) == LT_OK); break;
+        case 4: must(lt_signal_to_queue(SIGUSR1, t->small) == LT_OK); break;
+        default: must(lt_signal_restore(SIGUSR1) == LT_OK); break; // To SIG_IGN.
+        }
+        atomic_fetch_add(&t->routed, 1);
+    }
+    return LT_OK;
+}
+
+static lt_status send_until_stopped(void *arg) {
+    turmoil *t = arg;
+    while (!atomic_load(&t->stop)) {
+        must(kill(getpid(), SIGUSR1) == 0);
+        atomic_fetch_add(&t->sent, 1);
+    }
+    return LT_OK;
+}
+
+static lt_status take_until_stopped(void *arg) {
+    turmoil *t = arg;
+    while (!atomic_load(&t->stop)) {
+        void *item;
+        (void)!lt_queue_get_timeout(t->small, 0.001, &item);
+        atomic_fetch_add(&t->taken, 1);
+    }
+    return LT_OK;
+}
+
+static lt_status fork_until_stopped(void *arg) {
+    turmoil *t = arg;
+    while (!atomic_load(&t->stop)) {
+        int status;
+        pid_t child = fork();
+        must(child >= 0);
+        if (child == 0) {
+            alarm(20);
+            must(action_of(SIGUSR1).sa_handler == SIG_IGN);
+            void *item;
+            lt_queue *queue = lt_queue_new(1);
+            must(lt_signal_to_queue(SIGUSR1, queue) == LT_OK && raise(SIGUSR1) == 0);
+            must(lt_queue_get(queue, &item) == LT_OK && lt_signal_restore(SIGUSR1) == LT_OK);
+            _exit(0);
+        }
+        must(waitpid(child, &status, 0) == child && status == 0);
+        atomic_fetch_add(&t->forked, 1);
+    }
+    return LT_OK;
+}
+
+// A service that stands before a full queue, those that turn its route, callbacks that end it, and forks: none
+// waits for another in a circle.
+TEST(routes_of_one_signal_are_turned_by_several_threads_beside_forks) {
+    must(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+    turmoil t = {.small = lt_queue_new(1), .event = lt_event_new()};
+    lt_status (*const parts[])(void *) = {route_until_stopped, route_until_stopped,
+        send_until_stopped, take_until_stopped, fork_until_stopped};
+    waiter w[LENGTH(parts)];
+    for (size_t i = 0; i < LENGTH(parts); i++) {
+        waiter_launch(&w[i], parts[i], &t);
+    }
+    for (double began = lt_monotonic(); seconds_since(began) < (getenv("LT_LONG") ? 20.0 : 1.5);) {
+        long routed = t.routed, taken = t.taken, forked = t.forked, sent = t.sent;
+        must_soon(t.routed > routed && t.taken > taken && t.forked > forked && t.sent > sent);
+    }
+    atomic_store(&t.stop, true);
+    for (size_t i = 0; i < LENGTH(parts); i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    end_route(SIGUSR1);
+    must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+    must_soon(lt_queue_free(t.small) == LT_OK && lt_event_free(t.event) == LT_OK);
+}
+
+static lt_status send_turmoil(void *stop) {
+    while (!atomic_load((_Atomic bool *)stop)) {
+        must(kill(getpid(), SIGUSR1) == 0);
+    }
+    return LT_OK;
+}
+
+// While the service puts, the queue is busy; a queue that was freed is no longer routed to.
+TEST(a_queue_may_be_freed_under_a_route) {
+    mallopt(M_MMAP_THRESHOLD, 8192); // So that the memory of what is freed is unmapped.
+    _Atomic bool stop = false;
+    lt_event *event = lt_event_new();
+    assert_ok(lt_signal_to_event(SIGUSR1, event));
+    waiter w;
+    waiter_launch(&w, send_turmoil, &stop);
+    double began = lt_monotonic();
+    for (int i = 0; seconds_since(began) < (getenv("LT_LONG") ? 30.0 : 2.0); i++) {
+        lt_queue *queue = lt_queue_new(i % 2 ? 1024 : 0);
+        assert_ok(lt_signal_to_queue(SIGUSR1, queue));
+        for (volatile int spin = i * 37 % 4000; spin > 0; spin--) {
+        }
+        lt_status status;
+        while ((status = lt_queue_free(queue)) == LT_BUSY) {
+        }
+        assert_ok(status);
+        assert_status(lt_queue_free(queue), LT_BAD_HANDLE);
+    }
+    atomic_store(&stop, true);
+    assert_ok(waiter_join(&w));
+    end_route(SIGUSR1);
+    assert_ok(lt_event_free(event));
+}
+
+TEST(a_queue_is_busy_while_a_routed_signal_waits_for_room_in_it) {
+    lt_queue *queue = lt_queue_new(1);
+    void *item;
+    assert_ok(lt_queue_put(queue, queue));
+    assert_ok(lt_signal_to_queue(SIGUSR1, queue));
+    assert_int_equal(raise(SIGUSR1), 0);
+    must_soon(service_asleep() && lt_queue_free(queue) == LT_BUSY);
+    assert_ok(lt_queue_get(queue, &item));
+    assert_ok(lt_queue_get(queue, &item));
+    assert_int_equal(item_number(item), SIGUSR1);
+    must_soon(lt_queue_free(queue) == LT_OK);
+    assert_ok(lt_signal_restore(SIGUSR1));
 }
 
 // ---- What is refused
@@ -763,7 +1201,8 @@ TEST(what_is_no_signal_or_cannot_be_handled_is_invalid) {
     const struct {
         const char *name;
         route_fn route;
-    } all[] = {{"lt_signal_to_main", lt_signal_to_main}, {"lt_signal_to_event", to_event},
+    } all[] = {{"lt_signal_to_main", lt_signal_to_main},
+        {"lt_signal_chain_to_main", lt_signal_chain_to_main}, {"lt_signal_to_event", to_event},
         {"lt_signal_to_queue", to_queue}, {"lt_signal_to_callback", to_callback}};
     const int bad[] = {SIGKILL, SIGSTOP, 0, 65, -1, INT_MAX, INT_MIN, 32, 33};
     some_event = lt_event_new();

@@ -285,10 +285,15 @@ LT_NODISCARD lt_status lt_set_stack_size(size_t size);
 // ---- Interrupts --------------------------------------------------------------------------------
 
 // Simulates the arrival of a signal on the main thread: its wait, or its next one that would
-// block, returns LT_INTERRUPTED; a handler that the program has installed for the signal runs
+// block, returns LT_INTERRUPTED, and before that a handler that the program has installed runs
 // there. Nothing happens if the signal is ignored; the default action is never taken.
 // LT_INVALID outside 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
 LT_NODISCARD lt_status lt_interrupt_main(int signum);
+
+// Interrupts a thread, without a signal: its wait, or its next one that would block, returns
+// LT_INTERRUPTED. Any thread that has an ident: the main one, one that the library started, one of
+// the program's after its first call. LT_INVALID if no living thread has this ident.
+LT_NODISCARD lt_status lt_interrupt(lt_ident ident);
 
 // For loops that compute: LT_INTERRUPTED, and it is taken, if an interrupt is pending for the
 // calling thread, else LT_OK.
@@ -905,6 +910,11 @@ typedef void (*lt_signal_fn)(int signum, void *arg);
 // Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
 // it. LT_INVALID for SIGKILL, SIGSTOP and what is no signal. A forked child has no routes.
 LT_NODISCARD lt_status lt_signal_to_main(int signum);
+
+// Routes a signal to the main thread, and leaves the handler that is installed at work: it is called
+// as before, by ours, with its mask and flags, on the same thread; when it has returned, the main
+// thread is interrupted. Where there is none, this is lt_signal_to_main(). For runtimes like Python.
+LT_NODISCARD lt_status lt_signal_chain_to_main(int signum);
 
 // Routes a signal to an event, which it sets.
 LT_NODISCARD lt_status lt_signal_to_event(int signum, lt_event *event);

@@ -79,6 +79,6 @@ impl Block {
     }
 
     fn interrupt(&self) -> Option<&Interrupt> {
-        self.record.and_then(Record::interruptible)
+        self.record.map(Record::interrupt)
     }
 }

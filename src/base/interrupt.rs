@@ -1,38 +1,51 @@
 //! What is pending for one thread: the signals it was interrupted with, as a set and as a word to sleep on.
 
-use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::SeqCst};
+use crate::base::deadline::Deadline;
 use crate::base::wait;
 
 /// The interrupts of one thread. Any thread and any signal handler raises; the owner takes.
 ///
-/// SeqCst throughout: `raise` stores the set and then the word, `take` reads them in the other order,
-/// so neither may see only half of the other; and on the parking engine "pending, then the place"
-/// meets "the place, then pending".
+/// SeqCst throughout: `mark` stores the set and then the word, `take` reads them in the other order,
+/// so neither may see only half of the other; and "pending, then the place" meets "the place, then
+/// pending".
 #[derive(Debug)]
 pub struct Interrupt {
     /// Bit `signum - 1` for each pending signal.
     signals: AtomicU64,
-    /// Whether an interrupt without a signal is pending, as lt_thread_interrupt makes it.
+    /// Whether an interrupt without a signal is pending, as lt_interrupt makes it.
     plain: AtomicBool,
-    /// `SOME` while `signals` is not empty: what the owner sleeps on beside its primitive.
+    /// `SOME` while `signals` is not empty or `plain` is set: what the owner sleeps on beside its
+    /// primitive.
     word: AtomicU32,
-    /// The address that the owner sleeps on, 0 when awake: for engines that wake by address.
-    #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-    place: crate::base::atomic::AtomicUsize,
+    /// How many have sent the owner a signal, or are about to, and have not made it pending yet. A futex.
+    coming: AtomicU32,
+    /// Whether the owner is likely to be interrupted: its waits are then made ready for that. One that
+    /// is not can be interrupted all the same.
+    expected: AtomicBool,
+    /// The address that the owner sleeps on, 0 when it is awake or sleeps on `word` as well.
+    place: AtomicUsize,
+    #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+    pub(super) until: wait::Until,
 }
 
 impl Interrupt {
     /// The word while nothing is pending.
     pub const NONE: u32 = 0;
     const SOME: u32 = 1;
+    /// The place while the owner is at none.
+    const NOWHERE: usize = 0;
 
     pub const fn new() -> Interrupt {
         Interrupt {
             signals: AtomicU64::new(0),
             plain: AtomicBool::new(false),
             word: AtomicU32::new(Interrupt::NONE),
-            #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-            place: crate::base::atomic::AtomicUsize::new(0),
+            coming: AtomicU32::new(0),
+            expected: AtomicBool::new(false),
+            place: AtomicUsize::new(Interrupt::NOWHERE),
+            #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+            until: wait::Until::new(),
         }
     }
 
@@ -43,10 +56,37 @@ impl Interrupt {
         wait::interrupt(self);
     }
 
-    /// Makes an interrupt without a signal pending and wakes the owner if it sleeps.
-    pub fn raise_plain(&self) {
+    /// As `raise`, after `send`, which sends the owner the signal itself. Whoever is interrupted has taken the
+    /// signal before; and whose system call the signal has ended finds the interrupt by `settled`. Not for
+    /// the owner itself.
+    pub fn raise_after(&self, signum: u32, send: impl FnOnce()) {
+        self.coming.fetch_add(1, SeqCst);
+        send();
+        self.raise(signum);
+        self.coming.fetch_sub(1, SeqCst);
+        wait::wake_all(&self.coming);
+    }
+
+    /// Waits, for as long as it takes to send a signal, until each that was sent is pending, or one is.
+    pub fn settled(&self) {
+        loop {
+            let coming = self.coming.load(SeqCst);
+            if coming == 0 || self.pending() {
+                return;
+            }
+            wait::wait(&self.coming, coming, Deadline::Never, None);
+        }
+    }
+
+    /// Makes an interrupt without a signal pending. Who does so under a lock that keeps the owner what
+    /// it is calls `rouse` when that is unlocked.
+    pub fn mark(&self) {
         self.plain.store(true, SeqCst);
         self.word.store(Interrupt::SOME, SeqCst);
+    }
+
+    /// Wakes the owner, if it sleeps and something is pending: another owner, too, comes to no harm.
+    pub fn rouse(&self) {
         wait::interrupt(self);
     }
 
@@ -98,6 +138,9 @@ impl Interrupt {
 
     /// Forgets everything: the thread that it belonged to is gone.
     pub fn clear(&self) {
+        self.coming.store(0, SeqCst);
+        self.expected.store(false, SeqCst);
+        self.get_up();
         self.signals.store(0, SeqCst);
         self.plain.store(false, SeqCst);
         self.word.store(Interrupt::NONE, SeqCst);
@@ -107,14 +150,32 @@ impl Interrupt {
         &self.word
     }
 
-    #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-    pub fn place(&self) -> usize {
-        self.place.load(SeqCst)
+    /// Whether the owner's waits are made ready for interrupts.
+    pub fn is_expected(&self) -> bool {
+        // Relaxed: chooses between two ways, both of which are right.
+        self.expected.load(Ordering::Relaxed)
     }
 
-    #[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
-    pub fn set_place(&self, place: usize) {
+    /// Has the owner's next waits made ready for interrupts.
+    pub fn expect(&self) {
+        if !self.is_expected() {
+            self.expected.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Where the owner sleeps on one word alone, or is about to.
+    pub fn place(&self) -> Option<usize> {
+        Some(self.place.load(SeqCst)).filter(|place| *place != Interrupt::NOWHERE)
+    }
+
+    /// The owner is about to sleep at this place: it looks whether an interrupt is pending after this.
+    pub fn lie_down(&self, place: usize) {
         self.place.store(place, SeqCst);
+    }
+
+    /// The owner is awake.
+    pub fn get_up(&self) {
+        self.place.store(Interrupt::NOWHERE, SeqCst);
     }
 }
 
@@ -152,5 +213,17 @@ mod tests {
         interrupt.raise(7);
         assert!(interrupt.pending());
         assert_eq!(interrupt.take(), Some(7));
+    }
+
+    #[test]
+    fn one_with_a_signal_and_one_without_are_two() {
+        let interrupt = Interrupt::new();
+        interrupt.raise(2);
+        interrupt.mark();
+        interrupt.mark();
+        assert_eq!(interrupt.take(), Some(0));
+        assert!(interrupt.pending());
+        assert_eq!(interrupt.take(), Some(2));
+        assert!(!interrupt.pending());
     }
 }

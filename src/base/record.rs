@@ -28,8 +28,6 @@ pub struct Record {
     pub(super) stays: Stays,
     /// What is pending for it.
     pub interrupt: Interrupt,
-    /// Whether its waits can be interrupted though it is not the main thread.
-    pub interruptible: Cell<bool>,
     /// The signal behind the last LT_INTERRUPTED.
     interrupt_signal: Cell<i32>,
     pub last_error: LastError,
@@ -119,7 +117,6 @@ impl Record {
         Record {
             stays: Stays::none(),
             interrupt: Interrupt::new(),
-            interruptible: Cell::new(false),
             interrupt_signal: Cell::new(0),
             last_error: LastError::none(),
             ident: AtomicU64::new(ident),
@@ -262,9 +259,12 @@ impl Record {
         ptr::eq(self, this_thread::main_record())
     }
 
-    /// What to pass to the wait engine: the main thread and joinable ones can be interrupted.
-    pub fn interruptible(&self) -> Option<&Interrupt> {
-        (self.interruptible.get() || self.is_main()).then_some(&self.interrupt)
+    /// What to pass to the wait engine.
+    pub fn interrupt(&self) -> &Interrupt {
+        if self.is_main() {
+            self.interrupt.expect();
+        }
+        &self.interrupt
     }
 
     /// Takes a pending interrupt, and remembers its signal for `lt_interrupt_signal`.
@@ -272,6 +272,9 @@ impl Record {
         let signum = self.interrupt.take();
         if let Some(signum) = signum {
             self.interrupt_signal.set(signum);
+            if signum != 0 {
+                take_signals();
+            }
         }
         signum.is_some()
     }
@@ -279,6 +282,13 @@ impl Record {
     pub fn interrupt_signal(&self) -> i32 {
         self.interrupt_signal.get()
     }
+}
+
+/// Has the program's handlers run for the signals that are pending for the calling thread: the one that was
+/// sent before an interrupt was made pending, too. They run on the way out of any system call.
+fn take_signals() {
+    // SAFETY: touches no memory. No C library remembers its result.
+    unsafe { libc::getppid() };
 }
 
 /// The name of a thread: under the registry's lock.
@@ -311,7 +321,6 @@ impl Object for Record {
     // Relaxed: nobody else has it.
     fn reset(&self) {
         self.interrupt.clear();
-        self.interruptible.set(false);
         self.interrupt_signal.set(0);
         self.last_error.forget();
         self.ident.store(0, Ordering::Relaxed);

@@ -129,6 +129,19 @@ pub fn ident() -> u64 {
     }
 }
 
+/// The same, for somebody who may interrupt the thread by it.
+pub fn told_ident() -> u64 {
+    if let Some(record) = existing() {
+        record.interrupt.expect();
+        return record.ident();
+    }
+    let ident = ident();
+    if let Some(record) = existing() {
+        record.interrupt.expect();
+    }
+    ident
+}
+
 #[cold]
 fn attach() -> Option<&'static Record> {
     let _errno = Errno::keep();

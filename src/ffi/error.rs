@@ -128,8 +128,8 @@ pub unsafe extern "C" fn lt_spawn(
     unsafe {
         let alive = if errors.is_null() { Ok(()) } else { at::<Errors>(errors).and_then(Handle::check) };
         let function = alive.and(function.ok_or(Error::NullArgument(Argument::Function)));
-        let started =
-            function.and_then(|f| start::start(Plan { errors: errors.cast(), ..Plan::new(f, arg) }));
+        let plan = |f| Plan { errors: errors.cast(), told: !ident.is_null(), ..Plan::new(f, arg) };
+        let started = function.and_then(|f| start::start(plan(f)));
         report_value(&"lt_spawn", started, ident)
     }
 }

@@ -7,11 +7,16 @@ use crate::ffi::queue::lt_queue;
 use crate::ffi::{at, report};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
-use crate::thread::signal::{self, Target};
+use crate::thread::signal::{self, Target, Theirs};
 use core::ffi::{c_int, c_void};
 
 /// A callback for signals: runs on a thread of the library's, in ordinary context.
 pub type lt_signal_fn = Option<unsafe extern "C-unwind" fn(signum: c_int, arg: *mut c_void)>;
+
+/// Routes a signal in the place of a handler of the program's.
+fn routed(signum: c_int, target: Target) -> Result<(), Error> {
+    signal::route(signum, target, Theirs::Replaced)
+}
 
 /// Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
 /// Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
@@ -20,7 +25,17 @@ pub type lt_signal_fn = Option<unsafe extern "C-unwind" fn(signum: c_int, arg: *
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {
     let _errno = Errno::keep();
-    report(&"lt_signal_to_main", signal::route(signum, Target::Main))
+    report(&"lt_signal_to_main", routed(signum, Target::Main))
+}
+
+/// Routes a signal to the main thread, and leaves the handler that is installed at work: it is called
+/// as before, by ours, with its mask and flags, on the same thread; when it has returned, the main
+/// thread is interrupted. Where there is none, this is lt_signal_to_main(). For runtimes like Python.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_signal_chain_to_main(signum: c_int) -> lt_status {
+    let _errno = Errno::keep();
+    report(&"lt_signal_chain_to_main", signal::route(signum, Target::Main, Theirs::Chained))
 }
 
 /// Routes a signal to an event, which it sets.
@@ -30,7 +45,7 @@ pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event)
     let _errno = Errno::keep();
     // SAFETY: a handle, as the header asks.
     let event = unsafe { at::<Event>(event) }.and_then(|event| event.check().map(|()| event));
-    report(&"lt_signal_to_event", event.and_then(|event| signal::route(signum, Target::Event(event))))
+    report(&"lt_signal_to_event", event.and_then(|event| routed(signum, Target::Event(event))))
 }
 
 /// Routes a signal to a queue: each arrival puts (void *)(intptr_t)signum. While the queue is full,
@@ -41,7 +56,7 @@ pub unsafe extern "C" fn lt_signal_to_queue(signum: c_int, queue: *mut lt_queue)
     let _errno = Errno::keep();
     // SAFETY: a handle, as the header asks.
     let queue = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.check().map(|()| queue));
-    report(&"lt_signal_to_queue", queue.and_then(|queue| signal::route(signum, Target::Queue(queue))))
+    report(&"lt_signal_to_queue", queue.and_then(|queue| routed(signum, Target::Queue(queue))))
 }
 
 /// Routes a signal to a callback, which may block and call anything.
@@ -54,8 +69,8 @@ pub unsafe extern "C" fn lt_signal_to_callback(
 ) -> lt_status {
     let _errno = Errno::keep();
     let callback = callback.ok_or(Error::NullArgument(Argument::Callback));
-    let routed = callback.and_then(|callback| signal::route(signum, Target::Callback(callback, arg)));
-    report(&"lt_signal_to_callback", routed)
+    let result = callback.and_then(|callback| routed(signum, Target::Callback(callback, arg)));
+    report(&"lt_signal_to_callback", result)
 }
 
 /// Puts back what the signal did before its first route; LT_OK if it has none. A callback that is

@@ -29,7 +29,8 @@ pub unsafe extern "C" fn lt_start_new_thread(
     let function = function.ok_or(Error::NullArgument(Argument::Function));
     // SAFETY: `ident` is NULL or valid to write to, as the header asks.
     unsafe {
-        report_value(&"lt_start_new_thread", function.and_then(|f| start::start(Plan::new(f, arg))), ident)
+        let plan = |f| Plan { told: !ident.is_null(), ..Plan::new(f, arg) };
+        report_value(&"lt_start_new_thread", function.and_then(|f| start::start(plan(f))), ident)
     }
 }
 
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn lt_start_new_thread_copy(
     };
     // SAFETY: `args` has `size` bytes, and `ident` is NULL or valid to write to, as the header asks.
     unsafe {
-        let started = function.and_then(|f| start::start_copy(f, args, size));
+        let started = function.and_then(|f| start::start_copy(f, args, size, !ident.is_null()));
         report_value(&"lt_start_new_thread_copy", started, ident)
     }
 }
@@ -68,7 +69,7 @@ pub extern "C-unwind" fn lt_exit() -> ! {
 /// thread that has called it before.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_get_ident() -> lt_ident {
-    this_thread::ident()
+    this_thread::told_ident()
 }
 
 /// The number that the operating system has for the calling thread.

@@ -183,6 +183,12 @@ impl Handle<Queue> {
         }
     }
 
+    /// As `put`, for one who does not know whether the queue is freed meanwhile: while this sleeps it cannot be.
+    pub fn put_unless_freed(self, item: *mut c_void) -> Result<(), Error> {
+        let _stays = self.stay()?;
+        self.put(item)
+    }
+
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
         match self.push(queue, item) {

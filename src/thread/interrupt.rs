@@ -1,10 +1,12 @@
-//! Interrupting the main thread, and seeing that one was interrupted.
+//! Interrupting a thread, and seeing that one was interrupted.
 
 use crate::base::errno::Errno;
+use crate::base::record::Role;
 use crate::base::status::Error;
-use crate::base::this_thread;
+use crate::base::{registry, this_thread};
 use crate::thread::signal;
 use core::mem::MaybeUninit;
+use core::ptr;
 
 /// The signals that can be simulated.
 const SIGNALS: core::ops::RangeInclusive<i32> = 1..=64;
@@ -18,9 +20,15 @@ pub fn interrupt_main(signum: i32) -> Result<(), Error> {
         return Ok(());
     }
     this_thread::with_main(|main| {
-        main.interrupt.raise(signum as u32);
-        if disposition == Disposition::Handled {
-            send_to_main(signum);
+        // The signal first: who takes the interrupt lets the handler run before it says so.
+        let send = || signal::simulate(signum, this_thread::main_native_id());
+        if disposition != Disposition::Handled {
+            main.interrupt.raise(signum as u32);
+        } else if this_thread::existing().is_some_and(|own| ptr::eq(own, main)) {
+            send();
+            main.interrupt.raise(signum as u32);
+        } else {
+            main.interrupt.raise_after(signum as u32, send);
         }
     });
     Ok(())
@@ -31,14 +39,24 @@ pub fn check_number(signum: i32) -> Result<(), Error> {
     if SIGNALS.contains(&signum) { Ok(()) } else { Err(Error::SignalOutOfRange) }
 }
 
+/// Interrupts the living thread with this ident, without a signal.
+pub fn interrupt(ident: u64) -> Result<(), Error> {
+    let _errno = Errno::keep();
+    let list = registry::lock();
+    let record = list.find(ident).filter(|record| record.role() != Role::Service);
+    let interrupt = &record.ok_or(Error::NoSuchThread)?.interrupt;
+    // Under the lock: the record does not become another thread's meanwhile.
+    interrupt.mark();
+    drop(list);
+    interrupt.rouse();
+    Ok(())
+}
+
 /// Whether an interrupt was pending for the calling thread; takes it.
 pub fn check() -> Result<(), Error> {
-    match this_thread::current() {
-        Some(record) if record.interruptible().is_some() && record.take_interrupt() => {
-            Err(Error::Interrupted)
-        }
-        _ => Ok(()),
-    }
+    let Some(record) = this_thread::current() else { return Ok(()) };
+    record.interrupt.settled();
+    if record.take_interrupt() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
 /// The signal behind the last interrupt that this thread took, 0 if there was none.
@@ -57,38 +75,19 @@ enum Disposition {
 fn disposition(signum: i32) -> Disposition {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: asks without changing; on success the action was written.
-    let handler = unsafe {
-        if libc::sigaction(signum, core::ptr::null(), action.as_mut_ptr()) != 0 {
+    let action = unsafe {
+        if libc::sigaction(signum, ptr::null(), action.as_mut_ptr()) != 0 {
             // The C library keeps some signals to itself.
             return Disposition::Default;
         }
-        let action = action.assume_init();
-        if action.sa_flags & libc::SA_RESETHAND != 0 {
-            // The handler is for one signal, and the default action for the next: none is sent.
-            return Disposition::Default;
-        }
-        action.sa_sigaction
+        action.assume_init()
     };
-    match handler {
-        libc::SIG_IGN => Disposition::Ignored,
-        libc::SIG_DFL => Disposition::Default,
-        // A simulated signal does not fire a route.
-        handler if signal::is_ours(handler) => Disposition::Default,
-        _ => Disposition::Handled,
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn send_to_main(signum: i32) {
-    // SAFETY: plain system calls.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), this_thread::main_native_id(), signum) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn send_to_main(signum: i32) {
-    let thread = this_thread::main_record().native_id();
-    if thread != 0 {
-        // SAFETY: there, the native id of a thread is its pthread_t; the main thread has one.
-        unsafe { libc::pthread_kill(thread as libc::pthread_t, signum) };
+    if action.sa_sigaction == libc::SIG_IGN {
+        Disposition::Ignored
+    } else if action.sa_flags & libc::SA_RESETHAND == 0 && signal::is_handled(signum, &action) {
+        Disposition::Handled
+    } else {
+        // Or a handler that is for one signal, with the default action for the next: none is sent.
+        Disposition::Default
     }
 }

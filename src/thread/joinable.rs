@@ -168,7 +168,7 @@ pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Re
     let (handle, resident, on_roll) = made.inspect_err(|_| record.end())?;
     // Relaxed: for the thread, which is not started yet.
     resident.handle.store(handle.into_raw(), Ordering::Relaxed);
-    record.interruptible.set(true);
+    record.interrupt.expect();
     record.joinable.store(resident.into_raw().cast_mut(), Ordering::Relaxed);
     record.on_end.set(Some(ended));
     if options.daemon {
@@ -299,10 +299,13 @@ impl Handle<Thread> {
 
     /// Interrupts the wait that the thread is in, or its next one; nothing for one that has ended.
     pub fn interrupt(self) -> Result<(), Error> {
+        let thread = self.reside()?;
+        let life = thread.life.lock();
+        let Some(record) = life.record else { return Ok(()) };
         // Under the lock: the record does not become another thread's meanwhile.
-        if let Some(record) = self.reside()?.life.lock().record {
-            record.interrupt.raise_plain();
-        }
+        record.interrupt.mark();
+        drop(life);
+        record.interrupt.rouse();
         Ok(())
     }
 

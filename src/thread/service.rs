@@ -130,7 +130,7 @@ unsafe extern "C-unwind" fn run(service: *mut c_void) {
         // Without memory for what every thread needs.
         return service.go_on(ABSENT);
     };
-    record.interruptible.set(true);
+    record.interrupt.expect();
     record.on_end.set(Some(succeed));
     Cpus::of(this_thread::main_native_id()).apply();
     service.go_on(SERVED);

@@ -24,6 +24,8 @@ pub struct Plan<'a> {
     pub daemon: bool,
     /// The handle of the lt_errors for its errors, or NULL.
     pub errors: *mut c_void,
+    /// Whether somebody is told its ident, and so may interrupt it.
+    pub told: bool,
 }
 
 impl Plan<'_> {
@@ -37,6 +39,7 @@ impl Plan<'_> {
             name: None,
             daemon: false,
             errors: ptr::null_mut(),
+            told: false,
         }
     }
 
@@ -50,6 +53,9 @@ impl Plan<'_> {
         record.errors.set(self.errors);
         // Relaxed: a flag, for lt_enumerate.
         record.daemon.store(self.daemon, Ordering::Relaxed);
+        if self.told {
+            record.interrupt.expect();
+        }
         if let Some(name) = self.name {
             names::set(record, name).inspect_err(|_| record.end())?;
         }
@@ -87,7 +93,12 @@ pub fn start(plan: Plan) -> Result<u64, Error> {
 ///
 /// # Safety
 /// `arguments` is valid for reading `size` bytes.
-pub unsafe fn start_copy(function: Function, arguments: *const c_void, size: usize) -> Result<u64, Error> {
+pub unsafe fn start_copy(
+    function: Function,
+    arguments: *const c_void,
+    size: usize,
+    told: bool,
+) -> Result<u64, Error> {
     // SAFETY: any size can be asked for; at least a byte, so that NULL means only one thing.
     let copied = unsafe { libc::malloc(size.max(1)) };
     if copied.is_null() {
@@ -97,7 +108,7 @@ pub unsafe fn start_copy(function: Function, arguments: *const c_void, size: usi
         // SAFETY: the caller vouches for the source; the copy was just allocated with this size.
         unsafe { ptr::copy_nonoverlapping(arguments.cast::<u8>(), copied.cast::<u8>(), size) };
     }
-    start(Plan { copied, ..Plan::new(function, copied) })
+    start(Plan { copied, told, ..Plan::new(function, copied) })
 }
 
 /// Creates the OS thread, or says which errno it failed with.

@@ -1,17 +1,36 @@
 //! The wait engine on Linux: private futexes, absolute deadlines on CLOCK_MONOTONIC.
 //!
-//! A thread that can be interrupted waits on two words at once, the primitive's and its own, with
-//! futex_waitv (Linux 5.16). So an interrupter only has to store and wake, and there is no window.
+//! | a thread that | sleeps on | an interrupter |
+//! |---|---|---|
+//! | cannot be interrupted | its primitive's word | |
+//! | is expected to be | that word and its own at once, with futex_waitv (Linux 5.16) | stores and wakes: there is no window |
+//! | is not, or where futex_waitv is refused | its primitive's word, having said where that is | stores, and wakes that place until the sleeper is seen to be up |
+//!
+//! A second word makes each sleep about half a microsecond longer. A thread is expected to be
+//! interrupted that is the main one or joinable, or whose ident somebody was told. In the third way there is a
+//! window, between the sleeper's last look at its interrupt and its falling asleep in the kernel, in
+//! which a wake finds nobody; so it is repeated. A signal handler that interrupts the very thread
+//! which it runs on may have stopped it in that window, and cannot repeat: it cuts the deadline
+//! short that the kernel is about to read.
 
 use super::Wake;
-use crate::base::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use crate::base::deadline::{Deadline, now, timespec};
 use crate::base::errno::Errno;
 use crate::base::interrupt::Interrupt;
+use crate::base::spin::Spin;
+use crate::base::this_thread;
+use core::cell::UnsafeCell;
+use core::fmt;
 use core::ptr;
 
-/// How long a thread sleeps before it looks at its interrupt, where the kernel has no futex_waitv.
-const SLICE: u64 = 5_000_000;
+/// Whether a signal handler may wake a thread.
+pub const WAKES_IN_HANDLERS: bool = true;
+
+/// How long an interrupter lets a sleeper be before it wakes it again, at first and at most, in
+/// nanoseconds.
+const SHORT_NAP: u64 = 50_000;
+const LONG_NAP: u64 = 1_000_000;
 
 /// Set once the kernel, or a seccomp filter, has refused futex_waitv.
 static NO_WAITV: AtomicBool = AtomicBool::new(false);
@@ -23,24 +42,48 @@ pub(super) fn wait(
     interrupt: Option<&Interrupt>,
 ) -> Wake {
     match interrupt {
-        None => wait_one(word, expected, deadline),
-        // Relaxed: a flag that only ever chooses the slower of two correct ways.
-        Some(interrupt) if NO_WAITV.load(Ordering::Relaxed) => {
-            wait_sliced(word, expected, deadline, interrupt)
+        None => wait_alone(word, expected, deadline),
+        // Relaxed: a flag that only ever chooses between two correct ways.
+        Some(interrupt) if interrupt.is_expected() && !NO_WAITV.load(Ordering::Relaxed) => {
+            wait_two(word, expected, deadline, interrupt)
         }
-        Some(interrupt) => wait_two(word, expected, deadline, interrupt),
+        Some(interrupt) => wait_in_place(word, expected, deadline, interrupt),
     }
 }
 
 pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
-    // SAFETY: FUTEX_WAKE reads nothing through the address: it only compares it with those slept on.
-    let woken =
-        unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, n) };
+    wake_those(word, n, libc::FUTEX_BITSET_MATCH_ANY)
+}
+
+/// Wakes up to `n` sleepers whose marks have a bit in common with these.
+fn wake_those(word: *const AtomicU32, n: u32, marks: i32) -> u32 {
+    let how = libc::FUTEX_WAKE_BITSET | libc::FUTEX_PRIVATE_FLAG;
+    let nothing = ptr::null::<u32>();
+    // SAFETY: reads nothing through the address: it only compares it with those slept on.
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word, how, n, nothing, nothing, marks) };
     u32::try_from(woken).unwrap_or(0)
 }
 
 pub(super) fn interrupt(interrupt: &Interrupt) {
     wake(interrupt.word(), 1);
+    let mut nap = SHORT_NAP;
+    while let Some(place) = interrupt.place().filter(|_| interrupt.pending()) {
+        if this_thread::existing().is_some_and(|record| ptr::eq(&record.interrupt, interrupt)) {
+            interrupt.until.cut_short();
+            return;
+        }
+        wake_those(ptr::without_provenance(place), i32::MAX as u32, mark_of(interrupt));
+        let mut spin = Spin::new();
+        while interrupt.place() == Some(place) {
+            if !spin.again() {
+                let until = timespec(now().saturating_add(nap));
+                // Of nobody else's: only the time ends it.
+                sleep(&AtomicU32::new(0), 0, &raw const until, libc::FUTEX_BITSET_MATCH_ANY);
+                nap = (nap * 2).min(LONG_NAP);
+                break;
+            }
+        }
+    }
 }
 
 /// The kernel knows by itself which threads a forked child has, and nothing here is locked.
@@ -48,31 +91,100 @@ pub(super) fn before_fork() {}
 pub(super) fn after_fork_in_parent() {}
 pub(super) fn after_fork_in_child() {}
 
-/// Sleeps on `word` alone.
-fn wait_one(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
+/// Sleeps on `word`, not to be interrupted.
+fn wait_alone(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
     let at = absolute(deadline);
+    let at = at.as_ref().map_or(ptr::null(), ptr::from_ref);
     loop {
-        // SAFETY: the word is alive for the call, and the deadline, where there is one, is on this stack.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                word.as_ptr(),
-                libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG,
-                expected,
-                at.as_ref().map_or(ptr::null(), ptr::from_ref),
-                ptr::null::<u32>(),
-                libc::FUTEX_BITSET_MATCH_ANY,
-            )
-        };
-        if result == 0 {
-            return Wake::Woken;
-        }
-        match Errno::now() {
+        match sleep(word, expected, at, libc::FUTEX_BITSET_MATCH_ANY) {
+            0 => return Wake::Woken,
             // A signal handler ran: the deadline is absolute, so sleep on.
-            libc::EINTR => continue,
+            libc::EINTR => (),
             libc::ETIMEDOUT => return Wake::TimedOut,
             _ => return Wake::Changed,
         }
+    }
+}
+
+/// Sleeps on `word`, having said so.
+fn wait_in_place(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Interrupt) -> Wake {
+    loop {
+        let at = interrupt.until.set(deadline);
+        interrupt.lie_down(word.as_ptr().addr());
+        // An interrupter that has not seen the place has stored before this look.
+        let pending = interrupt.pending();
+        let ended = if pending { 0 } else { sleep(word, expected, at, mark_of(interrupt)) };
+        interrupt.get_up();
+        match ended {
+            _ if pending => return changed_or_interrupted(word, expected, interrupt),
+            0 => return Wake::Woken,
+            libc::EINTR => (),
+            // Or it was cut short.
+            libc::ETIMEDOUT if deadline.passed() => return Wake::TimedOut,
+            libc::ETIMEDOUT => (),
+            _ => return Wake::Changed,
+        }
+    }
+}
+
+/// One sleep on `word`; the errno that ended it, or 0. The mark is for who wakes some of the sleepers.
+fn sleep(word: &AtomicU32, expected: u32, at: *const libc::timespec, mark: i32) -> i32 {
+    let how = libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the word is alive for the call, and so is the deadline, where there is one.
+    let result =
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), how, expected, at, ptr::null::<u32>(), mark) };
+    if result == 0 { 0 } else { Errno::now() }
+}
+
+/// The mark of the thread with this interrupt: of 31 that there are, so that few others wake with it.
+fn mark_of(interrupt: &Interrupt) -> i32 {
+    1 << ((ptr::from_ref(interrupt).addr() >> 6) % 31)
+}
+
+/// Until when a thread sleeps: where the kernel reads it, and where a handler on that thread can change it.
+pub struct Until(UnsafeCell<libc::timespec>);
+
+impl fmt::Debug for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was left there counts for nothing.
+        f.write_str("Until")
+    }
+}
+
+// SAFETY: touched by one thread, and by signal handlers on that.
+unsafe impl Sync for Until {}
+
+impl Until {
+    pub const fn new() -> Until {
+        Until(UnsafeCell::new(libc::timespec { tv_sec: 0, tv_nsec: 0 }))
+    }
+
+    /// Sets it; what to give to the kernel.
+    fn set(&self, deadline: Deadline) -> *const libc::timespec {
+        let at = match deadline {
+            Deadline::At(ns) => timespec(ns),
+            // Relaxed: handlers interrupt the main thread, which sleeps here where futex_waitv is refused.
+            Deadline::Never if NO_WAITV.load(Ordering::Relaxed) => timespec(i64::MAX as u64),
+            // It is cheaper to have no deadline than one that is far away.
+            Deadline::Never => return ptr::null(),
+        };
+        // SAFETY: the owner's thread; volatile, since a handler on it writes too.
+        unsafe { self.0.get().write_volatile(at) };
+        // SeqCst: the same thread only.
+        compiler_fence(Ordering::SeqCst);
+        self.0.get()
+    }
+
+    /// Makes it now, on the thread that it belongs to.
+    fn cut_short(&self) {
+        // SAFETY: as above.
+        unsafe { self.0.get().write_volatile(timespec(0)) };
+    }
+}
+
+impl Default for Until {
+    fn default() -> Until {
+        Until::new()
     }
 }
 
@@ -105,43 +217,21 @@ fn wait_two(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Int
             libc::EAGAIN => return changed_or_interrupted(word, expected, interrupt),
             libc::ENOSYS | libc::EPERM => {
                 NO_WAITV.store(true, Ordering::Relaxed);
-                return wait_sliced(word, expected, deadline, interrupt);
+                return wait_in_place(word, expected, deadline, interrupt);
             }
             // Out of kernel memory, or another filter's idea of a refusal: this time without it.
-            _ => return wait_sliced(word, expected, deadline, interrupt),
+            _ => return wait_in_place(word, expected, deadline, interrupt),
         }
     }
 }
 
-/// Sleeps on `word` in slices, and looks at the interrupt between them.
-fn wait_sliced(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Interrupt) -> Wake {
-    loop {
-        if interrupt.pending() {
-            return changed_or_interrupted(word, expected, interrupt);
-        }
-        let slice = Deadline::At(now().saturating_add(SLICE));
-        match wait_one(word, expected, earlier(deadline, slice)) {
-            Wake::TimedOut if !deadline.passed() => continue,
-            wake => return wake,
-        }
-    }
-}
-
-/// The kernel found one of the two words changed, without saying which.
+/// Which of the two there is to tell, of a word that changed and a pending interrupt.
 fn changed_or_interrupted(word: &AtomicU32, expected: u32, interrupt: &Interrupt) -> Wake {
     // SeqCst: this look at the word must not move before the interrupter's store that is read next.
     if word.load(Ordering::SeqCst) == expected && interrupt.pending() {
         Wake::Interrupted
     } else {
         Wake::Changed
-    }
-}
-
-fn earlier(a: Deadline, b: Deadline) -> Deadline {
-    match (a, b) {
-        (Deadline::At(a), Deadline::At(b)) => Deadline::At(a.min(b)),
-        (Deadline::Never, b) => b,
-        (a, Deadline::Never) => a,
     }
 }
 

@@ -55,6 +55,12 @@ impl Wake {
     }
 }
 
+/// Whether threads can be woken, and so interrupted, in a signal handler.
+pub use real::WAKES_IN_HANDLERS;
+
+#[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+pub use futex::Until;
+
 /// Sleeps on `word` while it holds `expected`. Where both are so, `Changed` goes before `Interrupted`.
 pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Option<&Interrupt>) -> Wake {
     let _errno = Errno::keep();
@@ -72,7 +78,8 @@ pub fn wake_all(word: *const AtomicU32) -> u32 {
     engine::wake(word, i32::MAX as u32)
 }
 
-/// Wakes the thread that waits with `interrupt`, which the caller has made pending.
+/// Wakes the thread that waits with `interrupt`, if that is pending. The caller has no lock that the thread
+/// could want on its way to sleep.
 pub fn interrupt(interrupt: &Interrupt) {
     engine::interrupt(interrupt);
 }

@@ -12,11 +12,15 @@
 
 use super::Wake;
 use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::cancellation;
 use crate::base::deadline::{Deadline, timespec};
 use crate::base::interrupt::Interrupt;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr;
+
+/// Whether a signal handler may wake a thread: no, it would lock.
+pub const WAKES_IN_HANDLERS: bool = false;
 
 /// How many lists there are: a power of two.
 const BUCKETS: usize = 64;
@@ -119,7 +123,7 @@ pub(super) fn wait(
     let bucket = Bucket::of(place);
     bucket.lock();
     if let Some(interrupt) = interrupt {
-        interrupt.set_place(place);
+        interrupt.lie_down(place);
     }
     // Relaxed: whoever changes the word wakes after it, and so takes the mutex that is held here.
     let wake = if word.load(Ordering::Relaxed) != expected {
@@ -130,7 +134,7 @@ pub(super) fn wait(
         sleep(bucket, &sleeper, deadline)
     };
     if let Some(interrupt) = interrupt {
-        interrupt.set_place(0);
+        interrupt.get_up();
     }
     bucket.unlock();
     wake
@@ -152,7 +156,8 @@ fn sleep(bucket: &Bucket, sleeper: &Sleeper, deadline: Deadline) -> Wake {
                 bucket.remove(sleeper);
                 break Wake::TimedOut;
             }
-            wait_until(condition, bucket.mutex.get(), deadline);
+            // Else a cancelled thread would leave its stack, and with it the list's entry.
+            cancellation::put_off(|| wait_until(condition, bucket.mutex.get(), deadline));
         };
         libc::pthread_cond_destroy(condition);
         wake
@@ -173,10 +178,7 @@ pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
 }
 
 pub(super) fn interrupt(interrupt: &Interrupt) {
-    let place = interrupt.place();
-    if place == 0 {
-        return;
-    }
+    let Some(place) = interrupt.place().filter(|_| interrupt.pending()) else { return };
     let bucket = Bucket::of(place);
     bucket.lock();
     if let Some(sleeper) = bucket.sleepers().find(|sleeper| ptr::eq(sleeper.interrupt, interrupt)) {
