@@ -6,21 +6,42 @@ use core::ffi::c_int;
 #[cfg(not(target_os = "android"))]
 use core::ptr;
 
-/// Calls `f`, which may call cancellation points of the C library; a cancellation stays pending meanwhile.
+/// The calling thread cannot be cancelled until the end of the scope; a cancellation stays pending.
 #[cfg(not(target_os = "android"))]
-pub fn put_off<R>(f: impl FnOnce() -> R) -> R {
-    let mut before = ENABLE;
-    // SAFETY: a setting of the calling thread.
-    unsafe { pthread_setcancelstate(DISABLE, &mut before) };
-    let result = f();
-    // SAFETY: as above.
-    unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
-    result
+pub struct PutOff(c_int);
+
+#[cfg(not(target_os = "android"))]
+impl PutOff {
+    pub fn begin() -> PutOff {
+        let mut before = ENABLE;
+        // SAFETY: a setting of the calling thread.
+        unsafe { pthread_setcancelstate(DISABLE, &mut before) };
+        PutOff(before)
+    }
+}
+
+#[cfg(not(target_os = "android"))]
+impl Drop for PutOff {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
+    }
 }
 
 /// There, threads cannot be cancelled.
 #[cfg(target_os = "android")]
+pub struct PutOff;
+
+#[cfg(target_os = "android")]
+impl PutOff {
+    pub fn begin() -> PutOff {
+        PutOff
+    }
+}
+
+/// Calls `f`, which may call cancellation points of the C library.
 pub fn put_off<R>(f: impl FnOnce() -> R) -> R {
+    let _put_off = PutOff::begin();
     f()
 }
 

@@ -14,7 +14,6 @@ pub mod spin;
 pub mod mutex;
 pub mod note;
 pub mod turn;
-pub mod cancel;
 pub mod fork;
 pub mod generation;
 mod chunk;

@@ -1,7 +1,7 @@
 //! Doing something on another stack, where this one has no room left for it: on a thread for this one thing,
 //! which is waited for. It is no thread of the library's: it is not counted, has no record and takes no signals.
 
-use crate::base::cancel::NoCancel;
+use crate::base::cancellation::PutOff;
 use crate::thread::service;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -24,7 +24,7 @@ fn elsewhere<F: FnOnce() + Send>(room: usize, work: F) -> bool {
         }
         ptr::null_mut()
     }
-    let _uncancelled = NoCancel::begin();
+    let _uncancelled = PutOff::begin();
     let mut work = Some(work);
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let attributes = attributes.as_mut_ptr();

@@ -1,6 +1,6 @@
 //! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
 
-use crate::base::cancel::NoCancel;
+use crate::base::cancellation::PutOff;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::mutex::Mutex;
@@ -177,7 +177,7 @@ fn print(whose: &str, report: &Report) {
 /// Writes the parts, and no other report between them.
 fn write_whole(parts: &[&[u8]]) {
     // A write can be cancelled, and this frame has something to give back.
-    let _uncancelled = NoCancel::begin();
+    let _uncancelled = PutOff::begin();
     PARTICIPANT.join();
     let _turn = PRINTING.take(PATIENCE);
     parts.iter().for_each(|part| write_all(part));

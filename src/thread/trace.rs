@@ -7,7 +7,7 @@
 //! One thread renders at a time, since the others most often want the same lines; it is not waited for longer
 //! than a while, nor by a fork ([`Turn`]).
 
-use crate::base::cancel::NoCancel;
+use crate::base::cancellation::PutOff;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::heap::copied;
@@ -63,7 +63,7 @@ static PARTICIPANT: Participant = Participant::new(|| KNOWN.forget(Known::nothin
 pub fn render(addresses: &[usize]) -> Result<NonNull<c_char>, &'static CStr> {
     PARTICIPANT.join();
     // Files are opened and read here.
-    let _uncancelled = NoCancel::begin();
+    let _uncancelled = PutOff::begin();
     if Vec::<u8>::new().try_reserve_exact(MEMORY).is_err() {
         return Err(NO_MEMORY);
     }
