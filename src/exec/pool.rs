@@ -30,6 +30,7 @@ use crate::exec::task::{Task, TaskFunction};
 use crate::exec::watch::{self, Mode};
 use crate::sync::discard::Discard;
 use crate::sync::grants::Grants;
+use crate::thread::cpus::Cpus;
 use crate::thread::start::Plan;
 use crate::thread::{excepthook, stack};
 use core::cell::{Cell, UnsafeCell};
@@ -50,11 +51,24 @@ pub struct Pool {
     starts: AtomicU32,
     /// While it is, the handle is not freed.
     awaited: Awaited,
-    /// These do not change while the pool lives: its handle, and what the names of its workers begin with.
+    /// These do not change while the pool lives: its handle, and what its workers are given.
     own: Cell<*mut c_void>,
-    name_prefix: UnsafeCell<Text>,
+    outfit: UnsafeCell<Outfit>,
     /// Called for the argument of each task that is cancelled and has no future.
     drop: Discard,
+}
+
+/// What a worker is given, wherever it is started from.
+#[derive(Debug)]
+struct Outfit {
+    /// What its name begins with.
+    name_prefix: Text,
+    /// Where the thread ran that made the pool.
+    cpus: Cpus,
+}
+
+impl Outfit {
+    const NONE: Outfit = Outfit { name_prefix: Text::Static(c""), cpus: Cpus::Unknown };
 }
 
 #[derive(Debug)]
@@ -136,7 +150,7 @@ impl Object for Pool {
             starts: AtomicU32::new(0),
             awaited: Awaited::by_none(),
             own: Cell::new(ptr::null_mut()),
-            name_prefix: UnsafeCell::new(Text::Static(c"")),
+            outfit: UnsafeCell::new(Outfit::NONE),
             drop: Discard::none(),
         }
     }
@@ -188,7 +202,7 @@ impl Handle<Pool> {
         let pool = Handle::new(0, |pool: &Pool| {
             pool.inside.lock().most_workers = most_workers;
             // SAFETY: nobody else has it.
-            unsafe { *pool.name_prefix.get() = prefix };
+            unsafe { *pool.outfit.get() = Outfit { name_prefix: prefix, cpus: Cpus::of(0) } };
         })?;
         let body = pool.alive()?;
         body.own.set(pool.into_raw());
@@ -446,7 +460,8 @@ impl Pool {
         // SAFETY: set by `new_pool`.
         let own = unsafe { Handle::<Pool>::from_raw(self.own.get()) }?;
         // SAFETY: does not change while the pool lives, which it does while a worker counts.
-        let name = numbered(unsafe { &*self.name_prefix.get() }.bytes(), b"_", number)?;
+        let outfit = unsafe { &*self.outfit.get() };
+        let name = numbered(outfit.name_prefix.bytes(), b"_", number)?;
         let pool = ptr::from_ref(self).cast_mut().cast();
         let plan = Plan { name: Some(name.as_c_str()), ..Plan::new(work, pool) };
         let resident = own.reside()?;
@@ -552,7 +567,7 @@ impl Pool {
         let inside = core::mem::replace(&mut *self.inside.lock(), Inside::new(0));
         drop(inside);
         // SAFETY: nobody else has it.
-        unsafe { *self.name_prefix.get() = Text::Static(c"") };
+        unsafe { *self.outfit.get() = Outfit::NONE };
     }
 }
 
@@ -576,6 +591,8 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
         return;
     };
     record.stack_reserve.set(stack::reserve());
+    // SAFETY: does not change while the pool lives, which it does while a worker counts.
+    unsafe { &*pool.outfit.get() }.cpus.apply();
     let mut after_one = false;
     while let Some(task) = pool.next_task(after_one) {
         after_one = match task {
