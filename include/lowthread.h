@@ -268,7 +268,7 @@ LT_NODISCARD lt_status lt_adopt_main(void);
 // What the system's library calls the living thread with this ident: its pthread_t. Known when its
 // start returns; of others, from their first call. 0, with the error noted, if there is none. It
 // names nothing once the thread has ended: ask for threads that you know to be alive.
-size_t lt_native_handle(lt_ident ident);
+uintptr_t lt_native_handle(lt_ident ident);
 
 // How many threads that the library started are running. One counts until the last destructors of
 // its thread-local values have run, and no more once it was joined.

@@ -93,11 +93,14 @@ pub extern "C" fn lt_adopt_main() -> lt_status {
     report(&"lt_adopt_main", this_thread::adopt_main())
 }
 
+/// `uintptr_t` in the header, which would call it a size otherwise.
+type NativeHandle = usize;
+
 /// What the system's library calls the living thread with this ident: its pthread_t. Known when its
 /// start returns; of others, from their first call. 0, with the error noted, if there is none. It
 /// names nothing once the thread has ended: ask for threads that you know to be alive.
 #[unsafe(no_mangle)]
-pub extern "C" fn lt_native_handle(ident: lt_ident) -> usize {
+pub extern "C" fn lt_native_handle(ident: lt_ident) -> NativeHandle {
     let record = registry::lock().find(ident).and_then(Record::native_handle);
     value_or_default(&"lt_native_handle", record.ok_or(Error::NoSuchThread))
 }
