@@ -366,7 +366,7 @@ static inline lt_status waits_timeouts_call(void *kind) {
     return LT_OK;
 }
 
-// The same on a thread of its own, which cannot be interrupted and so waits in another way.
+// The same on a thread of its own, which waits in another way than the main one.
 static inline void waits_check_timeouts_on_a_thread(const wait_kind *kind) {
     waiter w;
     waiter_launch(&w, waits_timeouts_call, (void *)kind);

@@ -88,7 +88,8 @@ impl<T: Object> Resident<T> {
         let mut residents = slot.residents.load(Ordering::Relaxed);
         while residents != 0 {
             // SeqCst: the caller looks at the word next, and `free` changes the word before it looks
-            // here; an event is set before its setter looks here.
+            // here; an event is set before its setter looks here. Who relies on that looks SeqCst too:
+            // an Acquire load alone may be done before this. An exchange of the word need not.
             match slot.residents.compare_exchange_weak(
                 residents,
                 residents + 1,
