@@ -529,8 +529,13 @@ static void call_errors(void) {
     IS_OK(lt_spawn(raise_an_error, "on purpose", errors, NULL));
     must_soon(lt_errors_count(errors) == 1);
     GIVES(1, lt_errors_count(errors));
-    IS_OK(lt_errors_get(errors, &info)); // Renders the trace.
+    IS_OK(lt_errors_get(errors, &info));
     must(strcmp(info->message, "on purpose") == 0);
+    const char *trace;
+    MAKES(trace, lt_error_backtrace(info));
+    errno = SENTINEL;
+    trace = lt_error_backtrace(NULL);
+    called("lt_error_backtrace", __LINE__, trace[0], 0, false);
     IS_OK(lt_errors_clear(errors));
     IS_OK(lt_errors_free(errors));
     GIVES(LT_BAD_HANDLE, lt_errors_free(errors));
@@ -639,7 +644,7 @@ static void call_pool(void) {
     IS_OK(lt_pool_map(pool, identity, items, 3, NULL, 1000.0));
     IS_OK(lt_pool_submit(pool, raise_in_a_task, "in a task", &f));
     GIVES(LT_FAILED, lt_future_result(f, &item));
-    IS_OK(lt_future_error(f, &info)); // Renders the trace.
+    IS_OK(lt_future_error(f, &info));
     IS_OK(lt_future_free(f));
     IS_OK(lt_set_excepthook(ignore_error, NULL));
     GIVES(LT_FAILED, lt_pool_map(pool, raise_in_a_task, items, 3, NULL, 1000.0));

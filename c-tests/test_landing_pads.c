@@ -382,6 +382,9 @@ static void a_chained_handler(void) {
     must(signal(SIGUSR1, look_from_a_handler) != SIG_ERR);
     must(lt_signal_chain_to_main(SIGUSR1) == LT_OK);
     must(raise(SIGUSR1) == 0);
+    if (lt_get_ident() == lt_main_ident()) {
+        must_soon(lt_check_interrupt() == LT_INTERRUPTED);
+    }
     must(lt_signal_restore(SIGUSR1) == LT_OK);
     must(signal(SIGUSR1, SIG_DFL) != SIG_ERR);
 }
