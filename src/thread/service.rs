@@ -132,7 +132,7 @@ unsafe extern "C-unwind" fn run(service: *mut c_void) {
     };
     record.interrupt.expect();
     record.on_end.set(Some(succeed));
-    Cpus::of(this_thread::main_native_id()).apply();
+    Cpus::share(this_thread::main_native_id());
     service.go_on(SERVED);
     (service.work)(&mut Attendance { service, record, ordinary: false, precise: false });
 }
