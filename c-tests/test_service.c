@@ -1,156 +1,174 @@
-// The library's own threads, and what is started from their callbacks: as ordinary as from main.
+// The library's own threads, as user code sees them: what a callback of a timer or a signal runs with, and
+// what is started there. shim_pthread_create.c refuses threads.
+// timeout: 60
 #include "shims.h"
 
+#include <setjmp.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 
-static void (*shim_refuse_threads)(long from, long to, int error);
+extern char **environ;
 
+// What a thread has that another one gets by being started on it.
+typedef struct inherited {
+    bool blocked[32];
+    int slack;
+    int cpus;
+} inherited;
 
-// ---- What a callback starts
-
-static int blocked_here(void) {
+static void look(inherited *seen) {
     sigset_t mask;
-    int blocked = 0;
+    cpu_set_t cpus;
     must(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0);
     for (int signum = 1; signum < 32; signum++) {
-        blocked += sigismember(&mask, signum) == 1;
+        seen->blocked[signum] = sigismember(&mask, signum) == 1;
     }
-    return blocked;
-}
-
-static long slack_here(void) {
-    return prctl(PR_GET_TIMERSLACK);
-}
-
-static int cpus_here(void) {
-    cpu_set_t cpus;
+    seen->slack = prctl(PR_GET_TIMERSLACK);
     must(sched_getaffinity(0, sizeof cpus, &cpus) == 0);
-    return CPU_COUNT(&cpus);
+    seen->cpus = CPU_COUNT(&cpus);
 }
 
-// How a shell ends that sends itself SIGTERM: killed, unless that is blocked.
-static int ended_by_sigterm(void) {
-    int status = system("kill -TERM $$; exit 7");
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+static void must_be_same(const char *who, const inherited *is, const inherited *expected) {
+    for (int signum = 1; signum < 32; signum++) {
+        must_for(who, is->blocked[signum] == expected->blocked[signum]);
+    }
+    must_for(who, is->slack == expected->slack);
+    must_for(who, is->cpus == expected->cpus);
 }
 
-typedef struct seen {
-    int blocked;
-    long slack;
-    int cpus;
-} seen;
-
-static seen here(void) {
-    return (seen){blocked_here(), slack_here(), cpus_here()};
-}
-
-static void must_be_ordinary(const char *what, seen there) {
-    seen ordinary = here();
-    must_for(what, there.blocked == ordinary.blocked);
-    must_for(what, there.slack == ordinary.slack);
-    must_for(what, there.cpus == ordinary.cpus);
-}
-
-typedef struct from_callback {
-    lt_pool *pool;
+typedef struct visit {
     lt_semaphore *done;
-    seen thread, worker, itself;
-    int program_ended;
-} from_callback;
+    lt_pool *pool;
+    inherited callback, thread, task;
+    uint64_t program; // The mask of a program, as the kernel tells it.
+} visit;
 
-static void look(void *arg) {
-    from_callback *c = arg;
-    c->thread = here();
-    must(lt_semaphore_release(c->done, 1) == LT_OK);
+static void look_from_a_thread(void *arg) {
+    visit *v = arg;
+    look(&v->thread);
+    must(lt_semaphore_release(v->done, 1) == LT_OK);
 }
 
-static void *look_as_task(void *arg) {
-    from_callback *c = arg;
-    c->worker = here();
-    must(lt_semaphore_release(c->done, 1) == LT_OK);
+static void *look_from_a_task(void *arg) {
+    visit *v = arg;
+    look(&v->task);
+    must(lt_semaphore_release(v->done, 1) == LT_OK);
     return NULL;
 }
 
-static void start_things(void *arg) {
-    from_callback *c = arg;
-    c->itself = here();
-    must(lt_pool_submit(c->pool, look_as_task, c, NULL) == LT_OK);
-    must(lt_start_new_thread(look, c, NULL) == LT_OK);
-    c->program_ended = ended_by_sigterm();
-    must(lt_semaphore_release(c->done, 1) == LT_OK);
+static uint64_t mask_of_a_program(void) {
+    int ends[2];
+    char text[100] = "", *arguments[] = {"grep", "SigBlk", "/proc/self/status", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    must(pipe(ends) == 0);
+    must(posix_spawn_file_actions_init(&actions) == 0);
+    must(posix_spawn_file_actions_adddup2(&actions, ends[1], 1) == 0);
+    must(posix_spawnp(&child, "grep", &actions, NULL, arguments, environ) == 0);
+    must(waitpid(child, NULL, 0) == child);
+    must(read(ends[0], text, sizeof text - 1) > 8);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[0]);
+    close(ends[1]);
+    return strtoull(text + strlen("SigBlk:"), NULL, 16);
 }
 
-static void start_things_on_signal(int signum, void *arg) {
+static void visit_from_a_callback(void *arg) {
+    visit *v = arg;
+    look(&v->callback);
+    v->program = mask_of_a_program();
+    must(lt_start_new_thread(look_from_a_thread, v, NULL) == LT_OK);
+    must(lt_pool_submit(v->pool, look_from_a_task, v, NULL) == LT_OK);
+    must(lt_semaphore_release(v->done, 1) == LT_OK);
+}
+
+static void visit_on_a_signal(int signum, void *arg) {
     (void)signum;
-    start_things(arg);
+    visit_from_a_callback(arg);
 }
 
-static void check_from_callback(from_callback *c) {
+static void check_visit(visit *v, const inherited *expected) {
     for (int i = 0; i < 3; i++) {
-        assert_ok(lt_semaphore_acquire_timeout(c->done, POLL_SECONDS));
+        must(lt_semaphore_acquire_timeout(v->done, POLL_SECONDS) == LT_OK);
     }
-    must_be_ordinary("the callback", c->itself);
-    must_be_ordinary("a thread", c->thread);
-    must_be_ordinary("a worker", c->worker);
-    assert_true(c->program_ended);
-    assert_ok(lt_pool_free(c->pool));
-    assert_ok(lt_semaphore_free(c->done));
-    join_all_threads();
+    must_be_same("callback", &v->callback, expected);
+    must_be_same("thread", &v->thread, expected);
+    must_be_same("task", &v->task, expected);
+    for (int signum = 1; signum < 32; signum++) {
+        must((v->program >> (signum - 1) & 1) == expected->blocked[signum]);
+    }
 }
 
-TEST(what_a_timers_callback_starts_is_as_if_main_had_started_it) {
-    from_callback c = {.pool = lt_pool_new(2, NULL), .done = lt_semaphore_new(0)};
-    assert_ok(lt_timer_start(0.0, 0.0, start_things, &c, NULL));
-    check_from_callback(&c);
+static visit new_visit(void) {
+    visit v = {.done = lt_semaphore_new(0), .pool = lt_pool_new(1, NULL)};
+    must(v.done != NULL && v.pool != NULL);
+    return v;
 }
 
-TEST(what_a_signals_callback_starts_is_as_if_main_had_started_it) {
-    from_callback c = {.pool = lt_pool_new(2, NULL), .done = lt_semaphore_new(0)};
-    assert_ok(lt_signal_to_callback(SIGUSR1, start_things_on_signal, &c));
-    assert_int_equal(raise(SIGUSR1), 0);
-    check_from_callback(&c);
-    assert_ok(lt_signal_restore(SIGUSR1));
+static void leave(void *arg) {
+    (void)arg;
+    lt_exit();
 }
 
-// Each is sent by the thread to itself, as a fault is; a blocked one would end the process.
-static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF};
-static _Atomic int caught;
-
-static void catch_fault(int signum) {
+static void leave_on_a_signal(int signum, void *arg) {
     (void)signum;
-    atomic_fetch_add(&caught, 1);
+    must(lt_semaphore_release(arg, 1) == LT_OK);
+    lt_exit();
 }
 
-static void fault(void *arg) {
-    for (size_t i = 0; i < LENGTH(FAULTS); i++) {
-        must(pthread_kill(pthread_self(), FAULTS[i]) == 0);
-    }
-    must(lt_event_set(arg) == LT_OK);
+static void block(int signum) {
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, signum);
+    must(pthread_sigmask(SIG_BLOCK, &mask, NULL) == 0);
 }
 
-TEST(a_fault_in_a_callback_reaches_the_handler_of_the_program) {
-    struct sigaction before[LENGTH(FAULTS)];
-    struct sigaction action = {.sa_handler = catch_fault};
-    for (size_t i = 0; i < LENGTH(FAULTS); i++) {
-        assert_int_equal(sigaction(FAULTS[i], &action, &before[i]), 0);
-    }
-    lt_event *over = lt_event_new();
-    assert_ok(lt_timer_start(0.0, 0.0, fault, over, NULL));
-    assert_ok(lt_event_wait_timeout(over, POLL_SECONDS));
-    assert_int_equal(atomic_load(&caught), LENGTH(FAULTS));
-    for (size_t i = 0; i < LENGTH(FAULTS); i++) {
-        assert_int_equal(sigaction(FAULTS[i], &before[i], NULL), 0);
-    }
-    assert_ok(lt_event_free(over));
+// In a child: the services are new there. With a signal blocked, which is then what is ordinary.
+static void check_timers(void *unused) {
+    (void)unused;
+    block(SIGUSR2);
+    inherited own;
+    look(&own);
+    visit v = new_visit();
+    must(lt_timer_start(0.0, 0.0, visit_from_a_callback, &v, NULL) == LT_OK);
+    check_visit(&v, &own);
+    must(lt_timer_start(0.0, 0.0, leave, NULL, NULL) == LT_OK);
+    visit later = new_visit();
+    must(lt_timer_start(0.01, 0.0, visit_from_a_callback, &later, NULL) == LT_OK);
+    check_visit(&later, &own);
 }
 
-// ---- Processors
+TEST(what_a_timers_callback_starts_is_ordinary) {
+    assert_int_equal(run_in_child(check_timers, NULL), 0);
+}
 
-static void pin(void) {
+static void check_signals(void *unused) {
+    (void)unused;
+    block(SIGUSR2);
+    inherited own;
+    look(&own);
+    visit v = new_visit();
+    must(lt_signal_to_callback(SIGUSR1, visit_on_a_signal, &v) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    check_visit(&v, &own);
+    must(lt_signal_to_callback(SIGUSR1, leave_on_a_signal, v.done) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    must(lt_semaphore_acquire_timeout(v.done, POLL_SECONDS) == LT_OK);
+    visit later = new_visit();
+    must(lt_signal_to_callback(SIGUSR1, visit_on_a_signal, &later) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    check_visit(&later, &own);
+}
+
+TEST(what_a_signals_callback_starts_is_ordinary) {
+    assert_int_equal(run_in_child(check_signals, NULL), 0);
+}
+
+static void pin_to_one_cpu(void) {
     cpu_set_t cpus, one;
     must(sched_getaffinity(0, sizeof cpus, &cpus) == 0);
     CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
+    for (int cpu = 0; CPU_COUNT(&one) == 0; cpu++) {
         if (CPU_ISSET(cpu, &cpus)) {
             CPU_SET(cpu, &one);
         }
@@ -158,121 +176,219 @@ static void pin(void) {
     must(sched_setaffinity(0, sizeof one, &one) == 0);
 }
 
-static void nothing(void *arg) {
-    (void)arg;
-}
-
-// In a child, where there is no service yet: the pinned thread is the first to use them all.
-static void *use_everything_pinned(void *arg) {
-    from_callback *c = arg;
-    pin();
-    must(lt_timer_start(0.0, 0.0, nothing, NULL, NULL) == LT_OK);
-    lt_future *future;
-    must(lt_pool_submit(c->pool, look_as_task, c, &future) == LT_OK);
-    must(lt_future_result(future, NULL) == LT_OK);
-    must(lt_future_free(future) == LT_OK);
-    must(lt_semaphore_acquire(c->done) == LT_OK);
+static void *use_a_pool_and_a_timer_pinned(void *arg) {
+    visit *v = arg;
+    pin_to_one_cpu();
+    must(lt_timer_start(0.0, 0.0, visit_from_a_callback, v, NULL) == LT_OK);
+    must(lt_pool_submit(v->pool, look_from_a_task, v, NULL) == LT_OK);
     return NULL;
 }
 
-static void look_at_timers_and_tasks(void *unused) {
+static void check_pinned(void *unused) {
     (void)unused;
-    from_callback c = {.pool = lt_pool_new(1, NULL), .done = lt_semaphore_new(0)};
-    pthread_t pinned;
-    must(pthread_create(&pinned, NULL, use_everything_pinned, &c) == 0);
-    must(pthread_join(pinned, NULL) == 0);
-    must_be_ordinary("a worker whose first task was a pinned thread's", c.worker);
-    must(lt_timer_start(0.0, 0.0, look, &c, NULL) == LT_OK);
-    must(lt_semaphore_acquire_timeout(c.done, POLL_SECONDS) == LT_OK);
-    must_be_ordinary("a timer after a pinned thread's", c.thread);
+    inherited own;
+    look(&own);
+    visit v = new_visit();
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, use_a_pool_and_a_timer_pinned, &v) == 0);
+    must(pthread_join(thread, NULL) == 0);
+    must(lt_semaphore_acquire_timeout(v.done, POLL_SECONDS) == LT_OK);
+    check_visit(&v, &own);
 }
 
-TEST(a_pinned_thread_that_comes_first_pins_nobody_else) {
-    if (cpus_here() < 2) {
-        skip_because("there is one processor");
+TEST(a_pinned_thread_that_comes_first_pins_no_timer_and_no_worker) {
+    inherited own;
+    look(&own);
+    if (own.cpus < 2) {
+        skip_because("one processor");
     }
-    if (under_sanitizer() || on_parking_engine()) {
-        skip_because("a child of the case's own is for the engine that forks");
-    }
-    assert_int_equal(run_in_child(look_at_timers_and_tasks, NULL), 0);
+    assert_int_equal(run_in_child(check_pinned, NULL), 0);
 }
 
-// ---- Names
+static void *make_a_pool_pinned(void *arg) {
+    visit *v = arg;
+    pin_to_one_cpu();
+    v->pool = lt_pool_new(1, NULL);
+    return NULL;
+}
 
-static void read_system_name(char *name, size_t size) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/comm", lt_get_native_id());
+TEST(workers_run_where_the_thread_may_that_made_the_pool) {
+    visit v = {.done = lt_semaphore_new(0)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, make_a_pool_pinned, &v), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_ok(lt_pool_submit(v.pool, look_from_a_task, &v, NULL));
+    assert_ok(lt_semaphore_acquire(v.done));
+    assert_int_equal(v.task.cpus, 1);
+    assert_ok(lt_pool_free(v.pool));
+    assert_ok(lt_semaphore_free(v.done));
+}
+
+// ---- Signals that an instruction raises
+
+static sigjmp_buf back;
+
+static void jump_back(int signum) {
+    siglongjmp(back, signum);
+}
+
+static void touch_nothing(void *arg) {
+    int caught = sigsetjmp(back, 1);
+    if (caught == 0) {
+        static volatile uintptr_t nowhere = 16;
+        *(volatile int *)nowhere = 1;
+    }
+    must(caught == SIGSEGV);
+    must(lt_event_set(arg) == LT_OK);
+}
+
+static void touch_nothing_on_a_signal(int signum, void *arg) {
+    (void)signum;
+    touch_nothing(arg);
+}
+
+static void check_faults(void *unused) {
+    (void)unused;
+    struct sigaction action = {.sa_handler = jump_back};
+    must(sigaction(SIGSEGV, &action, NULL) == 0);
+    lt_event *over = lt_event_new();
+    must(lt_timer_start(0.0, 0.0, touch_nothing, over, NULL) == LT_OK);
+    must(lt_event_wait_timeout(over, POLL_SECONDS) == LT_OK);
+    must(lt_event_clear(over) == LT_OK);
+    must(lt_signal_to_callback(SIGUSR1, touch_nothing_on_a_signal, over) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    must(lt_event_wait_timeout(over, POLL_SECONDS) == LT_OK);
+}
+
+TEST(a_fault_in_a_callback_runs_the_programs_handler) {
+    if (under_sanitizer()) {
+        skip_because("the sanitizer handles faults");
+    }
+    assert_int_equal(run_in_child(check_faults, NULL), 0);
+}
+
+// What the kernel says that a thread blocks.
+static uint64_t mask_of(int64_t native_id) {
+    char path[64], line[256];
+    uint64_t mask = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/status", native_id);
     FILE *file = fopen(path, "r");
-    must(file != NULL && fgets(name, (int)size, file) != NULL);
+    must(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "SigBlk:", 7) == 0) {
+            mask = strtoull(line + 7, NULL, 16);
+        }
+    }
     fclose(file);
-    name[strcspn(name, "\n")] = 0;
+    return mask;
 }
 
-typedef struct names {
-    char own[64], system[64];
-} names;
-
-static void read_names(void *arg) {
-    names *n = arg;
-    must(lt_thread_name(lt_get_ident(), n->own, sizeof n->own) == LT_OK);
-    read_system_name(n->system, sizeof n->system);
+static void store_native_id(void *arg) {
+    atomic_store((_Atomic int64_t *)arg, lt_get_native_id());
 }
 
-static void start_unnamed_from_named(void *arg) {
-    lt_thread *thread;
-    must(lt_set_thread_name("a reader") == LT_OK);
-    must(lt_thread_start(read_names, arg, NULL, &thread) == LT_OK);
-    must(lt_thread_join(thread) == LT_OK);
-    must(lt_thread_free(thread) == LT_OK);
+TEST(while_it_waits_a_service_takes_no_signals_but_faults_and_a_profilers) {
+    const int taken[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF};
+    uint64_t expected = 0x7fffffff & ~(UINT64_C(1) << (SIGKILL - 1)) & ~(UINT64_C(1) << (SIGSTOP - 1));
+    for (size_t i = 0; i < LENGTH(taken); i++) {
+        expected &= ~(UINT64_C(1) << (taken[i] - 1));
+    }
+    _Atomic int64_t service = 0;
+    for (int i = 0; i < 2; i++) { // As it was started, and after a callback.
+        assert_ok(lt_timer_start(0.0, 0.0, store_native_id, &service, NULL));
+        must_soon(service != 0 && (mask_of(service) & 0x7fffffff) == expected && asleep(service));
+    }
 }
 
-TEST(the_system_shows_an_unnamed_thread_by_its_own_name) {
-    names n;
-    lt_thread *thread;
-    assert_ok(lt_thread_start(start_unnamed_from_named, &n, NULL, &thread));
-    assert_ok(lt_thread_join(thread));
-    assert_ok(lt_thread_free(thread));
-    assert_string_equal(n.own, n.system);
-    assert_memory_equal(n.own, "Thread-", 7);
+// ---- A service without a thread
+
+static void (*shim_refuse_threads)(long from, long to, int error);
+
+static bool in_shim(const char *function) {
+    if (!in_shims(function, "pthread_create")) {
+        return false;
+    }
+    shim_function(&shim_refuse_threads, "shim_refuse_threads");
+    return true;
 }
 
-// ---- Services without a thread to be had
-
-static _Atomic bool refused;
-static _Atomic int fired;
+static _Atomic int64_t left_by;
 
 static void refuse_and_leave(void *arg) {
-    (void)arg;
+    atomic_store(&left_by, lt_get_native_id());
     shim_refuse_threads(1, LONG_MAX, EAGAIN);
-    atomic_store(&refused, true);
+    must(lt_semaphore_release(arg, 1) == LT_OK);
     lt_exit();
 }
 
-static void fire(void *arg) {
-    (void)arg;
-    atomic_fetch_add(&fired, 1);
+static void refuse_and_leave_on_a_signal(int signum, void *arg) {
+    (void)signum;
+    refuse_and_leave(arg);
 }
 
-static lt_status cancel(void *timer) {
-    return lt_timer_cancel(timer);
+static void release(void *arg) {
+    must(lt_semaphore_release(arg, 1) == LT_OK);
 }
 
-TEST(a_service_that_could_not_go_on_is_started_again_by_its_next_use) {
-    if (!in_shims(__func__, "malloc pthread_create")) {
+static void release_on_a_signal(int signum, void *arg) {
+    (void)signum;
+    release(arg);
+}
+
+TEST(a_cancel_returns_when_the_callback_has_ended_its_thread_for_good) {
+    if (!in_shim(__func__)) {
         return;
     }
-    shim_function(&shim_refuse_threads, "shim_refuse_threads");
-    for (int i = 0; i < 20; i++) {
-        lt_timer *first, *second;
-        atomic_store(&refused, false);
-        must(lt_timer_start(0.0, 0.0, refuse_and_leave, NULL, &first) == LT_OK);
-        must_soon(atomic_load(&refused));
-        // The callback is over, whoever could be told.
-        must(cancel(first) == LT_OK);
+    for (int i = 0; i < 100; i++) {
+        lt_semaphore *said = lt_semaphore_new(0);
+        lt_timer *timer;
+        assert_ok(lt_timer_start(0.0, 0.0, refuse_and_leave, said, &timer));
+        assert_ok(lt_semaphore_acquire(said));
+        assert_ok(lt_timer_cancel(timer)); // The callback may be on its way out still.
+        assert_ok(lt_timer_free(timer));
+        // Another timer waits for the end of the attempt at a successor, and tells of it.
+        assert_status(lt_timer_start(0.0, 0.0, release, said, NULL), LT_NO_THREAD);
+        assert_int_equal(lt_last_errno(), EAGAIN);
         shim_refuse_threads(0, 0, 0);
-        must(lt_timer_start(0.0, 0.0, fire, NULL, &second) == LT_OK);
-        must_soon(atomic_load(&fired) == i + 1);
-        must(lt_timer_free(first) == LT_OK);
-        must(lt_timer_free(second) == LT_OK);
+        assert_ok(lt_semaphore_free(said));
+    }
+}
+
+TEST(the_next_use_of_a_timer_brings_the_service_back) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    for (int i = 0; i < 100; i++) {
+        lt_semaphore *said = lt_semaphore_new(0);
+        lt_timer *pending;
+        assert_ok(lt_timer_start(0.0, 0.0, refuse_and_leave, said, &pending));
+        assert_ok(lt_semaphore_acquire(said));
+        assert_ok(lt_timer_free(pending)); // Now that is over.
+        assert_status(lt_timer_start(0.0, 0.0, release, said, &pending), LT_NO_THREAD);
+        shim_refuse_threads(0, 0, 0);
+        assert_ok(lt_timer_start(0.0, 0.0, release, said, &pending));
+        assert_ok(lt_semaphore_acquire_timeout(said, POLL_SECONDS));
+        assert_ok(lt_timer_free(pending));
+        assert_ok(lt_semaphore_free(said));
+    }
+}
+
+TEST(the_next_route_brings_a_signals_service_back) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    for (int i = 0; i < 100; i++) {
+        lt_semaphore *said = lt_semaphore_new(0);
+        assert_ok(lt_signal_to_callback(SIGUSR1, refuse_and_leave_on_a_signal, said));
+        assert_int_equal(raise(SIGUSR1), 0);
+        assert_ok(lt_semaphore_acquire(said));
+        must_soon(thread_state(left_by) == 0);
+        assert_status(lt_signal_to_callback(SIGUSR1, release_on_a_signal, said), LT_NO_THREAD);
+        shim_refuse_threads(0, 0, 0);
+        assert_ok(lt_signal_to_callback(SIGUSR1, release_on_a_signal, said));
+        assert_int_equal(raise(SIGUSR1), 0);
+        assert_ok(lt_semaphore_acquire_timeout(said, POLL_SECONDS));
+        assert_ok(lt_signal_restore(SIGUSR1));
+        assert_ok(lt_semaphore_free(said));
     }
 }
