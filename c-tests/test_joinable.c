@@ -938,3 +938,188 @@ TEST(enumerate_while_threads_come_and_go) {
     }
     join_all_threads();
 }
+
+// ---- What has ended counts no more
+
+TEST(after_a_shutdown_its_threads_count_no_more_and_are_gone) {
+    size_t before = os_threads();
+    for (int i = 0; i < 3000; i++) {
+        lt_thread *kept, *freed;
+        assert_ok(lt_thread_start(do_nothing, NULL, NULL, &kept));
+        assert_ok(lt_thread_start(do_nothing, NULL, NULL, &freed));
+        assert_ok(lt_thread_free(freed));
+        assert_ok(lt_shutdown(LT_FOREVER));
+        assert_int_equal(lt_thread_count(), 0);
+        assert_ok(lt_thread_try_join(kept)); // It was joined.
+        assert_ok(lt_thread_free(kept));
+    }
+    must_soon(os_threads() == before);
+}
+
+TEST(a_joined_thread_counts_no_more) {
+    for (int i = 0; i < 3000; i++) {
+        lt_thread *thread;
+        lt_status status = LT_OK;
+        assert_ok(lt_thread_start(do_nothing, NULL, NULL, &thread));
+        if (i % 2 == 0) {
+            assert_ok(lt_thread_join(thread));
+        } else {
+            while ((status = lt_thread_try_join(thread)) == LT_BUSY) {
+                sched_yield();
+            }
+        }
+        assert_ok(status);
+        assert_int_equal(lt_thread_count(), 0);
+        char name[8];
+        assert_status(lt_thread_name(lt_thread_ident(thread), name, sizeof name), LT_INVALID);
+        assert_ok(lt_thread_free(thread));
+    }
+}
+
+typedef struct last_words {
+    lt_local *local;
+    lt_event *go, *leave;
+    bool seen;
+} last_words;
+
+static void say_last_words(void *arg) {
+    last_words *l = arg;
+    char name[64];
+    must(lt_event_set(l->go) == LT_OK);
+    must(lt_event_wait(l->leave) == LT_INTERRUPTED);
+    must(lt_thread_count() == 1);
+    must(lt_thread_name(lt_get_ident(), name, sizeof name) == LT_OK && strcmp(name, "last") == 0);
+    must(lt_thread_current() != NULL && lt_thread_is_alive(lt_thread_current()));
+    l->seen = true;
+}
+
+static void set_last_words(void *arg) {
+    last_words *l = arg;
+    must(lt_local_set(l->local, l) == LT_OK);
+}
+
+TEST(a_thread_counts_and_can_be_interrupted_until_its_last_destructor_has_run) {
+    last_words l = {lt_local_new(say_last_words), lt_event_new(), lt_event_new(), false};
+    lt_thread_options options = {.size = sizeof options, .name = "last"};
+    lt_thread *thread;
+    assert_ok(lt_thread_start(set_last_words, &l, &options, &thread));
+    assert_ok(lt_event_wait(l.go));
+    assert_int_equal(lt_thread_count(), 1);
+    assert_status(lt_shutdown(0.001), LT_TIMED_OUT);
+    assert_ok(lt_thread_interrupt(thread));
+    assert_ok(lt_shutdown(LT_FOREVER));
+    assert_int_equal(lt_thread_count(), 0);
+    assert_true(l.seen);
+    assert_ok(lt_thread_free(thread));
+    assert_ok(lt_local_free(l.local));
+    assert_ok(lt_event_free(l.go));
+    assert_ok(lt_event_free(l.leave));
+}
+
+// All memory that is mapped, stacks too.
+static size_t mapped_bytes(void) {
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    must(file != NULL && fscanf(file, "%lu", &pages) == 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void give_up_again_and_again(void *enough) {
+    while (!atomic_load((_Atomic bool *)enough)) {
+        lt_status status = lt_shutdown(1e-5);
+        must(status == LT_OK || status == LT_TIMED_OUT);
+    }
+}
+
+TEST(shutdowns_that_give_up_leave_no_thread_behind) {
+    if (under_sanitizer()) {
+        skip_because("the sanitizer keeps memory that was freed");
+    }
+    _Atomic bool enough = false;
+    size_t before = 0;
+    assert_ok(lt_start_new_thread(give_up_again_and_again, (void *)&enough, NULL));
+    for (int i = 0; i < 2000; i++) {
+        lt_thread *thread;
+        assert_ok(lt_thread_start(do_nothing, NULL, NULL, &thread));
+        assert_ok(lt_thread_free(thread));
+        if (i == 200) {
+            assert_ok(lt_shutdown(LT_FOREVER));
+            before = mapped_bytes();
+        }
+    }
+    atomic_store(&enough, true);
+    assert_ok(lt_shutdown(LT_FOREVER));
+    join_all_threads();
+    assert_true(mapped_bytes() < before + 256 * 1024 * 1024);
+}
+
+// ---- lt_thread_current
+
+static void store_current(void *arg) {
+    lt_event *event = lt_event_new();
+    must(lt_event_free(event) == LT_OK);
+    *(lt_thread **)arg = lt_thread_current();
+}
+
+static void store_current_when_freed(void *arg) {
+    lt_event *freed = arg;
+    must(lt_thread_current() != NULL);
+    must(lt_event_wait(freed) == LT_OK);
+    must(lt_thread_current() == NULL);
+    must(lt_last_status() == LT_OK);
+}
+
+TEST(a_joinable_thread_knows_its_own_handle) {
+    lt_thread *thread = NULL, *own = NULL;
+    assert_null(lt_thread_current());
+    assert_ok(lt_thread_start(store_current, &own, NULL, &thread));
+    assert_ok(lt_thread_join(thread));
+    assert_ptr_equal(own, thread);
+    assert_ok(lt_thread_free(thread));
+    own = (lt_thread *)&own;
+    assert_ok(lt_start_new_thread(store_current, &own, NULL));
+    join_all_threads();
+    assert_null(own);
+}
+
+TEST(a_thread_whose_handle_was_freed_has_none) {
+    lt_event *freed = lt_event_new();
+    lt_thread *thread;
+    assert_ok(lt_thread_start(store_current_when_freed, freed, NULL, &thread));
+    must_soon(asleep(lt_thread_native_id(thread)));
+    assert_ok(lt_thread_free(thread));
+    assert_ok(lt_event_set(freed));
+    assert_ok(lt_shutdown(LT_FOREVER));
+    assert_ok(lt_event_free(freed));
+}
+
+// ---- What the system shows
+
+typedef struct shown {
+    char own[64], system[16];
+} shown;
+
+static void store_both_names(void *arg) {
+    shown *s = arg;
+    must(lt_thread_name(lt_get_ident(), s->own, sizeof s->own) == LT_OK);
+    must(pthread_getname_np(pthread_self(), s->system, sizeof s->system) == 0);
+}
+
+static void start_unnamed(void *arg) {
+    must(lt_set_thread_name("a starter") == LT_OK);
+    lt_thread *thread;
+    must(lt_thread_start(store_both_names, arg, NULL, &thread) == LT_OK);
+    must(lt_thread_join(thread) == LT_OK);
+    must(lt_thread_free(thread) == LT_OK);
+}
+
+TEST(the_system_shows_an_unnamed_thread_by_its_default_name) {
+    shown s;
+    lt_thread *thread;
+    assert_ok(lt_thread_start(start_unnamed, &s, NULL, &thread));
+    assert_ok(lt_thread_join(thread));
+    assert_ok(lt_thread_free(thread));
+    assert_int_equal(strncmp(s.own, "Thread-", 7), 0);
+    assert_int_equal(strncmp(s.system, s.own, sizeof s.system - 1), 0);
+}

@@ -493,3 +493,71 @@ TEST(the_others_work_on_when_the_main_thread_has_ended) {
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 7);
 }
+
+// ---- lt_native_handle
+
+typedef struct handle_visit {
+    lt_event *leave;
+    _Atomic uintptr_t self;
+} handle_visit;
+
+static void stay_and_store_self(void *arg) {
+    handle_visit *v = arg;
+    atomic_store(&v->self, (uintptr_t)pthread_self());
+    must(lt_event_wait(v->leave) == LT_OK);
+}
+
+TEST(the_native_handle_of_a_started_thread_is_known_when_the_start_returns) {
+    for (int i = 0; i < 200; i++) {
+        handle_visit v = {.leave = lt_event_new()};
+        lt_ident ident;
+        assert_ok(lt_start_new_thread(stay_and_store_self, &v, &ident));
+        uintptr_t handle = lt_native_handle(ident);
+        must_soon(v.self != 0);
+        assert_int_equal(handle, v.self);
+        assert_int_equal(lt_native_handle(ident), handle);
+        assert_ok(lt_event_set(v.leave));
+        join_all_threads();
+        assert_int_equal(lt_native_handle(ident), 0);
+        assert_int_equal(lt_last_status(), LT_INVALID);
+        assert_true(last_error_names("lt_native_handle"));
+        assert_ok(lt_event_free(v.leave));
+    }
+}
+
+static void *have_a_native_handle(void *ident) {
+    *(lt_ident *)ident = lt_get_ident();
+    must(lt_native_handle(*(lt_ident *)ident) == (uintptr_t)pthread_self());
+    return NULL;
+}
+
+TEST(the_main_thread_and_foreign_ones_have_native_handles_while_they_live) {
+    lt_ident ident;
+    pthread_t thread;
+    assert_int_equal(lt_native_handle(lt_main_ident()), (uintptr_t)pthread_self());
+    assert_int_equal(pthread_create(&thread, NULL, have_a_native_handle, &ident), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(lt_native_handle(ident), 0);
+    assert_int_equal(lt_native_handle(0), 0);
+    assert_int_equal(lt_native_handle(UINT64_MAX), 0);
+}
+
+// Short threads, whose records serve others before their starters come to note what they were.
+TEST(a_native_handle_is_never_that_of_an_earlier_thread) {
+    handle_visit v = {.leave = lt_event_new()};
+    for (int i = 0; i < 3000; i++) {
+        lt_ident ident;
+        v.self = 0;
+        for (int j = 0; j < 3; j++) {
+            assert_ok(lt_start_new_thread(ignore, NULL, NULL));
+        }
+        assert_ok(lt_start_new_thread(stay_and_store_self, &v, &ident));
+        uintptr_t handle = lt_native_handle(ident);
+        must_soon(v.self != 0);
+        assert_int_equal(handle, v.self);
+        assert_ok(lt_event_set(v.leave));
+        join_all_threads();
+        assert_ok(lt_event_clear(v.leave));
+    }
+    assert_ok(lt_event_free(v.leave));
+}
