@@ -14,6 +14,7 @@ mod fork;
 mod future;
 mod futex;
 mod grants;
+mod interrupt;
 mod queue;
 mod resident;
 mod seq_cst;

@@ -11,6 +11,11 @@ pub fn load(word: &AtomicU32) -> u32 {
     word.load(Acquire)
 }
 
+pub fn store(word: &AtomicU32, to: u32) {
+    full_fence();
+    word.store(to, loom::sync::atomic::Ordering::Release);
+}
+
 pub fn add(word: &AtomicU32, n: u32) -> u32 {
     full_fence();
     word.fetch_add(n, AcqRel)
