@@ -1145,7 +1145,9 @@ static lt_status send_turmoil(void *stop) {
 
 // While the service puts, the queue is busy; a queue that was freed is no longer routed to.
 TEST(a_queue_may_be_freed_under_a_route) {
+#ifdef M_MMAP_THRESHOLD
     mallopt(M_MMAP_THRESHOLD, 8192); // So that the memory of what is freed is unmapped.
+#endif
     _Atomic bool stop = false;
     lt_event *event = lt_event_new();
     assert_ok(lt_signal_to_event(SIGUSR1, event));

@@ -4,6 +4,9 @@ set(CMAKE_SYSTEM_PROCESSOR ${CMAKE_HOST_SYSTEM_PROCESSOR})
 # This machine can run what is built.
 set(CMAKE_CROSSCOMPILING_EMULATOR "")
 set(CMAKE_C_COMPILER musl-gcc)
+# The kernel's headers, which musl's compiler does not look for.
+set(CMAKE_C_FLAGS_INIT
+    "-idirafter /usr/include -idirafter /usr/include/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu")
 # The compiler of C++ would take the C library of this machine.
 set(CMAKE_CXX_COMPILER NOTFOUND)
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
