@@ -1106,3 +1106,40 @@ TEST(chains_are_long_on_small_stacks_too) {
     check_chain(2000, 3);
     assert_ok(lt_set_stack_size(0));
 }
+
+// ---- A map that is left
+
+static void *leave_or_count(void *counter) {
+    if (counter == NULL) {
+        lt_exit();
+    }
+    return count_call(counter);
+}
+
+typedef struct left_map {
+    lt_pool *pool;
+    _Atomic int calls;
+} left_map;
+
+static void *map_and_leave(void *arg) {
+    left_map *m = arg;
+    void *args[3] = {NULL, (void *)&m->calls, (void *)&m->calls};
+    must(lt_pool_map(m->pool, leave_or_count, args, 3, NULL, LT_FOREVER) == LT_OK);
+    must(!"left by the first task");
+    return arg;
+}
+
+// A worker that maps runs the tasks itself. When one of them ends it by lt_exit(), those that nobody has begun are
+// not run, and nothing is left of the map.
+TEST(a_map_whose_task_exits_takes_the_rest_along) {
+    left_map m = {pool_of(1), 0};
+    for (int i = 0; i < 20; i++) {
+        lt_future *future = submit(m.pool, map_and_leave, &m);
+        assert_status(lt_future_result(future, NULL), LT_FAILED);
+        assert_ok(lt_future_free(future));
+        assert_ptr_equal(take_result(submit(m.pool, give_back, &m)), &m);
+        assert_int_equal(m.calls, 0);
+        assert_int_equal(stats_of(m.pool).queued, 0);
+    }
+    assert_ok(lt_pool_free(m.pool));
+}

@@ -16,6 +16,7 @@ use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::awaited::Awaited;
 use crate::base::block::Block;
+use crate::base::cleanup;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::{self, Text, boxed};
@@ -263,21 +264,24 @@ impl Handle<Pool> {
     ) -> Result<(), Error> {
         self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        // Without a destructor: a worker that maps runs tasks here, and one of these may leave by lt_exit.
-        let mut futures = ManuallyDrop::new(Vec::new());
-        heap::reserve(|| futures.try_reserve_exact(n))?;
-        let mut submitted = Ok(());
+        let mut mapping = Mapping { futures: ManuallyDrop::new(Vec::new()), timeout, met: Ok(()) };
+        heap::reserve(|| mapping.futures.try_reserve_exact(n))?;
         for i in 0..n {
             // SAFETY: as the caller vouches.
             match self.submit(function, unsafe { *arguments.add(i) }) {
-                Ok(future) => futures.push(future),
+                Ok(future) => mapping.futures.push(future),
                 Err(error) => {
-                    submitted = Err(error);
+                    mapping.met = Err(error);
                     break;
                 }
             }
         }
-        let met = submitted.and_then(|()| watch::wait_many(&futures, Mode::FirstError, timeout));
+        if mapping.met.is_ok() {
+            let mapping = (&raw mut mapping).cast();
+            // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
+            unsafe { cleanup::call(Mapping::wait, mapping, Mapping::abandon, mapping) };
+        }
+        let Mapping { futures, met, .. } = mapping;
         let mut failed = Ok(());
         let mut cancelled = Ok(());
         for (i, future) in futures.iter().enumerate() {
@@ -576,6 +580,38 @@ fn open(forgotten: *mut Forgotten) -> (TaskFunction, *mut c_void) {
     // SAFETY: boxed by `submit_forgotten`, and nobody else's any more.
     let forgotten = unsafe { Box::from_raw(forgotten) };
     (forgotten.function, forgotten.argument)
+}
+
+/// The tasks of one map, while it waits for them.
+struct Mapping {
+    /// Without a destructor: a worker that maps runs tasks here, and one of these may leave by lt_exit.
+    futures: ManuallyDrop<Vec<Handle<Future>>>,
+    timeout: Timeout,
+    met: Result<(), Error>,
+}
+
+impl Mapping {
+    /// # Safety
+    /// The argument is a mapping.
+    unsafe extern "C-unwind" fn wait(mapping: *mut c_void) {
+        // SAFETY: as the caller vouches.
+        let mapping = unsafe { &mut *mapping.cast::<Mapping>() };
+        mapping.met = watch::wait_many(&mapping.futures, Mode::FirstError, mapping.timeout);
+    }
+
+    /// A task that the mapping worker ran itself has ended it: nobody will ask for the others.
+    ///
+    /// # Safety
+    /// The argument is a mapping, which is not used any more.
+    unsafe extern "C-unwind" fn abandon(mapping: *mut c_void) {
+        // SAFETY: as the caller vouches.
+        let futures = unsafe { ManuallyDrop::take(&mut (*mapping.cast::<Mapping>()).futures) };
+        for future in &futures {
+            // What has begun goes on without its handle.
+            let _ = future.cancel_future();
+            let _ = future.free_future();
+        }
+    }
 }
 
 /// A worker.
