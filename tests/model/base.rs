@@ -114,7 +114,10 @@ fn every_interrupt_is_taken_once_and_ends_a_wait() {
         threads(|scope| {
             scope.spawn(|| interrupt.raise(15));
             scope.spawn(|| interrupt.raise(2));
-            scope.spawn(|| interrupt.raise_plain());
+            scope.spawn(|| {
+                interrupt.mark();
+                interrupt.rouse();
+            });
             let mut taken = Vec::new();
             while taken.len() < 3 {
                 // Sleeps for ever if one of them is hidden.

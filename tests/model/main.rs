@@ -145,7 +145,7 @@ impl Target {
     /// The calling thread is it from now on.
     pub fn enter(&self) {
         let record = this_thread::current().expect("memory for a record");
-        record.interruptible.set(true);
+        record.interrupt.expect();
         self.0.store(std::ptr::from_ref(record).cast_mut(), SeqCst);
     }
 
@@ -154,7 +154,8 @@ impl Target {
         loop {
             // SAFETY: NULL or a record, and these are never unmapped.
             if let Some(record) = unsafe { self.0.load(SeqCst).as_ref() } {
-                return record.interrupt.raise_plain();
+                record.interrupt.mark();
+                return record.interrupt.rouse();
             }
             model::yield_now();
         }
