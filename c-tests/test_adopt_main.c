@@ -200,6 +200,30 @@ TEST(a_fork_makes_the_forking_thread_main_again) {
     assert_int_equal(run_in_child(fork_after_an_adoption, NULL), 0);
 }
 
+static lt_once_flag flag = LT_ONCE_FLAG_INIT;
+
+static void call_again(void *unused) {
+    (void)unused;
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, adopt_main, NULL) == 0);
+    must(pthread_join(thread, NULL) == 0);
+    must(lt_call_once(&flag, call_again, NULL) == LT_DEADLOCK);
+}
+
+static void fork_in_a_call(void *unused) {
+    must(run_in_child(call_again, unused) == 0);
+}
+
+static void fork_in_a_once_function(void *unused) {
+    alarm(20);
+    must(lt_call_once(&flag, fork_in_a_call, unused) == LT_OK);
+}
+
+// The forking thread is there in the child, whether it is main still or not.
+TEST(the_thread_that_forked_has_not_vanished_when_another_one_is_main) {
+    assert_int_equal(run_in_child(fork_in_a_once_function, NULL), 0);
+}
+
 static void *adopt_again_and_again(void *arg) {
     while (!atomic_load((_Atomic bool *)arg)) {
         must(lt_adopt_main() == LT_OK);

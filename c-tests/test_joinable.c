@@ -976,6 +976,18 @@ TEST(a_joined_thread_counts_no_more) {
     }
 }
 
+TEST(a_thread_that_is_not_alive_counts_no_more) {
+    for (int i = 0; i < 3000; i++) {
+        lt_thread *thread;
+        assert_ok(lt_thread_start(do_nothing, NULL, NULL, &thread));
+        while (lt_thread_is_alive(thread)) {
+        }
+        assert_int_equal(lt_thread_count(), 0);
+        assert_ok(lt_thread_join(thread));
+        assert_ok(lt_thread_free(thread));
+    }
+}
+
 typedef struct last_words {
     lt_local *local;
     lt_event *go, *leave;
