@@ -20,16 +20,29 @@ static void on_demangle(void) {
     }
 }
 
-// A name that is made readable.
-void _Z10raise_herePv(void *arg);
+// Names that are made readable, one for each case: what was rendered once is known.
+void _Z6raise0Pv(void *arg);
+void _Z6raise1Pv(void *arg);
+void _Z6raise2Pv(void *arg);
 
-__attribute__((noinline)) void _Z10raise_herePv(void *arg) {
+__attribute__((noinline)) void _Z6raise0Pv(void *arg) {
     lt_raise(1, arg);
 }
 
+__attribute__((noinline)) void _Z6raise1Pv(void *arg) {
+    lt_raise(2, arg);
+}
+
+__attribute__((noinline)) void _Z6raise2Pv(void *arg) {
+    lt_raise(3, arg);
+}
+
+static const lt_thread_fn RAISERS[] = {_Z6raise0Pv, _Z6raise1Pv, _Z6raise2Pv};
+static int raiser = -1; // That of the case.
+
 static lt_errors *an_error(void) {
     lt_errors *errors = lt_errors_new();
-    must(lt_spawn(_Z10raise_herePv, "rendered", errors, NULL) == LT_OK);
+    must(lt_spawn(RAISERS[raiser], "rendered", errors, NULL) == LT_OK);
     must_soon(lt_errors_count(errors) == 1);
     return errors;
 }
@@ -41,7 +54,7 @@ static const char *trace_of(lt_errors *errors) {
 }
 
 static bool is_rendered(const char *trace) {
-    return strstr(trace, "clear _Z10raise_herePv") != NULL;
+    return strstr(trace, "clear _Z6raise") != NULL;
 }
 
 static char path[4096];
@@ -50,6 +63,7 @@ static void begin(void) {
     if (under_sanitizer()) {
         skip_because("a sanitizer brings a C++ runtime of its own");
     }
+    must((size_t)++raiser < LENGTH(RAISERS));
     void *runtime = load_copy(shim_path("runtime"), "libc++-of-the-test.so", path, sizeof path);
     void (**hook)(void) = dlsym(runtime, "shim_on_demangle");
     must(hook != NULL);
@@ -126,12 +140,17 @@ TEST(who_renders_is_cancelled_afterwards) {
     assert_int_equal(pthread_cancel(asker.thread), 0);
     end_asker(&asker);
     assert_true(asker.rendered);
-    // Nothing was left taken.
-    double began = lt_monotonic();
-    lt_errors *errors = an_error();
-    assert_true(is_rendered(trace_of(errors)));
-    assert_true(seconds_since(began) < 0.9);
-    assert_ok(lt_errors_free(errors));
+    // Nothing was left taken, or each would wait for it for a second.
+    double fastest = 1.0;
+    for (int i = 0; i < 10; i++) {
+        lt_errors *errors = an_error();
+        double began = lt_monotonic();
+        assert_true(is_rendered(trace_of(errors)));
+        double spent = seconds_since(began);
+        fastest = spent < fastest ? spent : fastest;
+        assert_ok(lt_errors_free(errors));
+    }
+    assert_true(fastest < 0.9);
     delete_copy(path);
 }
 
@@ -154,7 +173,7 @@ static void report_in_child(void *arg) {
     int null = open("/dev/null", O_WRONLY);
     must(null >= 0 && dup2(null, STDERR_FILENO) == STDERR_FILENO);
     lt_thread *thread;
-    must(lt_thread_start(_Z10raise_herePv, "of the child", NULL, &thread) == LT_OK);
+    must(lt_thread_start(_Z6raise0Pv, "of the child", NULL, &thread) == LT_OK);
     must(lt_thread_join(thread) == LT_FAILED);
 }
 
@@ -164,7 +183,7 @@ TEST(a_fork_does_not_wait_for_who_reports_and_its_child_can_report) {
     must(saved >= 0 && dup2(pipe_ends[1], STDERR_FILENO) == STDERR_FILENO);
     fill_the_pipe();
     lt_thread *thread;
-    must(lt_thread_start(_Z10raise_herePv, "of the parent", NULL, &thread) == LT_OK);
+    must(lt_thread_start(_Z6raise0Pv, "of the parent", NULL, &thread) == LT_OK);
     int64_t id = lt_thread_native_id(thread);
     must_soon(asleep(id)); // In the write: nothing else there is waited for.
     int status = 0;
