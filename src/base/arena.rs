@@ -49,6 +49,11 @@ impl<T: Object> Slot<T> {
 
     /// One resident less. The last one gives the slot back.
     pub fn release(&'static self) {
+        // In a model, a thread that a fork has left behind is taken down: it must give nothing back.
+        #[cfg(shuttle)]
+        if crate::base::model::is_gone() {
+            return;
+        }
         // AcqRel: all that residents did with the slot happens before its next use.
         if self.residents.fetch_sub(1, Ordering::AcqRel) == 1 {
             T::arena().give_back(self);
