@@ -364,3 +364,49 @@ TEST(two_hundred_forks_in_the_middle_of_everything) {
 TEST(two_threads_fork_in_the_middle_of_everything) {
     check_turmoil(true);
 }
+
+// ---- Sections that a fork meets
+
+typedef struct first_calls {
+    lt_barrier *barrier;
+    atomic_bool stop;
+} first_calls;
+
+static void *come_once(void *barrier) {
+    return lt_barrier_wait(barrier, NULL) == LT_OK ? NULL : barrier;
+}
+
+static lt_status come_by_new_threads(void *arg) {
+    first_calls *f = arg;
+    while (!atomic_load(&f->stop)) {
+        pthread_t threads[4];
+        for (size_t i = 0; i < LENGTH(threads); i++) {
+            must(pthread_create(&threads[i], NULL, come_once, f->barrier) == 0);
+        }
+        for (size_t i = 0; i < LENGTH(threads); i++) {
+            void *failed;
+            must(pthread_join(threads[i], &failed) == 0 && failed == NULL);
+        }
+    }
+    return LT_OK;
+}
+
+TEST(a_thread_whose_first_call_comes_to_a_barrier_does_not_hold_up_a_fork) {
+    if (under_sanitizer()) {
+        skip_because("the sanitizer's malloc does not survive a fork among threads");
+    }
+    first_calls f = {.barrier = lt_barrier_new(1, NULL, NULL)};
+    waiter w;
+    waiter_launch(&w, come_by_new_threads, &f);
+    for (size_t i = 0; i < 1000; i++) {
+        pid_t child = fork();
+        must(child != -1);
+        if (child == 0) {
+            _exit(0);
+        }
+        must(waitpid(child, NULL, 0) == child);
+    }
+    atomic_store(&f.stop, true);
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_barrier_free(f.barrier));
+}

@@ -256,12 +256,13 @@ impl Handle<Barrier> {
     fn arrive(self, timeout: Timeout) -> Result<Arrival, Error> {
         // While it is there, what it wakes up to is the same barrier, freed or not.
         let barrier = self.reside()?;
+        // Before the lock: a thread's first call makes its record, which takes memory and another lock.
+        let me = this_thread::ident();
         let mut round = self.round()?;
         let index = round.inside.len() as u32;
         if round.state.is_broken() {
             return Err(Error::Broken);
         }
-        let me = this_thread::ident();
         if round.state.acts() && round.actor == me {
             return Err(Error::CalledFromWithin);
         }
