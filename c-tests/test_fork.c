@@ -1,6 +1,7 @@
 // What a forked child can do.
 // timeout: 120
 #include "waits.h"
+#include <sys/time.h>
 
 // ---- Objects of the parent
 
@@ -409,4 +410,33 @@ TEST(a_thread_whose_first_call_comes_to_a_barrier_does_not_hold_up_a_fork) {
     atomic_store(&f.stop, true);
     assert_ok(waiter_join(&w));
     assert_ok(lt_barrier_free(f.barrier));
+}
+
+static volatile sig_atomic_t handler_forks;
+
+static void fork_in_a_handler(int signum) {
+    (void)signum;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    if (child != -1 && waitpid(child, NULL, 0) == child) {
+        handler_forks++;
+    }
+}
+
+TEST(a_handler_forks_wherever_its_thread_is) {
+    must(lt_get_ident() != 0);
+    struct sigaction forks = {.sa_handler = fork_in_a_handler}, before;
+    must(sigaction(SIGALRM, &forks, &before) == 0);
+    while (handler_forks < 300) {
+        sig_atomic_t so_far = handler_forks;
+        struct itimerval soon = {.it_value.tv_usec = 20 + so_far % 60};
+        must(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+        while (handler_forks == so_far) {
+            size_t count;
+            assert_ok(lt_enumerate(NULL, 0, &count));
+        }
+    }
+    must(sigaction(SIGALRM, &before, NULL) == 0);
 }

@@ -39,6 +39,9 @@ static FORKING: Raw = Raw::free();
 /// The thread that forks, as `myself` tells it; 0 if none does.
 static FORKER: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether the child of a fork is being set right: it has one thread, which does that.
+static ALONE: AtomicBool = AtomicBool::new(false);
+
 /// How many threads without a record are inside: those whose record has ended, and those that are about to
 /// get one. A futex.
 static STRAYS: AtomicU32 = AtomicU32::new(0);
@@ -170,6 +173,14 @@ fn is_forking() -> bool {
     FORKER.load(Ordering::Relaxed) == myself()
 }
 
+/// Whether there is no other thread, and what is held can only be held by this one: by what a signal handler
+/// that forks has interrupted.
+#[cold]
+pub fn is_alone() -> bool {
+    // Relaxed: a thread sees what it has stored; where it is set there is no other.
+    ALONE.load(Ordering::Relaxed)
+}
+
 /// The same in parent and child.
 fn myself() -> usize {
     // SAFETY: cannot fail and touches no memory.
@@ -295,6 +306,7 @@ pub(super) fn in_parent() {
 }
 
 pub(super) fn in_child() {
+    ALONE.store(true, Ordering::Relaxed);
     wait::after_fork_in_child();
     // Who came to the closed gate had said that it was inside, and is gone before it could take that back.
     // Relaxed throughout: there is one thread.
@@ -314,6 +326,7 @@ pub(super) fn in_child() {
         (participant.forget)();
         next = participant.next.load(Ordering::Relaxed);
     }
+    ALONE.store(false, Ordering::Relaxed);
     FORKING.unlock();
 }
 

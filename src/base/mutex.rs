@@ -36,6 +36,10 @@ impl Raw {
         // Acquire: sees what the last holder wrote. Relaxed on failure: nothing was acquired.
         while self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
             if !spin.again() {
+                if fork::is_alone() {
+                    // Held by what is interrupted: its unlock will find it free, and comes to no harm.
+                    return;
+                }
                 while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
                     wait::wait(&self.state, CONTENDED, Deadline::Never, None);
                 }
