@@ -13,7 +13,7 @@ use crate::base::{registry, this_thread};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::fmt;
-use core::mem::offset_of;
+use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
 
 /// User code. It may be left by an unwinding.
@@ -285,10 +285,15 @@ impl Record {
 }
 
 /// Has the program's handlers run for the signals that are pending for the calling thread: the one that was
-/// sent before an interrupt was made pending, too. They run on the way out of any system call.
+/// sent before an interrupt was made pending, too. Whoever sets the mask has the signals that it lets through before
+/// the call returns: POSIX.
 fn take_signals() {
-    // SAFETY: touches no memory. No C library remembers its result.
-    unsafe { libc::getppid() };
+    // SAFETY: an empty set is added to the mask, which stays as it is; there is no place for the old one.
+    unsafe {
+        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, none.as_ptr(), ptr::null_mut());
+    }
 }
 
 /// The name of a thread: under the registry's lock.
