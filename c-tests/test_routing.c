@@ -192,6 +192,51 @@ TEST(a_queue_can_be_freed_after_a_restore_though_the_service_waited_for_room) {
     }
 }
 
+// The service that waits for room is nobody whom the program could have wait no more.
+TEST(a_queue_can_be_freed_under_its_route) {
+    lt_event *event = lt_event_new();
+    for (int i = 0; i < 200; i++) {
+        lt_queue *queue = lt_queue_new(1);
+        assert_ok(lt_queue_put(queue, queue));
+        assert_ok(lt_signal_to_queue(SIGUSR1, queue));
+        assert_int_equal(raise(SIGUSR1), 0);
+        if (i % 2 == 0) {
+            must_soon(service_asleep());
+        }
+        assert_ok(lt_queue_free(queue));
+        assert_ok(lt_signal_to_event(SIGUSR1, event)); // The service goes on.
+        assert_int_equal(raise(SIGUSR1), 0);
+        assert_ok(lt_event_wait(event));
+        assert_ok(lt_event_clear(event));
+    }
+    assert_ok(lt_signal_restore(SIGUSR1));
+    assert_ok(lt_event_free(event));
+}
+
+static lt_status put_itself(void *queue) {
+    return lt_queue_put(queue, queue);
+}
+
+// And one who waits beside the service is seen as ever.
+TEST(a_queue_is_busy_for_who_waits_beside_a_service) {
+    lt_queue *queue = lt_queue_new(1);
+    assert_ok(lt_queue_put(queue, queue));
+    assert_ok(lt_signal_to_queue(SIGUSR1, queue));
+    assert_int_equal(raise(SIGUSR1), 0);
+    must_soon(service_asleep());
+    waiter w;
+    waiter_start(&w, put_itself, queue);
+    assert_status(lt_queue_free(queue), LT_BUSY);
+    assert_false(lt_queue_is_closed(queue));
+    for (int i = 0; i < 3; i++) {
+        void *item;
+        assert_ok(lt_queue_get(queue, &item));
+    }
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_signal_restore(SIGUSR1));
+    assert_ok(lt_queue_free(queue));
+}
+
 TEST(a_route_to_what_was_freed_or_closed_goes_nowhere) {
     lt_queue *queue = lt_queue_new(0), *closed = lt_queue_new(0);
     lt_event *event = lt_event_new(), *last = lt_event_new();
@@ -401,7 +446,7 @@ TEST(a_callback_finds_no_interrupt_from_an_earlier_route) {
             assert_status(atomic_load(&w.checked), LT_OK);
         } while (lt_semaphore_value(w.called) > 0);
         assert_ok(lt_signal_restore(SIGUSR1));
-        must_soon(lt_queue_free(queue) == LT_OK);
+        assert_ok(lt_queue_free(queue));
     }
     end_route(SIGUSR1);
 }

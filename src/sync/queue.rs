@@ -42,7 +42,7 @@ pub struct Queue {
     /// Where threads sleep that wait for an item, and for room.
     items: Side,
     room: Side,
-    /// How many threads sleep there: while some do, the handle is not freed.
+    /// How many threads of users sleep there: while some do, the handle is not freed.
     asleep: AtomicU32,
     /// How many items are done with, and who waits for all to be.
     done: AtomicU64,
@@ -51,6 +51,14 @@ pub struct Queue {
     rests: AtomicU32,
     /// Called for items that are discarded.
     drop: Discard,
+}
+
+/// Who sleeps.
+#[derive(Clone, Copy)]
+enum Sleeper {
+    User,
+    /// The library itself, on behalf of nobody who could be told to wait no more.
+    Guest,
 }
 
 // SAFETY: the store is Sync, and is replaced only while nobody else knows the handle.
@@ -179,14 +187,18 @@ impl Handle<Queue> {
         let queue = self.alive()?;
         match self.push(queue, item) {
             Ok(()) => Ok(()),
-            Err(refused) => self.put_slowly(refused, item, Timeout::Forever),
+            Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::User),
         }
     }
 
-    /// As `put`, for one who does not know whether the queue is freed meanwhile: while this sleeps it cannot be.
-    pub fn put_unless_freed(self, item: *mut c_void) -> Result<(), Error> {
-        let _stays = self.stay()?;
-        self.put(item)
+    /// As `put`, for a guest: one of whom the user does not know. A free does not mind its sleep, and ends it
+    /// as a close does.
+    pub fn put_as_guest(self, item: *mut c_void) -> Result<(), Error> {
+        let queue = self.stay()?;
+        match self.push(&queue, item) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::Guest),
+        }
     }
 
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
@@ -202,7 +214,7 @@ impl Handle<Queue> {
         let timeout = Timeout::from_seconds(seconds)?;
         match self.push(queue, item) {
             Ok(()) => Ok(()),
-            Err(refused) => self.put_slowly(refused, item, timeout),
+            Err(refused) => self.put_slowly(refused, item, timeout, Sleeper::User),
         }
     }
 
@@ -238,7 +250,7 @@ impl Handle<Queue> {
         let deadline = timeout.start();
         for (done, item) in items.iter().enumerate() {
             if let Err(refused) = self.push(queue, *item) {
-                if let Err(error) = self.put_slowly(refused, *item, timeout) {
+                if let Err(error) = self.put_slowly(refused, *item, timeout, Sleeper::User) {
                     return Ok((done, Err(error)));
                 }
                 timeout = deadline.rest();
@@ -293,7 +305,7 @@ impl Handle<Queue> {
                 Ok(item) => item,
                 Err(Refused::Closed) => return Ok(()),
                 // Another thread is in the middle of a put.
-                Err(_) => match self.get_by(|| Ok(Block::uninterruptible())) {
+                Err(_) => match self.get_by(Block::uninterruptible()) {
                     Ok(item) => item,
                     Err(Error::Closed) => return Ok(()),
                     Err(error) => return Err(error),
@@ -367,29 +379,36 @@ impl Handle<Queue> {
     }
 
     #[cold]
-    fn put_slowly(self, refused: Refused, item: *mut c_void, timeout: Timeout) -> Result<(), Error> {
+    fn put_slowly(
+        self,
+        refused: Refused,
+        item: *mut c_void,
+        timeout: Timeout,
+        sleeper: Sleeper,
+    ) -> Result<(), Error> {
         refused.for_good().map_or(Ok(()), Err)?;
-        self.within(|| Block::begin(timeout), |queue| &queue.room, |queue| self.push(queue, item))
+        let block = Block::begin(timeout)?;
+        self.within(block, sleeper, |queue| &queue.room, |queue| self.push(queue, item))
     }
 
     #[cold]
     fn get_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
-        self.get_by(|| Block::begin(timeout))
+        self.get_by(Block::begin(timeout)?)
     }
 
-    fn get_by(self, begin: impl FnOnce() -> Result<Block, Error>) -> Result<*mut c_void, Error> {
-        self.within(begin, |queue| &queue.items, |queue| self.pop(queue))
+    fn get_by(self, block: Block) -> Result<*mut c_void, Error> {
+        self.within(block, Sleeper::User, |queue| &queue.items, |queue| self.pop(queue))
     }
 
     /// Tries until it is not refused; sleeps on `side` between.
     fn within<R>(
         self,
-        begin: impl FnOnce() -> Result<Block, Error>,
+        block: Block,
+        sleeper: Sleeper,
         side: impl Fn(&Queue) -> &Side,
         attempt: impl Fn(&Queue) -> Result<R, Refused>,
     ) -> Result<R, Error> {
-        let block = begin()?;
         let queue = self.stay()?;
         let side = side(&queue);
         // None: not now.
@@ -409,7 +428,7 @@ impl Handle<Queue> {
                 side.leave();
                 return result;
             }
-            let slept = queue.sleep(side, &block);
+            let slept = queue.sleep(side, &block, sleeper);
             if slept.is_err() {
                 side.leave();
             }
@@ -555,14 +574,18 @@ impl Queue {
         self.done.load(Ordering::SeqCst) == on_store!(self, store => store.puts())
     }
 
-    /// Sleeps on a side, seen by who wants to free the queue. Not while it may be about to do what another
-    /// thread waits for, and then frees the queue after: so not before the sleep, nor after it.
-    fn sleep(&self, side: &Side, block: &Block) -> Result<(), Wake> {
+    /// Sleeps on a side, seen by who wants to free the queue if it is a user's. Not while it may be about to do
+    /// what another thread waits for, and then frees the queue after: so not before the sleep, nor after it.
+    fn sleep(&self, side: &Side, block: &Block, sleeper: Sleeper) -> Result<(), Wake> {
+        let seen = match sleeper {
+            Sleeper::User => 1,
+            Sleeper::Guest => 0,
+        };
         // SeqCst, in the look at it too: of a sleeper and a free that come together, one sees the other, or
         // the sleeper is woken by the close that the free begins with.
-        self.asleep.fetch_add(1, Ordering::SeqCst);
+        self.asleep.fetch_add(seen, Ordering::SeqCst);
         let slept = side.sleep(block);
-        self.asleep.fetch_sub(1, Ordering::SeqCst);
+        self.asleep.fetch_sub(seen, Ordering::SeqCst);
         slept
     }
 

@@ -462,7 +462,7 @@ fn put(route: &Route, version: u64, record: &'static Record, queue: Handle<Queue
         }
         course.at_queue = Some((record, version));
         drop(course);
-        let result = queue.put_unless_freed(item);
+        let result = queue.put_as_guest(item);
         let mut course = route.course.lock();
         course.at_queue = None;
         // Marked under this lock alone, and not for what comes after.
