@@ -218,6 +218,58 @@ TEST(a_child_forks) {
     estate_check_and_free(&e);
 }
 
+// ---- Free slots that a thread keeps for itself
+
+enum { KEPT = 10 };
+typedef struct slots {
+    uintptr_t of[KEPT];
+    lt_event *freed, *over;
+} slots;
+
+// The place of a handle's object: the handle without its generation.
+static uintptr_t place(const void *handle) {
+    return (uintptr_t)handle & (uintptr_t)0xffffffffffc0;
+}
+
+static lt_status keep_slots(void *arg) {
+    slots *s = arg;
+    lt_spinlock *made[KEPT];
+    for (int i = 0; i < KEPT; i++) {
+        made[i] = lt_spinlock_new();
+        s->of[i] = place(made[i]);
+    }
+    for (int i = 0; i < KEPT; i++) {
+        must(lt_spinlock_free(made[i]) == LT_OK);
+    }
+    must(lt_event_set(s->freed) == LT_OK);
+    return lt_event_wait(s->over);
+}
+
+static void find_slots(void *arg) {
+    const slots *s = arg;
+    int found = 0;
+    for (int made = 0; made < 200; made++) {
+        uintptr_t at = place(lt_spinlock_new());
+        for (int i = 0; i < KEPT; i++) {
+            found += s->of[i] == at;
+        }
+    }
+    must(found == KEPT);
+}
+
+TEST(slots_that_another_thread_keeps_serve_a_child) {
+    slots s = {.freed = lt_event_new(), .over = lt_event_new()};
+    waiter w;
+    waiter_launch(&w, keep_slots, &s);
+    assert_ok(lt_event_wait(s.freed));
+    assert_int_equal(run_in_child(find_slots, &s), 0);
+    assert_ok(lt_event_set(s.over));
+    assert_ok(waiter_join(&w));
+    find_slots(&s); // And at the end of that thread, all.
+    assert_ok(lt_event_free(s.freed));
+    assert_ok(lt_event_free(s.over));
+}
+
 static void return_from_the_function(void *unused) {
     (void)unused;
     alarm(20);

@@ -1204,33 +1204,13 @@ TEST(a_queue_may_be_freed_under_a_route) {
         assert_ok(lt_signal_to_queue(SIGUSR1, queue));
         for (volatile int spin = i * 37 % 4000; spin > 0; spin--) {
         }
-        lt_status status;
-        while ((status = lt_queue_free(queue)) == LT_BUSY) { // The service waits for room.
-            assert_ok(lt_queue_close(queue, true));
-        }
-        assert_ok(status);
+        assert_ok(lt_queue_free(queue));
         assert_status(lt_queue_free(queue), LT_BAD_HANDLE);
     }
     atomic_store(&stop, true);
     assert_ok(waiter_join(&w));
     end_route(SIGUSR1);
     assert_ok(lt_event_free(event));
-}
-
-TEST(a_queue_is_busy_while_a_routed_signal_waits_for_room_in_it) {
-    lt_queue *queue = lt_queue_new(1);
-    void *item;
-    end_route(SIGUSR1); // The service has begun: from here on it sleeps for want of a signal, or of room.
-    assert_ok(lt_queue_put(queue, queue));
-    assert_ok(lt_signal_to_queue(SIGUSR1, queue));
-    assert_int_equal(raise(SIGUSR1), 0);
-    must_soon(service_asleep());
-    assert_status(lt_queue_free(queue), LT_BUSY);
-    assert_ok(lt_queue_get(queue, &item));
-    assert_ok(lt_queue_get(queue, &item));
-    assert_int_equal(item_number(item), SIGUSR1);
-    must_soon(lt_queue_free(queue) == LT_OK);
-    assert_ok(lt_signal_restore(SIGUSR1));
 }
 
 // ---- What is refused

@@ -2,20 +2,21 @@
 //!
 //! A slot is free, or holds a live object, or holds one that was freed while threads were still in its
 //! slow path (its *residents*). The object counts as a resident of its own, so whoever leaves last,
-//! the free or a resident, gives the slot back. Free slots wait in line, first in first out. A slot
-//! whose generations are used up is given back no more, so that no handle ever comes twice: that
-//! costs a cache line or more for every million objects.
+//! the free or a resident, gives the slot back: `base::spare` keeps it. A slot whose generations are used
+//! up is given back no more, so that no handle ever comes twice: that costs a cache line or more for
+//! every million objects.
 
 use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::chunk::Chunk;
 use crate::base::fork::Participant;
 use crate::base::generation;
-use crate::base::handle::{DEAD, Object, UNUSED, is_live};
-use crate::base::mutex::Mutex;
+use crate::base::handle::{DEAD, Kind, Object, UNUSED, is_live};
+use crate::base::spare::{Link, Pile};
 use crate::base::status::Error;
-use core::cell::UnsafeCell;
+use crate::base::this_thread;
 use core::ffi::c_void;
 use core::fmt;
+use core::mem::offset_of;
 use core::ops::Deref;
 use core::ptr;
 
@@ -27,12 +28,9 @@ pub struct Slot<T> {
     /// 0 while free; else 1 for the live object and 1 for each thread in its slow path.
     residents: AtomicU32,
     pub body: T,
-    /// The next in the line of free slots, under the arena's mutex.
-    next_free: UnsafeCell<*const Slot<T>>,
+    /// For while it is free.
+    link: Link,
 }
-
-// SAFETY: `next_free` belongs to whoever holds the arena's mutex; the rest is Sync itself.
-unsafe impl<T: Sync> Sync for Slot<T> {}
 
 impl<T: Object> Slot<T> {
     /// How many threads are in the slow path of the live object.
@@ -62,6 +60,14 @@ impl<T: Object> Slot<T> {
 
     fn address(&self) -> u64 {
         ptr::from_ref(self).addr() as u64
+    }
+
+    /// # Safety
+    /// The link is that of a slot of this type.
+    unsafe fn of(link: &'static Link) -> &'static Slot<T> {
+        let slot = ptr::from_ref(link).wrapping_byte_sub(offset_of!(Slot<T>, link));
+        // SAFETY: as the caller vouches; slots are never unmapped.
+        unsafe { &*slot.cast() }
     }
 }
 
@@ -153,45 +159,9 @@ impl<T: Object> Drop for Resident<T> {
     }
 }
 
-/// The line of free slots.
-struct Line<T> {
-    first: *const Slot<T>,
-    last: *const Slot<T>,
-}
-
-// SAFETY: the pointers lead to slots, which are `Sync`; the line changes only under the mutex.
-unsafe impl<T: Sync> Send for Line<T> {}
-
-impl<T: 'static> Line<T> {
-    /// # Safety
-    /// The slot is in no line, and the caller holds the mutex that this one is behind.
-    unsafe fn append(&mut self, slot: &'static Slot<T>) {
-        // SAFETY: `next_free` belongs to whoever holds the mutex.
-        unsafe {
-            *slot.next_free.get() = ptr::null();
-            match self.last.as_ref() {
-                Some(last) => *last.next_free.get() = slot,
-                None => self.first = slot,
-            }
-        }
-        self.last = slot;
-    }
-
-    fn pop(&mut self) -> Option<&'static Slot<T>> {
-        // SAFETY: slots live for ever, and `next_free` belongs to whoever holds the mutex.
-        let slot = unsafe { self.first.as_ref() }?;
-        // SAFETY: as above.
-        self.first = unsafe { *slot.next_free.get() };
-        if self.first.is_null() {
-            self.last = ptr::null();
-        }
-        Some(slot)
-    }
-}
-
 /// All slots of one type.
 pub struct Arena<T: 'static> {
-    free: Mutex<Line<T>>,
+    spare: Pile,
     /// The newest chunk, which leads to the others.
     chunks: AtomicPtr<Chunk<Slot<T>>>,
     participant: Participant,
@@ -201,7 +171,7 @@ impl<T: Object> Arena<T> {
     #[allow(clippy::new_without_default, reason = "an arena is a static")]
     pub const fn new() -> Arena<T> {
         Arena {
-            free: Mutex::new(Line { first: ptr::null(), last: ptr::null() }),
+            spare: Pile::new(),
             chunks: AtomicPtr::new(ptr::null_mut()),
             participant: Participant::new(forget::<T>),
         }
@@ -210,9 +180,18 @@ impl<T: Object> Arena<T> {
     /// A slot with one resident, the object to be, and a body as good as new. Its word still says "dead".
     pub fn take(&'static self) -> Result<&'static Slot<T>, Error> {
         self.participant.join();
-        let used = self.free.lock().pop();
+        let used = match T::KIND {
+            // Its thread has none yet.
+            Kind::Record => self.spare.pop(),
+            kind => match this_thread::current().and_then(|record| record.spare(kind)) {
+                Some(magazine) => magazine.pop(&self.spare),
+                None => self.spare.pop(),
+            },
+        };
         let slot = match used {
-            Some(slot) => {
+            Some(link) => {
+                // SAFETY: all in this arena's pile, and in the magazines that are filled from it, are slots of its.
+                let slot = unsafe { Slot::<T>::of(link) };
                 slot.body.reset();
                 debug_assert_eq!(digest(&slot.body), digest(&T::blank()), "{:?} is not reset", T::KIND);
                 slot
@@ -247,15 +226,16 @@ impl<T: Object> Arena<T> {
         }
     }
 
-    fn give_back(&self, slot: &'static Slot<T>) {
+    fn give_back(&'static self, slot: &'static Slot<T>) {
         // Relaxed: nobody changes the word of a slot without residents.
         if slot.word.load(Ordering::Relaxed) == generation::first(slot.address()) | DEAD {
             // An object has died with the last of its generations.
             return;
         }
-        let mut free = self.free.lock();
-        // SAFETY: the last resident has left, so the slot is in no line; the mutex is held.
-        unsafe { free.append(slot) };
+        match this_thread::existing().and_then(|record| record.spare(T::KIND)) {
+            Some(magazine) => magazine.put(&slot.link, &self.spare),
+            None => self.spare.put(&slot.link),
+        }
     }
 
     /// Every slot that ever served, without a lock.
@@ -286,7 +266,7 @@ fn prepare<T: Object>(slot: *mut Slot<T>) -> &'static Slot<T> {
     unsafe {
         (&raw mut (*slot).residents).write(AtomicU32::new(0));
         (&raw mut (*slot).body).write(T::blank());
-        (&raw mut (*slot).next_free).write(UnsafeCell::new(ptr::null()));
+        (&raw mut (*slot).link).write(Link::new());
         // Release: whoever sees the word sees the rest.
         (*slot).word.store(word, Ordering::Release);
         &*slot

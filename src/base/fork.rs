@@ -314,8 +314,11 @@ pub(super) fn in_child() {
     STRAYS.store(0, Ordering::Relaxed);
     let own = this_thread::existing();
     record::each(|record| {
-        if own.is_none_or(|own| !ptr::eq(own, record)) && record.stays.0.load(Ordering::Relaxed) != 0 {
-            record.stays.0.store(0, Ordering::Relaxed);
+        if own.is_none_or(|own| !ptr::eq(own, record)) {
+            if record.stays.0.load(Ordering::Relaxed) != 0 {
+                record.stays.0.store(0, Ordering::Relaxed);
+            }
+            record.give_up_spare();
         }
     });
     open();

@@ -29,6 +29,9 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// More than the bits of any kind.
+            pub const ALL: usize = [$($bits),*].len() + 1;
+
             pub fn name(self) -> &'static str {
                 match self {
                     $(Kind::$kind => $name,)*

@@ -10,6 +10,7 @@ pub mod heap;
 pub mod late;
 pub mod deadline;
 pub mod wait;
+pub mod spare;
 pub mod spin;
 pub mod mutex;
 pub mod note;

@@ -1,6 +1,6 @@
 //! What the library knows of one OS thread.
 
-use crate::base::arena::{Arena, Slot};
+use crate::base::arena::{Arena, Kept, Slot};
 use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::base::fence;
 use crate::base::fork::Stays;
@@ -8,6 +8,7 @@ use crate::base::handle::{Kind, Object};
 use crate::base::heap::Text;
 use crate::base::interrupt::Interrupt;
 use crate::base::last_error::LastError;
+use crate::base::spare::Magazine;
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
 use core::cell::{Cell, UnsafeCell};
@@ -72,6 +73,8 @@ pub struct Record {
     pub daemon: AtomicBool,
     /// Whether it ever stood for the main thread: then it serves no other one.
     pub(super) was_main: Cell<bool>,
+    /// Free slots, by the kind of objects that they can be.
+    spare: Kept<[Magazine; Kind::ALL]>,
     /// The neighbours in the registry, under its lock.
     pub(super) previous: Cell<*const Record>,
     pub(super) next: Cell<*const Record>,
@@ -141,6 +144,7 @@ impl Record {
             name: Name(UnsafeCell::new(None)),
             daemon: AtomicBool::new(false),
             was_main: Cell::new(false),
+            spare: Kept([const { Magazine::empty() }; Kind::ALL]),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
         }
@@ -162,6 +166,17 @@ impl Record {
         let record = Record::take(role)?;
         record.copied.set(copied);
         Ok(record)
+    }
+
+    /// Where the thread keeps free slots of a kind.
+    #[inline]
+    pub(super) fn spare(&self, kind: Kind) -> Option<&Magazine> {
+        self.spare.get(kind as usize)
+    }
+
+    /// Leaves the free slots to other threads. On the record's thread, or when that is no more.
+    pub(super) fn give_up_spare(&self) {
+        self.spare.iter().for_each(Magazine::give_up);
     }
 
     /// Another thread's from now on.
@@ -198,6 +213,7 @@ impl Record {
         if let Some((on_gone, argument)) = self.on_gone.take() {
             on_gone(argument);
         }
+        self.give_up_spare();
         // What stood for the main thread may be reached still, by who interrupts that.
         if let Some(slot) = self.slot().filter(|_| !self.was_main.get()) {
             slot.release();

@@ -146,6 +146,8 @@ impl Target {
     pub fn enter(&self) {
         let record = this_thread::current().expect("memory for a record");
         record.interrupt.expect();
+        // Until it was interrupted, no other thread has the record.
+        record.keep();
         self.0.store(std::ptr::from_ref(record).cast_mut(), SeqCst);
     }
 
@@ -155,7 +157,8 @@ impl Target {
             // SAFETY: NULL or a record, and these are never unmapped.
             if let Some(record) = unsafe { self.0.load(SeqCst).as_ref() } {
                 record.interrupt.mark();
-                return record.interrupt.rouse();
+                record.interrupt.rouse();
+                return record.release();
             }
             model::yield_now();
         }
