@@ -216,6 +216,15 @@ impl<T: Object> Handle<T> {
         &unsafe { self.slot() }.body
     }
 
+    /// The body of an object that is alive now; see `body`.
+    #[inline]
+    pub fn alive(self) -> Result<&'static T, Error> {
+        // Acquire: the body is that of the object that the word was seen alive for.
+        self.state(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        Ok(unsafe { self.body() })
+    }
+
     /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile; and
     /// if it is freed, and the slot reused, between the two steps here, the thread is for a moment a
     /// resident of the other object, whose free may then say that it is busy.

@@ -336,13 +336,6 @@ impl Handle<Future> {
     pub fn take_report(self) -> Result<Option<Report>, Error> {
         Ok(self.alive()?.life.lock().report.take())
     }
-
-    pub(super) fn alive(self) -> Result<&'static Future, Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() })
-    }
 }
 
 impl Future {

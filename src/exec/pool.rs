@@ -374,13 +374,6 @@ impl Handle<Pool> {
             _ => None,
         })
     }
-
-    fn alive(self) -> Result<&'static Pool, Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() })
-    }
 }
 
 impl Pool {

@@ -114,8 +114,7 @@ impl Handle<Timer> {
     pub fn cancel(self) -> Result<(), Error> {
         // While it waits, nobody frees the timer.
         let _resident = self.reside()?;
-        // SAFETY: the word was just seen alive.
-        alarm::cancel(&unsafe { self.body() }.alarm)
+        alarm::cancel(&self.alive()?.alarm)
     }
 
     /// Cancels the timer, and frees it. Interrupted, or while another thread waits for the end of its

@@ -95,11 +95,4 @@ impl Handle<Watchdog> {
         self.cancel()?;
         self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
     }
-
-    fn alive(self) -> Result<&'static Watchdog, Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(crate::base::atomic::Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() })
-    }
 }

@@ -228,9 +228,7 @@ impl Handle<Barrier> {
 
     /// The round, locked: alive, since `free_barrier` holds its lock too.
     fn round(self) -> Result<Guard<'static, Round>, Error> {
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        let round = unsafe { self.body() }.round.lock();
+        let round = self.alive()?.round.lock();
         // Relaxed: whoever freed it did so under the lock.
         self.state(Ordering::Relaxed)?;
         Ok(round)

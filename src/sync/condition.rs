@@ -178,13 +178,6 @@ impl Handle<Condition> {
         Ok(self.line()?.len())
     }
 
-    fn alive(self) -> Result<&'static Condition, Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() })
-    }
-
     /// The line, locked: alive, since `free_condition` holds its lock too.
     fn line(self) -> Result<Guard<'static, Waiters>, Error> {
         let line = self.alive()?.line.lock();

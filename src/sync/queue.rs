@@ -362,14 +362,6 @@ impl Handle<Queue> {
         Ok(on_store!(self.alive()?, store => store.is_closed()))
     }
 
-    #[inline]
-    fn alive(self) -> Result<&'static Queue, Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() })
-    }
-
     /// A resident of a queue that is alive: until it leaves, nothing is taken away.
     fn stay(self) -> Result<Resident<Queue>, Error> {
         let queue = self.reside()?;

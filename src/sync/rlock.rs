@@ -205,13 +205,6 @@ impl Handle<RLock> {
             None => Err(Error::NotHeld),
         }
     }
-
-    fn alive(self) -> Result<&'static RLock, Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() })
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! lt_errors: a container for the first error of many threads.
 
 use crate::base::arena::Arena;
-use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::atomic::AtomicU64;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
@@ -100,10 +100,7 @@ impl Handle<Errors> {
 
     /// Does something under the lock, if the container is alive.
     fn with<R>(self, f: impl FnOnce(&mut Arrived) -> Result<R, Error>) -> Result<R, Error> {
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        let errors = unsafe { self.body() };
-        let mut arrived = errors.arrived.lock();
+        let mut arrived = self.alive()?.arrived.lock();
         self.check()?;
         f(&mut arrived)
     }

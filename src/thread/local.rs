@@ -132,17 +132,12 @@ impl Handle<Local> {
     }
 
     fn index(self) -> Result<usize, Error> {
-        // Acquire: the body is that of the key that the word was seen alive for.
-        self.state(Ordering::Acquire)?;
-        // SAFETY: the word was just seen alive.
-        Ok(unsafe { self.body() }.place.load(Ordering::Relaxed).saturating_sub(1))
+        Ok(self.alive()?.place.load(Ordering::Relaxed).saturating_sub(1))
     }
 
     /// The destructor, if the key is alive.
     fn destructor(self) -> Option<Function> {
-        self.state(Ordering::Acquire).ok()?;
-        // SAFETY: the word was just seen alive.
-        let destructor = unsafe { self.body() }.destructor.load(Ordering::Acquire);
+        let destructor = self.alive().ok()?.destructor.load(Ordering::Acquire);
         // The key may have been freed, and the slot reused, before it was read.
         self.check().ok()?;
         // SAFETY: NULL, or the function that the key was made with.
