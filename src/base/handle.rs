@@ -72,7 +72,7 @@ kinds! {
 
 pub const STATE_BITS: u32 = 37;
 /// The state's part of a word.
-pub const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
+const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
 const KIND_MASK: u64 = !(generation::IN_WORD | STATE_MASK);
 /// The address's part of a handle: slots are aligned.
 const ADDRESS_MASK: u64 = (1 << 48) - 64;
@@ -185,15 +185,36 @@ impl<T: Object> Handle<T> {
         self.state_of(self.word().load(order))
     }
 
-    /// Changes the state from one to another value, if it and the handle are still as they were.
+    /// Changes the state from one to another value, of no more bits than a state has, if it and the handle are still as they were.
     /// On failure the word that was found: give it to `state_of`.
     #[inline]
-    pub fn exchange(self, from: u64, to: u64, success: Ordering) -> Result<(), u64> {
-        let tag = self.tag();
+    pub fn exchange(self, from: impl Into<u64>, to: impl Into<u64>, success: Ordering) -> Result<(), u64> {
+        let (from, to) = (self.tag() | from.into(), self.tag() | to.into());
         // Relaxed on failure: the value found is only ever the start of another try.
-        match self.word().compare_exchange(tag | from, tag | to & STATE_MASK, success, Ordering::Relaxed) {
+        match self.word().compare_exchange(from, to, success, Ordering::Relaxed) {
             Ok(_) => Ok(()),
             Err(found) => Err(found),
+        }
+    }
+
+    /// Changes the state to what `next` makes of it, which is asked again if another thread was faster. What it
+    /// was, and what it is; or why `next` refuses.
+    #[inline]
+    pub fn update<S: Copy + From<u64> + Into<u64>>(
+        self,
+        success: Ordering,
+        next: impl Fn(S) -> Result<S, Error>,
+    ) -> Result<(S, S), Error> {
+        // Relaxed, here and on failure: the exchange decides.
+        let mut word = self.word().load(Ordering::Relaxed);
+        loop {
+            let from = S::from(self.state_of(word)?);
+            let to = next(from)?;
+            let new = self.tag() | to.into() & STATE_MASK;
+            match self.word().compare_exchange(word, new, success, Ordering::Relaxed) {
+                Ok(_) => return Ok((from, to)),
+                Err(found) => word = found,
+            }
         }
     }
 
@@ -289,6 +310,18 @@ impl<T: Object> Handle<T> {
 #[cold]
 fn no_handle(raw: *const c_void, kind: Kind) -> Error {
     if raw.is_null() { Error::NullHandle(kind) } else { Error::NoHandle(kind) }
+}
+
+/// In a forked child: changes the state in a word; whether it was another. What is right already need not be
+/// copied for the child.
+pub fn amend<S: From<u64> + Into<u64>>(word: &AtomicU64, change: impl FnOnce(S) -> S) -> bool {
+    // Relaxed: there is one thread.
+    let old = word.load(Ordering::Relaxed);
+    let new = old & !STATE_MASK | change(S::from(old & STATE_MASK)).into() & STATE_MASK;
+    if new != old {
+        word.store(new, Ordering::Relaxed);
+    }
+    new != old
 }
 
 /// Whether the word is that of a live object.

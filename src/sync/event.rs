@@ -27,6 +27,40 @@ const ONE_TIME: u64 = 2;
 /// The state stays within the futex half.
 const MASK: u64 = u32::MAX as u64;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State(u64);
+
+impl State {
+    fn is_set(self) -> bool {
+        self.0 & SET != 0
+    }
+
+    fn set(self) -> State {
+        if self.is_set() { self } else { State(((self.0 + ONE_TIME) | SET) & MASK) }
+    }
+
+    fn cleared(self) -> State {
+        State(self.0 & !SET)
+    }
+
+    /// Whether there was a set since the state was `found`, which was not set: it may be cleared again.
+    fn was_set_since(self, found: State) -> bool {
+        self.is_set() || self != found
+    }
+}
+
+impl From<u64> for State {
+    fn from(bits: u64) -> State {
+        State(bits)
+    }
+}
+
+impl From<State> for u64 {
+    fn from(state: State) -> u64 {
+        state.0
+    }
+}
+
 /// What an event has beside its word: nothing.
 #[derive(Debug)]
 pub struct Event;
@@ -63,38 +97,22 @@ impl Handle<Event> {
     #[inline]
     pub fn is_set(self) -> Result<bool, Error> {
         // Acquire: who sees it set sees what was done before the set.
-        Ok(self.state(Ordering::Acquire)? & SET != 0)
+        Ok(State(self.state(Ordering::Acquire)?).is_set())
     }
 
     pub fn set(self) -> Result<(), Error> {
-        // Relaxed: the exchange decides.
-        let mut state = self.state(Ordering::Relaxed)?;
-        loop {
-            let was_set = state & SET != 0;
-            let set = if was_set { state } else { ((state + ONE_TIME) | SET) & MASK };
-            // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
-            match self.exchange(state, set, Ordering::SeqCst) {
-                Ok(()) => {
-                    if !was_set && self.visitors().is_ok_and(|n| n > 0) {
-                        wait::wake_all(self.futex());
-                    }
-                    return Ok(());
-                }
-                Err(found) => state = self.state_of(found)?,
-            }
+        // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
+        let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
+        if !from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
+            wait::wake_all(self.futex());
         }
+        Ok(())
     }
 
     pub fn clear(self) -> Result<(), Error> {
-        // Relaxed: the exchange decides.
-        let mut state = self.state(Ordering::Relaxed)?;
-        loop {
-            // AcqRel: who clears sees what was done before the sets that this undoes.
-            match self.exchange(state, state & !SET, Ordering::AcqRel) {
-                Ok(()) => return Ok(()),
-                Err(found) => state = self.state_of(found)?,
-            }
-        }
+        // AcqRel: who clears sees what was done before the sets that this undoes.
+        self.update(Ordering::AcqRel, |state: State| Ok(state.cleared()))?;
+        Ok(())
     }
 
     pub fn try_wait(self) -> Result<(), Error> {
@@ -115,33 +133,32 @@ impl Handle<Event> {
     #[cold]
     fn wait_slowly(self, timeout: Timeout) -> Result<(), Error> {
         let block = Block::begin(timeout)?;
-        let found = self.state(Ordering::Acquire)?;
-        // Set, or set and cleared: either way the state is not what it was, unless it was set before.
-        let happened = |state: u64| state & SET != 0 || state != found;
-        if happened(found) {
+        let found = State(self.state(Ordering::Acquire)?);
+        let happened = |order| self.state(order).map(|now| State(now).was_set_since(found));
+        if found.is_set() {
             return Ok(());
         }
         let mut spin = Spin::new();
         while spin.pause() {
-            if happened(self.state(Ordering::Acquire)?) {
+            if happened(Ordering::Acquire)? {
                 return Ok(());
             }
         }
         // From here on, `free` sees that a thread waits.
         let _resident = self.reside()?;
         while spin.again() {
-            if happened(self.state(Ordering::Acquire)?) {
+            if happened(Ordering::Acquire)? {
                 return Ok(());
             }
         }
         loop {
             // SeqCst: see `set`. The event may have been freed before this thread was a resident.
-            if happened(self.state(Ordering::SeqCst)?) {
+            if happened(Ordering::SeqCst)? {
                 return Ok(());
             }
-            let wake = block.sleep(self.futex(), found as u32);
+            let wake = block.sleep(self.futex(), found.0 as u32);
             if wake.ends_wait() {
-                if happened(self.state(Ordering::SeqCst)?) {
+                if happened(Ordering::SeqCst)? {
                     return Ok(());
                 }
                 if let Some(reason) = block.reason(wake) {

@@ -1,6 +1,6 @@
 //! Mutual exclusion: the state machine of the lock, and of the re-entrant lock around it.
 //!
-//! The state, in the 43 bits that the handle leaves (all flags and the count lie in the futex half):
+//! The state, in the 37 bits that the handle leaves (all flags and the count lie in the futex half):
 //!
 //! | bits | name | meaning |
 //! |---|---|---|
@@ -9,16 +9,23 @@
 //! | 2 | `STARVING` | the lock is promised to one starving waiter: the next release hands it over |
 //! | 4..31 | count | how many threads are registered as waiters |
 //!
-//! | from | by | to |
-//! |---|---|---|
-//! | not `LOCKED` | acquire | `LOCKED` |
-//! | `LOCKED`, count 0 | acquire that must sleep | count + 1 |
-//! | `LOCKED`, count 0, or `WAKING` | release | not `LOCKED` |
-//! | `LOCKED`, count > 0 | release | not `LOCKED`, `WAKING`; then one sleeper is woken |
-//! | not `LOCKED`, count > 0 | acquire by a waiter | `LOCKED`, not `WAKING`, count - 1 |
-//! | `LOCKED`, count > 0 | a waiter that sleeps again, or gives up | not `WAKING`; count - 1 if it gives up |
-//! | `LOCKED`, not `STARVING` | a waiter that has waited for `PATIENCE` | `STARVING`, not `WAKING` |
-//! | `LOCKED`, `STARVING` | release | still `LOCKED`, not `STARVING`, count - 1: the starving waiter has it |
+//! Each row has its name in [`State`]:
+//!
+//! | from | by | to | |
+//! |---|---|---|---|
+//! | not `LOCKED` | acquire | `LOCKED` | `acquired` |
+//! | `LOCKED` | acquire that must sleep | count + 1 | `joined` |
+//! | `LOCKED` | the same, after it has stayed awake for `PATIENCE` | count + 1, `STARVING` | `joined_starving` |
+//! | `LOCKED`, count 0, or `WAKING` | release, if not `STARVING` | not `LOCKED` | `opened` |
+//! | `LOCKED`, count > 0 | release, if not `STARVING` | not `LOCKED`, `WAKING`; then one sleeper is woken | `opened_waking` |
+//! | `LOCKED`, `STARVING` | release | still `LOCKED`, not `STARVING`, count - 1: the starving waiter has it | `handed_over` |
+//! | not `LOCKED`, count > 0 | acquire by a waiter | `LOCKED`, not `WAKING`, count - 1 | `acquired_by_waiter` |
+//! | `LOCKED`, count > 0 | a waiter that sleeps again | not `WAKING` | `asleep_again` |
+//! | `LOCKED`, not `STARVING` | the same, after it has waited for `PATIENCE` | not `WAKING`, `STARVING` | `starving` |
+//! | `LOCKED`, count > 0 | a waiter that gives up | not `WAKING`, count - 1 | `given_up` |
+//! | `LOCKED`, `STARVING` | the starving waiter gives up | not `STARVING`, count - 1 | `promise_given_up` |
+//! | `WAKING` | a release that finds nobody asleep | not `WAKING`; then who has fallen asleep is woken | `hint_taken_back` |
+//! | any | fork, in the child | `LOCKED` if it was; nothing else | `without_waiters` |
 //!
 //! Whoever comes may take a free lock before those who wait (that keeps a busy lock fast), but only
 //! until a waiter starves; sleepers are woken in the order in which they fell asleep. So no wait is
@@ -27,7 +34,7 @@
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{Handle, Object, STATE_MASK};
+use crate::base::handle::{self, Handle, Object};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
@@ -41,6 +48,120 @@ const WAITER: u64 = 16;
 /// How long a waiter lets others overtake it, in nanoseconds.
 const PATIENCE: u64 = 1_000_000;
 
+/// The state: what it says, and what it becomes.
+#[derive(Clone, Copy)]
+struct State(u64);
+
+impl State {
+    /// Free, or held, and nobody waits.
+    const FREE: State = State(0);
+    const HELD: State = State(LOCKED);
+
+    fn is_locked(self) -> bool {
+        self.0 & LOCKED != 0
+    }
+
+    fn is_waking(self) -> bool {
+        self.0 & WAKING != 0
+    }
+
+    fn is_starving(self) -> bool {
+        self.0 & STARVING != 0
+    }
+
+    fn has_waiters(self) -> bool {
+        self.0 >= WAITER
+    }
+
+    fn with(self, flag: u64) -> State {
+        State(self.0 | flag)
+    }
+
+    fn without(self, flag: u64) -> State {
+        State(self.0 & !flag)
+    }
+
+    /// One waiter less.
+    fn left(self) -> State {
+        State(self.0 - WAITER)
+    }
+
+    fn acquired(self) -> State {
+        self.with(LOCKED)
+    }
+
+    fn joined(self) -> State {
+        State(self.0 + WAITER)
+    }
+
+    fn joined_starving(self) -> State {
+        self.joined().with(STARVING)
+    }
+
+    fn opened(self) -> State {
+        self.without(LOCKED)
+    }
+
+    fn opened_waking(self) -> State {
+        self.opened().with(WAKING)
+    }
+
+    fn handed_over(self) -> State {
+        self.without(STARVING).left()
+    }
+
+    /// By a release: whichever of the three it comes to.
+    fn released(self) -> State {
+        if self.is_starving() {
+            self.handed_over()
+        } else if self.has_waiters() && !self.is_waking() {
+            self.opened_waking()
+        } else {
+            self.opened()
+        }
+    }
+
+    fn acquired_by_waiter(self) -> State {
+        self.given_up().acquired()
+    }
+
+    fn asleep_again(self) -> State {
+        self.without(WAKING)
+    }
+
+    fn starving(self) -> State {
+        self.without(WAKING).with(STARVING)
+    }
+
+    fn given_up(self) -> State {
+        self.without(WAKING).left()
+    }
+
+    fn promise_given_up(self) -> State {
+        self.without(STARVING).left()
+    }
+
+    fn hint_taken_back(self) -> State {
+        self.without(WAKING)
+    }
+
+    fn without_waiters(self) -> State {
+        State(self.0 & LOCKED)
+    }
+}
+
+impl From<u64> for State {
+    fn from(bits: u64) -> State {
+        State(bits)
+    }
+}
+
+impl From<State> for u64 {
+    fn from(state: State) -> u64 {
+        state.0
+    }
+}
+
 /// A type whose state is this one.
 pub trait Exclusive: Object {
     /// Hand-overs that starving waiters have not seen yet.
@@ -49,8 +170,7 @@ pub trait Exclusive: Object {
 
 /// In a forked child: nobody waits. What is held stays so.
 pub fn forget_waiters<T: Exclusive>(word: &AtomicU64, body: &T) {
-    // Relaxed: there is one thread.
-    word.fetch_and(!STATE_MASK | LOCKED, Ordering::Relaxed);
+    handle::amend(word, State::without_waiters);
     body.handovers().forget();
 }
 
@@ -64,7 +184,7 @@ impl<T: Exclusive> Handle<T> {
     #[inline]
     pub fn acquire_at_once(self) -> bool {
         // Acquire, here and wherever the lock is taken: sees what was done before the release.
-        self.exchange(0, LOCKED, Ordering::Acquire).is_ok()
+        self.exchange(State::FREE, State::HELD, Ordering::Acquire).is_ok()
     }
 
     /// Acquires without bound.
@@ -74,52 +194,36 @@ impl<T: Exclusive> Handle<T> {
 
     /// Acquires, and leaves an interrupt pending.
     pub fn acquire_uninterruptible(self) -> Result<(), Error> {
-        match self.exchange(0, LOCKED, Ordering::Acquire) {
-            Ok(()) => Ok(()),
-            Err(_) => self.acquire_slowly(|| Ok(Block::uninterruptible())),
-        }
+        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|| Ok(Block::uninterruptible())) }
     }
 
     pub fn acquire_timeout(self, seconds: f64) -> Result<(), Error> {
         self.check()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        match self.exchange(0, LOCKED, Ordering::Acquire) {
-            Ok(()) => Ok(()),
-            Err(_) => self.acquire_slowly(|| Block::begin(timeout)),
-        }
+        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|| Block::begin(timeout)) }
     }
 
     #[inline]
     pub fn try_acquire(self) -> Result<(), Error> {
-        // Relaxed: a first look, which spares a held lock the write.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            if state & LOCKED != 0 {
-                return Err(Error::Busy);
-            }
-            match self.exchange(state, state | LOCKED, Ordering::Acquire) {
-                Ok(()) => return Ok(()),
-                Err(found) => word = found,
-            }
-        }
+        // A refusal is a look alone, which spares a held lock the write.
+        let acquired = |s: State| if s.is_locked() { Err(Error::Busy) } else { Ok(s.acquired()) };
+        self.update(Ordering::Acquire, acquired).map(|_| ())
     }
 
     /// Releases if nothing more is to be done: nobody waits.
     #[inline]
     pub fn release_at_once(self) -> bool {
         // Release, here and below: what this thread did happens before the next acquire.
-        self.exchange(LOCKED, 0, Ordering::Release).is_ok()
+        self.exchange(State::HELD, State::FREE, Ordering::Release).is_ok()
     }
 
     pub fn release(self) -> Result<(), Error> {
-        // Relaxed: the exchange decides.
-        if self.release_at_once() { Ok(()) } else { self.release_slowly(self.word().load(Ordering::Relaxed)) }
+        if self.release_at_once() { Ok(()) } else { self.release_slowly() }
     }
 
     pub fn locked(self) -> Result<bool, Error> {
         // Acquire: who sees the lock free sees what was done under it.
-        Ok(self.state(Ordering::Acquire)? & LOCKED != 0)
+        Ok(State(self.state(Ordering::Acquire)?).is_locked())
     }
 
     #[cold]
@@ -155,27 +259,25 @@ impl<T: Exclusive> Handle<T> {
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
     fn acquire_asleep(self, lock: &T, block: &Block) -> Option<Result<(), Error>> {
         // On a busy machine the spin alone can have lasted that long.
-        let promise = if block.waited() < PATIENCE { 0 } else { STARVING };
-        let mut turn = self.take_or(|s| s | LOCKED, |s| (s + WAITER) | promise);
+        let join = if block.waited() < PATIENCE { State::joined } else { State::joined_starving };
+        let mut turn = self.take_or(State::acquired, join);
         loop {
             let asleep = match turn {
                 Ok(Turn::Taken) => return Some(Ok(())),
-                Ok(Turn::Changed { from, to }) if to & STARVING > from & STARVING => {
-                    return self.await_handover(lock, block);
-                }
-                Ok(Turn::Changed { to, .. }) => to,
+                Ok(Turn::Promised) => return self.await_handover(lock, block),
+                Ok(Turn::Waiting(state)) => state,
                 Err(error) => return Some(Err(error)),
             };
-            let wake = block.sleep(self.futex(), asleep as u32);
+            let wake = block.sleep(self.futex(), asleep.0 as u32);
             turn = if wake.ends_wait() {
-                match self.take_or(take_as_waiter, |s| (s & !WAKING) - WAITER) {
-                    Ok(Turn::Changed { .. }) => return block.reason(wake).map(Err),
+                match self.take_or(State::acquired_by_waiter, State::given_up) {
+                    Ok(Turn::Waiting(_)) => return block.reason(wake).map(Err),
                     turn => turn,
                 }
             } else if block.waited() < PATIENCE {
                 self.spin_as_waiter()
             } else {
-                self.take_or(take_as_waiter, |s| s & !WAKING | STARVING)
+                self.take_or(State::acquired_by_waiter, State::starving)
             };
         }
     }
@@ -185,11 +287,11 @@ impl<T: Exclusive> Handle<T> {
         let mut spin = Spin::new();
         loop {
             // Relaxed: the exchange decides.
-            let free = self.state(Ordering::Relaxed)? & LOCKED == 0;
+            let free = !State(self.state(Ordering::Relaxed)?).is_locked();
             if free || !spin.again() {
-                match self.take_or(take_as_waiter, |s| s & !WAKING)? {
+                match self.take_or(State::acquired_by_waiter, State::asleep_again)? {
                     // Somebody else was faster: there is time left to spin.
-                    Turn::Changed { .. } if free && spin.again() => (),
+                    Turn::Waiting(_) if free && spin.again() => (),
                     turn => return Ok(turn),
                 }
             }
@@ -198,70 +300,40 @@ impl<T: Exclusive> Handle<T> {
 
     /// Waits for the next release, which will hand the lock over. None as for `acquire_asleep`.
     fn await_handover(self, lock: &T, block: &Block) -> Option<Result<(), Error>> {
-        loop {
-            let wake = match lock.handovers().take(block) {
-                Ok(()) => return Some(Ok(())),
-                Err(wake) => wake,
-            };
-            // Relaxed: the exchange decides.
-            // Freed counts as not starving: nobody frees the lock before it is handed over.
-            let state = self.state(Ordering::Relaxed).unwrap_or_default();
-            if state & STARVING == 0 {
-                lock.handovers().take_the_coming();
-                return Some(Ok(()));
-            }
-            if self.exchange(state, (state & !STARVING) - WAITER, Ordering::Relaxed).is_ok() {
-                return block.reason(wake).map(Err);
-            }
+        let Err(wake) = lock.handovers().take(block) else { return Some(Ok(())) };
+        let give_up = |s: State| if s.is_starving() { Ok(s.promise_given_up()) } else { Err(Error::Busy) };
+        // Relaxed: nothing was acquired.
+        if self.update(Ordering::Relaxed, give_up).is_ok() {
+            return block.reason(wake).map(Err);
         }
+        // Handed over by now: nobody frees the lock before that either.
+        lock.handovers().take_the_coming();
+        Some(Ok(()))
     }
 
     /// Takes the lock, to the state `taken`, if it is free; else changes the state to `otherwise`.
-    fn take_or(self, taken: impl Fn(u64) -> u64, otherwise: impl Fn(u64) -> u64) -> Result<Turn, Error> {
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let from = self.state_of(word)?;
-            let free = from & LOCKED == 0;
-            let to = if free { taken(from) } else { otherwise(from) };
-            match self.exchange(from, to, Ordering::Acquire) {
-                Ok(()) if free => return Ok(Turn::Taken),
-                Ok(()) => return Ok(Turn::Changed { from, to }),
-                Err(found) => word = found,
-            }
-        }
+    fn take_or(self, taken: fn(State) -> State, otherwise: fn(State) -> State) -> Result<Turn, Error> {
+        let next = |s: State| Ok(if s.is_locked() { otherwise(s) } else { taken(s) });
+        let (from, to) = self.update(Ordering::Acquire, next)?;
+        Ok(match to {
+            _ if !from.is_locked() => Turn::Taken,
+            _ if to.is_starving() && !from.is_starving() => Turn::Promised,
+            _ => Turn::Waiting(to),
+        })
     }
 
     #[cold]
-    fn release_slowly(self, mut word: u64) -> Result<(), Error> {
-        loop {
-            let from = self.state_of(word)?;
-            if from & LOCKED == 0 {
-                return Err(Error::NotHeld);
-            }
-            let to = if from & STARVING != 0 {
-                (from & !STARVING) - WAITER
-            } else if from >= WAITER && from & WAKING == 0 {
-                from & !LOCKED | WAKING
-            } else {
-                from & !LOCKED
-            };
-            match self.exchange(from, to, Ordering::Release) {
-                Err(found) => word = found,
-                Ok(()) if from & STARVING != 0 => {
-                    // SAFETY: the state was just read from a live word. The starving waiter resides
-                    // until it has taken this hand-over.
-                    unsafe { self.body() }.handovers().post(1);
-                    return Ok(());
-                }
-                Ok(()) => {
-                    if to & WAKING > from & WAKING {
-                        self.wake_sleeper();
-                    }
-                    return Ok(());
-                }
-            }
+    fn release_slowly(self) -> Result<(), Error> {
+        let released = |s: State| if s.is_locked() { Ok(s.released()) } else { Err(Error::NotHeld) };
+        let (from, to) = self.update(Ordering::Release, released)?;
+        if from.is_starving() {
+            // SAFETY: the state was just read from a live word. The starving waiter resides until it has
+            // taken this hand-over.
+            unsafe { self.body() }.handovers().post(1);
+        } else if to.is_waking() && !from.is_waking() {
+            self.wake_sleeper();
         }
+        Ok(())
     }
 
     /// Wakes the sleeper that `WAKING` was just set for.
@@ -271,16 +343,11 @@ impl<T: Exclusive> Handle<T> {
         }
         // All waiters were awake, on their way in or out. Take the hint back; if one of them has
         // fallen asleep on a state with the hint in it, a free lock must not be left to it unseen.
-        while let Ok(state) = self.state(Ordering::Relaxed) {
-            if state & WAKING == 0 {
-                return;
-            }
-            if self.exchange(state, state & !WAKING, Ordering::Relaxed).is_ok() {
-                if state & LOCKED == 0 && state >= WAITER {
-                    wait::wake(self.futex(), 1);
-                }
-                return;
-            }
+        let take_back = |s: State| if s.is_waking() { Ok(s.hint_taken_back()) } else { Err(Error::Busy) };
+        // Relaxed: nothing was acquired or released.
+        if self.update(Ordering::Relaxed, take_back).is_ok_and(|(_, to)| !to.is_locked() && to.has_waiters())
+        {
+            wait::wake(self.futex(), 1);
         }
     }
 }
@@ -288,9 +355,8 @@ impl<T: Exclusive> Handle<T> {
 /// What became of a waiter's look at the lock.
 enum Turn {
     Taken,
-    Changed { from: u64, to: u64 },
-}
-
-fn take_as_waiter(state: u64) -> u64 {
-    (state & !WAKING | LOCKED) - WAITER
+    /// The next release hands the lock over to it.
+    Promised,
+    /// It may sleep on this state, or has given up.
+    Waiting(State),
 }

@@ -8,15 +8,17 @@
 //! | 1 | `QUEUED` | the line is not empty |
 //! | 2..31 | count | how many readers hold it |
 //!
-//! | from | by | to |
-//! |---|---|---|
-//! | 0 | write | `WRITER` |
-//! | no `WRITER`, no `QUEUED` | read | count + 1 |
-//! | anything else | read, write | `QUEUED`, once it has spun in vain, and it joins the line |
-//! | count > 0 | a reader's release | count - 1; if it was the last and `QUEUED`, the line moves up |
-//! | `WRITER` | the release | not `WRITER`; if `QUEUED`, the line moves up |
-//! | `QUEUED`, a writer is first, nobody holds it | the line moves up | `WRITER` for that one |
-//! | `QUEUED`, a reader is first, no `WRITER` | the line moves up | count + n, for all readers in the line |
+//! | from | by | to | |
+//! |---|---|---|---|
+//! | 0 | write | `WRITER` | `acquired` |
+//! | no `WRITER`, no `QUEUED` | read | count + 1 | `acquired` |
+//! | anything else | read, write | `QUEUED`, once it has spun in vain, and it joins the line | `queued` |
+//! | count > 0 | a reader's release | count - 1; if it was the last and `QUEUED`, the line moves up | `released` |
+//! | `WRITER` | the release | not `WRITER`; if `QUEUED`, the line moves up | `released` |
+//! | `QUEUED`, a writer is first, nobody holds it | the line moves up | `WRITER` for that one | `handed_over` |
+//! | `QUEUED`, a reader is first, no `WRITER` | the line moves up | count + n, for all readers in the line | `handed_over` |
+//! | any | the holders are gone by a fork | `QUEUED` if it was; then the line moves up | `without_holders` |
+//! | any | fork, in the child | not `QUEUED`: nobody is in line | `without_line` |
 //!
 //! While somebody stands in line nobody overtakes: the lock is handed over. So writers wait for the readers
 //! that came before them and no others, and readers for the writers that stand before the first reader.
@@ -26,7 +28,7 @@ use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::awaited::Awaited;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{Handle, Kind, Object};
+use crate::base::handle::{self, Handle, Kind, Object};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
@@ -52,9 +54,13 @@ pub enum Access {
     Write,
 }
 
-/// The same, as what a waiter wants.
-const READ: u32 = Access::Read as u32;
-const WRITE: u32 = Access::Write as u32;
+impl Access {
+    /// As what a waiter wants.
+    fn of(wants: u32) -> Access {
+        if wants == Access::Read as u32 { Access::Read } else { Access::Write }
+    }
+}
+
 /// What a waiter is served with.
 const SERVED: u32 = 1;
 
@@ -74,9 +80,7 @@ impl Object for RwLock {
 
     fn forget(&self, word: &AtomicU64) {
         self.awaited.forget();
-        // Relaxed: there is one thread.
-        if word.load(Ordering::Relaxed) & QUEUED != 0 {
-            word.fetch_and(!QUEUED, Ordering::Relaxed);
+        if handle::amend(word, State::without_line) {
             self.line.lock().forget();
         }
     }
@@ -84,21 +88,85 @@ impl Object for RwLock {
 
 static RWLOCKS: Arena<RwLock> = Arena::new();
 
-impl Access {
-    /// The state after this access, if it can be had at once.
-    #[inline]
-    fn of(self, state: u64) -> Result<u64, Error> {
-        match self {
-            Access::Write if state == 0 => Ok(WRITER),
-            Access::Read if state & (WRITER | QUEUED) == 0 => {
-                if state < READERS {
-                    Ok(state + READER)
-                } else {
-                    Err(Error::TooManyReaders)
-                }
-            }
-            _ => Err(Error::Busy),
+#[derive(Clone, Copy)]
+struct State(u64);
+
+impl State {
+    const FREE: State = State(0);
+
+    /// What one holder is in the state.
+    const fn held(access: Access) -> State {
+        match access {
+            Access::Read => State(READER),
+            Access::Write => State(WRITER),
         }
+    }
+
+    fn is_held(self, access: Access) -> bool {
+        match access {
+            Access::Read => self.0 & READERS != 0,
+            Access::Write => self.0 & WRITER != 0,
+        }
+    }
+
+    fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
+    }
+
+    /// Whether nobody holds it, and somebody is in line.
+    fn is_due(self) -> bool {
+        self.0 == QUEUED
+    }
+
+    /// Whether who is first in line can have it.
+    fn admits(self, access: Access) -> bool {
+        !self.is_held(Access::Write) && (access == Access::Read || !self.is_held(Access::Read))
+    }
+
+    /// Busy: it must wait.
+    #[inline]
+    fn acquired(self, access: Access) -> Result<State, Error> {
+        if self.is_queued() || !self.admits(access) {
+            Err(Error::Busy)
+        } else if self.0 >= READERS {
+            Err(Error::TooManyReaders)
+        } else {
+            Ok(State(self.0 + State::held(access).0))
+        }
+    }
+
+    fn queued(self) -> State {
+        State(self.0 | QUEUED)
+    }
+
+    fn released(self, access: Access) -> Result<State, Error> {
+        if self.is_held(access) { Ok(State(self.0 - State::held(access).0)) } else { Err(Error::NotHeld) }
+    }
+
+    /// To the first `n` in line; `more` stay there.
+    fn handed_over(self, access: Access, n: usize, more: bool) -> State {
+        let left = if more { self.queued() } else { self.without_line() };
+        State(left.0 + n as u64 * State::held(access).0)
+    }
+
+    fn without_holders(self) -> State {
+        State(self.0 & QUEUED)
+    }
+
+    fn without_line(self) -> State {
+        State(self.0 & !QUEUED)
+    }
+}
+
+impl From<u64> for State {
+    fn from(bits: u64) -> State {
+        State(bits)
+    }
+}
+
+impl From<State> for u64 {
+    fn from(state: State) -> u64 {
+        state.0
     }
 }
 
@@ -115,9 +183,8 @@ impl Handle<RwLock> {
     /// Acquires if it is free.
     #[inline]
     pub fn acquire_at_once(self, access: Access) -> bool {
-        let to = if access == Access::Write { WRITER } else { READER };
         // Acquire, here and below: sees what was done before the release.
-        self.exchange(0, to, Ordering::Acquire).is_ok()
+        self.exchange(State::FREE, State::held(access), Ordering::Acquire).is_ok()
     }
 
     pub fn acquire(self, access: Access) -> Result<(), Error> {
@@ -129,15 +196,8 @@ impl Handle<RwLock> {
 
     #[inline]
     pub fn try_acquire(self, access: Access) -> Result<(), Error> {
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            match self.exchange(state, access.of(state)?, Ordering::Acquire) {
-                Ok(()) => return Ok(()),
-                Err(found) => word = found,
-            }
-        }
+        self.update(Ordering::Acquire, |state: State| state.acquired(access))?;
+        Ok(())
     }
 
     pub fn acquire_timeout(self, access: Access, seconds: f64) -> Result<(), Error> {
@@ -152,47 +212,24 @@ impl Handle<RwLock> {
     /// Releases if nothing more is to be done: nobody waits, and no other reader holds it.
     #[inline]
     pub fn release_at_once(self, access: Access) -> bool {
-        let from = if access == Access::Write { WRITER } else { READER };
         // Release, here and below: what this thread did happens before the next acquire.
-        self.exchange(from, 0, Ordering::Release).is_ok()
+        self.exchange(State::held(access), State::FREE, Ordering::Release).is_ok()
     }
 
     pub fn release(self, access: Access) -> Result<(), Error> {
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            let held = if access == Access::Write { state & WRITER } else { state & READERS };
-            if held == 0 {
-                return Err(Error::NotHeld);
-            }
-            let left = state - if access == Access::Write { WRITER } else { READER };
-            // AcqRel: what other readers did happens before the hand-over too.
-            match self.exchange(state, left, Ordering::AcqRel) {
-                Ok(()) if left == QUEUED => return self.move_up(),
-                Ok(()) => return Ok(()),
-                Err(found) => word = found,
-            }
-        }
+        // AcqRel: what other readers did happens before the hand-over too.
+        let (_, to) = self.update(Ordering::AcqRel, |state: State| state.released(access))?;
+        if to.is_due() { self.move_up() } else { Ok(()) }
     }
 
     /// Frees the lock from holders that did not survive a fork.
     pub fn at_fork_reinit_rwlock(self) -> Result<(), Error> {
         let rwlock = self.reside()?;
         let line = rwlock.line.lock();
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            // AcqRel: as a release.
-            match self.exchange(state, state & QUEUED, Ordering::AcqRel) {
-                Ok(()) => {
-                    self.hand_over(line);
-                    return Ok(());
-                }
-                Err(found) => word = found,
-            }
-        }
+        // AcqRel: as a release.
+        self.update(Ordering::AcqRel, |state: State| Ok(state.without_holders()))?;
+        self.hand_over(line);
+        Ok(())
     }
 
     /// Hands the lock, which nobody holds, to who is first in line.
@@ -209,27 +246,24 @@ impl Handle<RwLock> {
 
     /// Lets those in who can be: called when the lock has become free, or the first in line has gone.
     fn hand_over(self, line: Guard<'_, Waiters>) {
-        // While `QUEUED`, the state changes only under the line's lock, but for readers that leave.
-        loop {
-            // Relaxed: the exchange decides.
-            let Ok(state) = self.state(Ordering::Relaxed) else { return };
-            let (served, more) = match line.first_wants() {
-                None => (0, 0),
-                Some(READ) if state & WRITER == 0 => {
-                    let readers = line.wanting(READ);
-                    (readers, readers as u64 * READER)
-                }
-                Some(WRITE) if state & (WRITER | READERS) == 0 => (1, WRITER),
-                Some(_) => return,
-            };
-            let queued = if line.len() > served { QUEUED } else { 0 };
-            // AcqRel: from who has released to who acquires, by way of this thread.
-            if self.exchange(state, (state & !QUEUED | queued) + more, Ordering::AcqRel).is_ok() {
-                let wanted = line.first_wants();
-                let chosen = line.choose(served, |wants| Some(wants) == wanted);
-                drop(line);
-                return chosen.serve(SERVED);
+        let access = line.first_wants().map_or(Access::Write, Access::of);
+        let n = match access {
+            Access::Read => line.wanting(access as u32),
+            Access::Write => line.len().min(1),
+        };
+        let hand_over = |state: State| {
+            if n == 0 || state.admits(access) {
+                Ok(state.handed_over(access, n, line.len() > n))
+            } else {
+                Err(Error::Busy)
             }
+        };
+        // While `QUEUED`, the state changes only under the line's lock, but for readers that leave.
+        // AcqRel: from who has released to who acquires, by way of this thread.
+        if self.update(Ordering::AcqRel, hand_over).is_ok() {
+            let chosen = line.choose(n, |wants| Access::of(wants) == access);
+            drop(line);
+            chosen.serve(SERVED);
         }
     }
 
@@ -262,25 +296,17 @@ impl Handle<RwLock> {
     /// Acquires after all, or puts the waiter in line. Whether it was the former.
     fn join_line(self, rwlock: &RwLock, waiter: &Waiter, access: Access) -> Result<bool, Error> {
         let line = rwlock.line.lock();
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            let (to, acquired) = match access.of(state) {
-                Ok(to) => (to, true),
-                Err(Error::Busy) => (state | QUEUED, false),
-                Err(error) => return Err(error),
-            };
-            match self.exchange(state, to, Ordering::Acquire) {
-                Ok(()) if acquired => return Ok(true),
-                Ok(()) => {
-                    // SAFETY: the caller keeps it until it is served, or out of the line.
-                    unsafe { line.join(waiter) };
-                    return Ok(false);
-                }
-                Err(found) => word = found,
-            }
+        let next = |state: State| match state.acquired(access) {
+            Err(Error::Busy) => Ok(state.queued()),
+            result => result,
+        };
+        let (_, to) = self.update(Ordering::Acquire, next)?;
+        if !to.is_queued() {
+            return Ok(true);
         }
+        // SAFETY: the caller keeps it until it is served, or out of the line.
+        unsafe { line.join(waiter) };
+        Ok(false)
     }
 
     fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<(), Error> {

@@ -4,19 +4,20 @@
 //! have none. A release that finds waiters gives its permits to them: who comes later does not overtake
 //! those who wait.
 //!
-//! | from | by | to |
-//! |---|---|---|
-//! | n > 0 | acquire | n - 1 |
-//! | n <= 0 | acquire that must sleep | n - 1, and the thread waits for a grant |
-//! | n | release of k | n + k; min(k, waiters) grants are posted |
-//! | n < 0 | a waiter that gives up | n + 1 |
-//! | n >= 0 | a waiter that gives up | unchanged: its grant is on the way, and it takes that |
+//! | from | by | to | |
+//! |---|---|---|---|
+//! | n > 0 | acquire | n - 1 | `acquired` |
+//! | any | acquire that must sleep | n - 1; if there was no permit, the thread waits for a grant | `acquired_or_joined` |
+//! | any | release of k | n + k; min(k, waiters) grants are posted | `released` |
+//! | n < 0 | a waiter that gives up | n + 1 | `given_up` |
+//! | n >= 0 | a waiter that gives up | unchanged: its grant is on the way, and it takes that | |
+//! | n < 0 | fork, in the child | 0 | `without_waiters` |
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{Handle, Kind, Object, STATE_BITS, STATE_MASK};
+use crate::base::handle::{self, Handle, Kind, Object, STATE_BITS};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::sync::grants::Grants;
@@ -48,11 +49,7 @@ impl Object for Semaphore {
 
     /// Nobody waits. The permits stay as they were.
     fn forget(&self, word: &AtomicU64) {
-        // Relaxed: there is one thread.
-        let now = word.load(Ordering::Relaxed);
-        if value(now) < 0 {
-            word.store(now & !STATE_MASK, Ordering::Relaxed);
-        }
+        handle::amend(word, State::without_waiters);
         self.grants.forget();
     }
 }
@@ -63,10 +60,54 @@ static SEMAPHORES: Arena<Semaphore> = Arena::new();
 const POSITIVE: u64 = 1 << (STATE_BITS - 1);
 
 /// The state as the signed number that it is.
-#[inline]
-fn value(state: u64) -> i64 {
-    let sign = u64::BITS - STATE_BITS;
-    ((state << sign) as i64) >> sign
+#[derive(Clone, Copy)]
+struct State(i64);
+
+impl State {
+    fn permits(self) -> u32 {
+        self.0.max(0) as u32
+    }
+
+    fn waiters(self) -> u32 {
+        self.0.min(0).unsigned_abs() as u32
+    }
+
+    fn acquired(self) -> Result<State, Error> {
+        if self.permits() > 0 { Ok(State(self.0 - 1)) } else { Err(Error::Busy) }
+    }
+
+    fn acquired_or_joined(self) -> State {
+        State(self.0 - 1)
+    }
+
+    fn released(self, n: u32, max: u32) -> Result<State, Error> {
+        match self.permits().checked_add(n) {
+            Some(permits) if permits <= max => Ok(State(self.0 + i64::from(n))),
+            _ => Err(Error::AboveBound),
+        }
+    }
+
+    /// Busy: it was served already.
+    fn given_up(self) -> Result<State, Error> {
+        if self.waiters() > 0 { Ok(State(self.0 + 1)) } else { Err(Error::Busy) }
+    }
+
+    fn without_waiters(self) -> State {
+        State(self.permits().into())
+    }
+}
+
+impl From<u64> for State {
+    fn from(bits: u64) -> State {
+        let sign = u64::BITS - STATE_BITS;
+        State(((bits << sign) as i64) >> sign)
+    }
+}
+
+impl From<State> for u64 {
+    fn from(state: State) -> u64 {
+        state.0 as u64
+    }
 }
 
 impl Handle<Semaphore> {
@@ -130,56 +171,32 @@ impl Handle<Semaphore> {
 
     #[inline]
     pub fn try_acquire(self) -> Result<(), Error> {
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            if value(state) <= 0 {
-                return Err(Error::Busy);
-            }
-            // Acquire: sees what was done before the release of the permit.
-            match self.exchange(state, state - 1, Ordering::Acquire) {
-                Ok(()) => return Ok(()),
-                Err(found) => word = found,
-            }
-        }
+        // Acquire: sees what was done before the release of the permit.
+        self.update(Ordering::Acquire, State::acquired)?;
+        Ok(())
     }
 
     /// Gives `n` permits back: all, or none if that would exceed the bound.
-    #[inline]
     pub fn release(self, n: u32) -> Result<(), Error> {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        let mut word = self.word().load(Ordering::Acquire);
-        loop {
-            let state = self.state_of(word)?;
-            if n == 0 {
-                return Err(Error::ZeroCount);
-            }
-            let before = value(state);
-            let after = before + i64::from(n);
-            // SAFETY: the word was just seen alive. Relaxed: published by the word, and if the slot
-            // was reused since, the exchange fails.
-            if before.max(0) + i64::from(n) > i64::from(unsafe { self.body() }.max.load(Ordering::Relaxed)) {
-                return Err(Error::AboveBound);
-            }
-            // Release: what this thread did happens before the acquire of the permit.
-            match self.exchange(state, after as u64, Ordering::Release) {
-                Ok(()) if before < 0 => {
-                    let served = n.min(before.unsigned_abs() as u32);
-                    // SAFETY: as above; the waiters reside until each has taken its grant.
-                    unsafe { self.body() }.grants.post(served);
-                    return Ok(());
-                }
-                Ok(()) => return Ok(()),
-                Err(found) => word = found,
-            }
+        let semaphore = self.alive()?;
+        if n == 0 {
+            return Err(Error::ZeroCount);
         }
+        // Relaxed: published by the word, and if the slot was reused since, the update fails.
+        let max = semaphore.max.load(Ordering::Relaxed);
+        // Release: what this thread did happens before the acquire of the permit.
+        let (from, _) = self.update(Ordering::Release, |state: State| state.released(n, max))?;
+        if from.waiters() > 0 {
+            // They reside until each has taken its grant.
+            semaphore.grants.post(n.min(from.waiters()));
+        }
+        Ok(())
     }
 
     /// The permits that are left.
     pub fn value(self) -> Result<u32, Error> {
         // Acquire: who sees the permit sees what was done before its release.
-        Ok(value(self.state(Ordering::Acquire)?).max(0) as u32)
+        Ok(State::from(self.state(Ordering::Acquire)?).permits())
     }
 
     #[cold]
@@ -210,40 +227,19 @@ impl Handle<Semaphore> {
 
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
     fn acquire_asleep(self, semaphore: &Semaphore, block: &Block) -> Option<Result<(), Error>> {
-        match self.add(-1, |_| true) {
-            Ok(before) if before > 0 => return Some(Ok(())),
+        // Acquire: it may be a permit that is taken.
+        match self.update(Ordering::Acquire, |state: State| Ok(state.acquired_or_joined())) {
+            Ok((from, _)) if from.permits() > 0 => return Some(Ok(())),
             Ok(_) => (),
             Err(stale) => return Some(Err(stale)),
         }
-        let wake = match semaphore.grants.take(block) {
-            Ok(()) => return Some(Ok(())),
-            Err(wake) => wake,
-        };
-        match self.add(1, |value| value < 0) {
-            Ok(before) if before < 0 => block.reason(wake).map(Err),
-            _ => {
-                semaphore.grants.take_the_coming();
-                Some(Ok(()))
-            }
+        let Err(wake) = semaphore.grants.take(block) else { return Some(Ok(())) };
+        // Relaxed: nothing is taken.
+        if self.update(Ordering::Relaxed, State::given_up).is_ok() {
+            return block.reason(wake).map(Err);
         }
-    }
-
-    /// Adds to the value where `may` agrees to it; the value before.
-    fn add(self, change: i64, may: impl Fn(i64) -> bool) -> Result<i64, Error> {
-        // Relaxed: the exchange decides.
-        let mut word = self.word().load(Ordering::Relaxed);
-        loop {
-            let state = self.state_of(word)?;
-            let before = value(state);
-            // Acquire: the change may take a permit.
-            if !may(before) {
-                return Ok(before);
-            }
-            match self.exchange(state, (before + change) as u64, Ordering::Acquire) {
-                Ok(()) => return Ok(before),
-                Err(found) => word = found,
-            }
-        }
+        semaphore.grants.take_the_coming();
+        Some(Ok(()))
     }
 }
 
