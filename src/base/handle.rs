@@ -140,7 +140,7 @@ impl<T: Object> Handle<T> {
     }
 
     /// A new object with this state; `init` prepares its body, which nobody else can see yet.
-    pub fn new(state: u64, init: impl FnOnce(&T)) -> Result<Handle<T>, Error> {
+    pub fn make(state: u64, init: impl FnOnce(&T)) -> Result<Handle<T>, Error> {
         let slot = T::arena().take()?;
         init(&slot.body);
         // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
@@ -265,14 +265,15 @@ impl<T: Object> Handle<T> {
         Ok(unsafe { self.slot() }.visitors())
     }
 
-    /// Ends the object if `may_end` agrees to its state. Gives the slot back once no resident is left.
-    pub fn free(self, may_end: impl Fn(u64, &T, u32) -> Result<(), Error>) -> Result<(), Error> {
+    /// Ends the object if `may_end` agrees, who is told how many threads are in its slow path. Gives the slot back
+    /// once no resident is left.
+    pub fn end(self, may_end: impl Fn(&T, u32) -> Result<(), Error>) -> Result<(), Error> {
         let mut word = self.word().load(Ordering::Acquire);
         loop {
-            let state = self.state_of(word)?;
+            self.state_of(word)?;
             // SAFETY: the word was just seen alive.
             let slot = unsafe { self.slot() };
-            may_end(state, &slot.body, slot.visitors())?;
+            may_end(&slot.body, slot.visitors())?;
             let dead = generation::next(word) | DEAD;
             // SeqCst: either a resident that comes now sees the dead word, or the look at the
             // residents behind this line sees it. Acquire on failure: as in the first load.
@@ -287,6 +288,11 @@ impl<T: Object> Handle<T> {
                 Err(found) => word = found,
             }
         }
+    }
+
+    /// Ends the object, unless a thread is in its slow path.
+    pub fn end_unless_visited(self) -> Result<(), Error> {
+        self.end(|_, visitors| if visitors == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
     /// # Safety

@@ -161,12 +161,12 @@ pub struct Promise {
 
 impl Handle<Future> {
     /// A future for a task of this pool, and the residence of the task.
-    pub fn new_future(
+    pub fn new(
         function: TaskFunction,
         argument: *mut c_void,
         pool: *mut c_void,
     ) -> Result<(Handle<Future>, Promise), Error> {
-        let handle = Handle::new(0, |future: &Future| {
+        let handle = Handle::make(0, |future: &Future| {
             future.task.set(Some((function, argument)));
             future.pool.set(pool);
         })?;
@@ -240,7 +240,7 @@ impl Handle<Future> {
     }
 
     /// The error that the task failed with, valid as long as the handle.
-    pub fn future_error(self) -> Result<*const lt_error_info, Error> {
+    pub fn error(self) -> Result<*const lt_error_info, Error> {
         let future = self.alive()?;
         let life = future.life.lock();
         life.report.as_ref().map(|report| ptr::from_ref(report.info())).ok_or(Error::Empty)
@@ -264,7 +264,7 @@ impl Handle<Future> {
     }
 
     /// Ends the future, unless the task has begun.
-    pub fn cancel_future(self) -> Result<(), Error> {
+    pub fn cancel(self) -> Result<(), Error> {
         let resident = self.reside()?;
         match resident.cancel() {
             Ok(listened) => {
@@ -299,9 +299,9 @@ impl Handle<Future> {
     }
 
     /// Gives the handle back; the task goes on. Not while somebody waits.
-    pub fn free_future(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         let future = self.reside()?;
-        self.free(|_, future, _| future.awaited.check())?;
+        self.end(|future, _| future.awaited.check())?;
         let mut life = future.life.lock();
         future.freed.store(true, Ordering::Relaxed);
         let report = life.report.take();

@@ -190,7 +190,7 @@ static POOLS: Arena<Pool> = Arena::new();
 static POOLS_MADE: AtomicU64 = AtomicU64::new(0);
 
 impl Handle<Pool> {
-    pub fn new_pool(max_workers: u32, name_prefix: Option<&CStr>) -> Result<Handle<Pool>, Error> {
+    pub fn new(max_workers: u32, name_prefix: Option<&CStr>) -> Result<Handle<Pool>, Error> {
         let most_workers = if max_workers == 0 { default_workers() } else { max_workers };
         let prefix = match name_prefix {
             Some(prefix) => {
@@ -200,7 +200,7 @@ impl Handle<Pool> {
             // Relaxed: only that each value is given once matters.
             None => numbered(b"Pool", b"-", POOLS_MADE.fetch_add(1, Ordering::Relaxed) + 1)?,
         };
-        let pool = Handle::new(0, |pool: &Pool| {
+        let pool = Handle::make(0, |pool: &Pool| {
             pool.inside.lock().most_workers = most_workers;
             // SAFETY: nobody else has it.
             unsafe { *pool.outfit.get() = Outfit { name_prefix: prefix, cpus: Cpus::of(0) } };
@@ -214,11 +214,11 @@ impl Handle<Pool> {
     ///
     /// # Safety
     /// Nothing in the frames between here and the user's has a destructor.
-    pub unsafe fn free_pool(self) -> Result<(), Error> {
+    pub unsafe fn free(self) -> Result<(), Error> {
         // SAFETY: as the caller vouches.
         unsafe { self.shutdown(true, false)? };
         let pool = self.reside()?;
-        self.free(|_, pool, _| pool.awaited.check())?;
+        self.end(|pool, _| pool.awaited.check())?;
         pool.end();
         Ok(())
     }
@@ -240,12 +240,12 @@ impl Handle<Pool> {
     /// Has a worker run the task.
     pub fn submit(self, function: TaskFunction, argument: *mut c_void) -> Result<Handle<Future>, Error> {
         let pool = self.alive()?;
-        let (future, promise) = Handle::new_future(function, argument, self.into_raw())?;
+        let (future, promise) = Handle::<Future>::new(function, argument, self.into_raw())?;
         // SAFETY: the promise keeps it where it is until it is taken out.
         let queued = unsafe { pool.queue(&promise.future().place) };
         if queued.is_err() {
             promise.release();
-            future.free_future()?;
+            future.free()?;
         }
         queued.map(|()| future)
     }
@@ -285,7 +285,7 @@ impl Handle<Pool> {
         let mut failed = Ok(());
         let mut cancelled = Ok(());
         for (i, future) in futures.iter().enumerate() {
-            let result = match future.cancel_future().and(future.try_result()) {
+            let result = match future.cancel().and(future.try_result()) {
                 Err(Error::Busy) => future.try_result(),
                 result => result,
             };
@@ -303,7 +303,7 @@ impl Handle<Pool> {
                 // SAFETY: as the caller vouches.
                 unsafe { results.add(i).write(result.unwrap_or(ptr::null_mut())) };
             }
-            future.free_future()?;
+            future.free()?;
         }
         drop(ManuallyDrop::into_inner(futures));
         // If all are over and none has failed, it was not this that cancelled some.
@@ -333,7 +333,7 @@ impl Handle<Pool> {
     }
 
     /// What is to be called for the argument of each task that is cancelled and has no future.
-    pub fn set_pool_drop(self, drop: Option<Function>) -> Result<(), Error> {
+    pub fn set_drop(self, drop: Option<Function>) -> Result<(), Error> {
         self.alive()?.drop.set(drop);
         Ok(())
     }
@@ -601,8 +601,8 @@ impl Mapping {
         let futures = unsafe { ManuallyDrop::take(&mut (*mapping.cast::<Mapping>()).futures) };
         for future in &futures {
             // What has begun goes on without its handle.
-            let _ = future.cancel_future();
-            let _ = future.free_future();
+            let _ = future.cancel();
+            let _ = future.free();
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn start(
         Timeout::Nanoseconds(n) => n,
         _ => 0,
     };
-    let timer = Handle::new(0, |timer: &Timer| timer.call.set(Some((callback, argument))))?;
+    let timer = Handle::make(0, |timer: &Timer| timer.call.set(Some((callback, argument))))?;
     // SAFETY: made above.
     let body = unsafe { timer.body() };
     if !kept && period == 0 {
@@ -73,7 +73,7 @@ pub fn start(
     }
     let set = alarm::set(&body.alarm, after, period, (fire, ptr::from_ref(body).cast()));
     if set.is_err() {
-        timer.free(|_, _, _| Ok(()))?;
+        timer.end(|_, _| Ok(()))?;
     }
     set.map(|()| timer)
 }
@@ -95,7 +95,7 @@ unsafe fn fire(timer: *const c_void) {
     let timer = unsafe { &*timer.cast::<Timer>() };
     if let Some(own) = timer.own.take() {
         let call = timer.call.get();
-        let _ = own.free(|_, _, _| Ok(()));
+        let _ = own.end(|_, _| Ok(()));
         return run(call);
     }
     run(timer.call.get());
@@ -119,8 +119,8 @@ impl Handle<Timer> {
 
     /// Cancels the timer, and frees it. Interrupted, or while another thread waits for the end of its
     /// callback: cancelled, but not freed.
-    pub fn free_timer(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         self.cancel()?;
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+        self.end_unless_visited()
     }
 }

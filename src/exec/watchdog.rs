@@ -54,13 +54,13 @@ pub fn start(seconds: f64, signum: i32) -> Result<Handle<Watchdog>, Error> {
         _ => return Err(Error::NotPositiveSeconds),
     };
     interrupt::check_number(signum)?;
-    let watchdog = Handle::new(0, |watchdog: &Watchdog| {
+    let watchdog = Handle::make(0, |watchdog: &Watchdog| {
         watchdog.patience.set(patience);
         watchdog.signum.set(signum);
     })?;
     let fed = watchdog.feed();
     if fed.is_err() {
-        watchdog.free(|_, _, _| Ok(()))?;
+        watchdog.end(|_, _| Ok(()))?;
     }
     fed.map(|()| watchdog)
 }
@@ -91,8 +91,8 @@ impl Handle<Watchdog> {
 
     /// Cancels the watchdog, and frees it. Interrupted, or while another thread waits for the end of its
     /// interrupt: cancelled, but not freed.
-    pub fn free_watchdog(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         self.cancel()?;
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+        self.end_unless_visited()
     }
 }

@@ -24,7 +24,7 @@ pub unsafe extern "C" fn lt_barrier_new(
     action: lt_thread_fn,
     arg: *mut c_void,
 ) -> *mut lt_barrier {
-    new_handle(&"lt_barrier_new", Handle::new_barrier(parties, action, arg))
+    new_handle(&"lt_barrier_new", Handle::<Barrier>::new(parties, action, arg))
 }
 
 /// Frees a barrier. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn lt_barrier_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_barrier_free(barrier: *mut lt_barrier) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_barrier_free", barrier, Handle::<Barrier>::free_barrier) }
+    unsafe { free(&"lt_barrier_free", barrier, Handle::<Barrier>::free) }
 }
 
 /// Blocks until all parties are there. `index`, different for each of a round, is the order in which
@@ -44,7 +44,7 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait(barrier: *mut lt_barrier, index:
     // SAFETY: see above; `index` is NULL or valid to write to, as the header asks. Nothing here has a
     // destructor.
     unsafe {
-        let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait_at());
+        let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait());
         report_value(&"lt_barrier_wait", index_here, index)
     }
 }
@@ -60,7 +60,7 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait_timeout(
 ) -> lt_status {
     // SAFETY: as for lt_barrier_wait.
     unsafe {
-        let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait_at_timeout(seconds));
+        let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait_timeout(seconds));
         report_value(&"lt_barrier_wait_timeout", index_here, index)
     }
 }
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn lt_barrier_waiting(barrier: *const lt_barrier) -> u32 {
     // SAFETY: see above.
     value_or_default(
         &"lt_barrier_waiting",
-        unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::waiting_at),
+        unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::waiting),
     )
 }
 

@@ -26,7 +26,7 @@ pub type lt_predicate = Option<unsafe extern "C-unwind" fn(arg: *mut c_void) -> 
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_condition_new() -> *mut lt_condition {
-    new_handle(&"lt_condition_new", Handle::new_condition())
+    new_handle(&"lt_condition_new", Handle::<Condition>::new())
 }
 
 /// Frees a condition. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
@@ -34,7 +34,7 @@ pub extern "C" fn lt_condition_new() -> *mut lt_condition {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_condition_free(condition: *mut lt_condition) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_condition_free", condition, Handle::<Condition>::free_condition) }
+    unsafe { free(&"lt_condition_free", condition, Handle::<Condition>::free) }
 }
 
 /// Releases the lock, blocks until notified, and acquires it again. LT_NOT_HELD if the lock is not

@@ -77,7 +77,7 @@ pub struct lt_errors {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_errors_new() -> *mut lt_errors {
-    new_handle(&"lt_errors_new", Handle::new_errors())
+    new_handle(&"lt_errors_new", Handle::<Errors>::new())
 }
 
 /// Frees a container and the error in it. NULL is LT_OK.
@@ -85,7 +85,7 @@ pub extern "C" fn lt_errors_new() -> *mut lt_errors {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_errors_free(errors: *mut lt_errors) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_errors_free", errors, Handle::<Errors>::free_errors) }
+    unsafe { free(&"lt_errors_free", errors, Handle::<Errors>::free) }
 }
 
 /// Gives the first error that arrived, valid until it is cleared or the container freed. LT_EMPTY
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn lt_errors_count(errors: *const lt_errors) -> usize {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_errors_clear(errors: *mut lt_errors) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_errors_clear", unsafe { at::<Errors>(errors) }.and_then(Handle::<Errors>::clear_errors))
+    report(&"lt_errors_clear", unsafe { at::<Errors>(errors) }.and_then(Handle::<Errors>::clear))
 }
 
 /// Starts a detached thread as lt_start_new_thread() does, whose error goes to `errors`; NULL: to

@@ -16,7 +16,7 @@ pub struct lt_event {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_event_new() -> *mut lt_event {
-    new_handle(&"lt_event_new", Handle::new_event())
+    new_handle(&"lt_event_new", Handle::<Event>::new())
 }
 
 /// Frees an event. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
@@ -24,7 +24,7 @@ pub extern "C" fn lt_event_new() -> *mut lt_event {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_free(event: *mut lt_event) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_event_free", event, Handle::<Event>::free_event) }
+    unsafe { free(&"lt_event_free", event, Handle::<Event>::free) }
 }
 
 /// Sets the event and wakes all who wait for it. Never blocks; async-signal-safe.

@@ -84,7 +84,7 @@ pub unsafe extern "C" fn lt_future_error(
     let _errno = Errno::keep();
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
     unsafe {
-        let error = at::<Future>(future).and_then(Handle::<Future>::future_error);
+        let error = at::<Future>(future).and_then(Handle::<Future>::error);
         report_value(&"lt_future_error", error, info)
     }
 }
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn lt_future_cancelled(future: *const lt_future) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_future_cancel(future: *mut lt_future) -> lt_status {
     // SAFETY: see above.
-    let cancel = || unsafe { at::<Future>(future) }.and_then(Handle::<Future>::cancel_future);
+    let cancel = || unsafe { at::<Future>(future) }.and_then(Handle::<Future>::cancel);
     report(&"lt_future_cancel", keeping(cancel))
 }
 
@@ -175,7 +175,7 @@ pub unsafe extern "C-unwind" fn lt_future_wait_many(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_future_free(future: *mut lt_future) -> lt_status {
     // SAFETY: see above.
-    unsafe { free(&"lt_future_free", future, Handle::<Future>::free_future) }
+    unsafe { free(&"lt_future_free", future, Handle::<Future>::free) }
 }
 
 /// # Safety

@@ -174,7 +174,7 @@ pub unsafe extern "C" fn lt_thread_error(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_free(thread: *mut lt_thread) -> lt_status {
     // SAFETY: see above.
-    unsafe { free(&"lt_thread_free", thread, Handle::<Thread>::free_thread) }
+    unsafe { free(&"lt_thread_free", thread, Handle::<Thread>::free) }
 }
 
 /// Copies the name of a living thread, cut to `len` bytes on a character boundary. LT_INVALID for

@@ -20,7 +20,7 @@ pub type lt_local_destructor = Option<unsafe extern "C-unwind" fn(value: *mut c_
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_local_new(destructor: lt_local_destructor) -> *mut lt_local {
-    new_handle(&"lt_local_new", Handle::new_local(destructor))
+    new_handle(&"lt_local_new", Handle::<Local>::new(destructor))
 }
 
 /// Frees a key. Runs no destructor: the values that threads have are forgotten. NULL is LT_OK.
@@ -28,7 +28,7 @@ pub extern "C" fn lt_local_new(destructor: lt_local_destructor) -> *mut lt_local
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_local_free(local: *mut lt_local) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_local_free", local, Handle::<Local>::free_local) }
+    unsafe { free(&"lt_local_free", local, Handle::<Local>::free) }
 }
 
 /// The calling thread's value; NULL when unset.

@@ -19,7 +19,7 @@ pub struct lt_lock {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_allocate_lock() -> *mut lt_lock {
-    new_handle(&"lt_allocate_lock", Handle::new_lock())
+    new_handle(&"lt_allocate_lock", Handle::<Lock>::new())
 }
 
 /// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
@@ -28,7 +28,7 @@ pub extern "C" fn lt_allocate_lock() -> *mut lt_lock {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_free(lock: *mut lt_lock) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_lock_free", lock, Handle::<Lock>::free_exclusive) }
+    unsafe { free(&"lt_lock_free", lock, Handle::<Lock>::free) }
 }
 
 /// Acquires the lock; blocks until that is possible. LT_INTERRUPTED: not acquired.

@@ -49,7 +49,7 @@ sized!(lt_pool_info { size, max_workers, workers, idle, running, queued, complet
 pub unsafe extern "C" fn lt_pool_new(max_workers: u32, name_prefix: *const c_char) -> *mut lt_pool {
     // SAFETY: NULL or a C string, as the header asks.
     let prefix = unsafe { name_prefix.as_ref().map(|prefix| CStr::from_ptr(prefix)) };
-    new_handle(&"lt_pool_new", Handle::new_pool(max_workers, prefix))
+    new_handle(&"lt_pool_new", Handle::<Pool>::new(max_workers, prefix))
 }
 
 /// Shuts the pool down, blocks until all its tasks have run and its workers ended, and frees it.
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn lt_pool_new(max_workers: u32, name_prefix: *const c_cha
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_pool_free(pool: *mut lt_pool) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file. Nothing here has a destructor.
-    unsafe { free(&"lt_pool_free", pool, |pool: Handle<Pool>| keeping(|| pool.free_pool())) }
+    unsafe { free(&"lt_pool_free", pool, |pool: Handle<Pool>| keeping(|| pool.free())) }
 }
 
 /// Has a worker call function(arg). With a NULL `future` nobody hears of its end; its error goes to
@@ -137,7 +137,7 @@ pub unsafe extern "C-unwind" fn lt_pool_shutdown(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_pool_set_drop(pool: *mut lt_pool, drop: lt_drop_fn) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_pool_drop(drop)))
+    report(&"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_drop(drop)))
 }
 
 /// Tells how the pool does at this moment: the members that lie within info->size, and that the

@@ -17,7 +17,7 @@ pub struct lt_queue {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_queue_new(capacity: usize) -> *mut lt_queue {
-    new_handle(&"lt_queue_new", Handle::new_queue(capacity))
+    new_handle(&"lt_queue_new", Handle::<Queue>::new(capacity))
 }
 
 /// What is called for an item that is discarded.
@@ -29,7 +29,7 @@ pub type lt_drop_fn = Option<unsafe extern "C-unwind" fn(item: *mut c_void)>;
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_queue_free(queue: *mut lt_queue) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file. Nothing here has a destructor.
-    unsafe { free(&"lt_queue_free", queue, |queue: Handle<Queue>| queue.free_queue()) }
+    unsafe { free(&"lt_queue_free", queue, |queue: Handle<Queue>| queue.free()) }
 }
 
 /// Puts an item in; blocks while the queue is full. Not put if it returns LT_CLOSED,
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn lt_queue_task_done(queue: *mut lt_queue) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_join(queue: *mut lt_queue) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::join_queue))
+    report(&"lt_queue_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::join))
 }
 
 /// Whether all items that were put are done with: LT_OK, or LT_BUSY. Never blocks.
@@ -210,7 +210,7 @@ pub unsafe extern "C" fn lt_queue_join(queue: *mut lt_queue) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_join(queue: *mut lt_queue) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_try_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::try_join_queue))
+    report(&"lt_queue_try_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::try_join))
 }
 
 /// The same as lt_queue_join(); blocks for at most this many seconds.
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn lt_queue_try_join(queue: *mut lt_queue) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_join_timeout(queue: *mut lt_queue, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    let joined = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.join_queue_timeout(seconds));
+    let joined = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.join_timeout(seconds));
     report(&"lt_queue_join_timeout", joined)
 }
 

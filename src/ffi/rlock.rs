@@ -17,7 +17,7 @@ pub struct lt_rlock {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_rlock_new() -> *mut lt_rlock {
-    new_handle(&"lt_rlock_new", Handle::new_rlock())
+    new_handle(&"lt_rlock_new", Handle::<RLock>::new())
 }
 
 /// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
@@ -26,7 +26,7 @@ pub extern "C" fn lt_rlock_new() -> *mut lt_rlock {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_free(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_rlock_free", rlock, Handle::<RLock>::free_exclusive) }
+    unsafe { free(&"lt_rlock_free", rlock, Handle::<RLock>::free) }
 }
 
 /// Acquires the lock; blocks while another thread holds it. LT_INTERRUPTED: not acquired.
@@ -156,6 +156,6 @@ pub unsafe extern "C" fn lt_rlock_acquire_restore_uninterruptible(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_at_fork_reinit(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::at_fork_reinit_rlock);
+    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::at_fork_reinit);
     report(&"lt_rlock_at_fork_reinit", result)
 }

@@ -17,7 +17,7 @@ pub struct lt_rwlock {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_rwlock_new() -> *mut lt_rwlock {
-    new_handle(&"lt_rwlock_new", Handle::new_rwlock())
+    new_handle(&"lt_rwlock_new", Handle::<RwLock>::new())
 }
 
 /// Frees a lock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
@@ -26,7 +26,7 @@ pub extern "C" fn lt_rwlock_new() -> *mut lt_rwlock {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rwlock_free(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_rwlock_free", rwlock, Handle::<RwLock>::free_rwlock) }
+    unsafe { free(&"lt_rwlock_free", rwlock, Handle::<RwLock>::free) }
 }
 
 /// Acquires the lock for reading; blocks while a writer holds it or others wait in line.
@@ -142,6 +142,6 @@ pub unsafe extern "C" fn lt_rwlock_write_release(rwlock: *mut lt_rwlock) -> lt_s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rwlock_at_fork_reinit(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RwLock>(rwlock) }.and_then(Handle::<RwLock>::at_fork_reinit_rwlock);
+    let result = unsafe { at::<RwLock>(rwlock) }.and_then(Handle::<RwLock>::at_fork_reinit);
     report(&"lt_rwlock_at_fork_reinit", result)
 }

@@ -16,14 +16,14 @@ pub struct lt_semaphore {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_semaphore_new(initial: u32) -> *mut lt_semaphore {
-    new_handle(&"lt_semaphore_new", Handle::new_semaphore(initial, u32::MAX))
+    new_handle(&"lt_semaphore_new", Handle::<Semaphore>::new(initial, u32::MAX))
 }
 
 /// The same, but the value may never rise above `max`. NULL also if `initial` is above it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_semaphore_new_bounded(initial: u32, max: u32) -> *mut lt_semaphore {
-    new_handle(&"lt_semaphore_new_bounded", Handle::new_semaphore(initial, max))
+    new_handle(&"lt_semaphore_new_bounded", Handle::<Semaphore>::new(initial, max))
 }
 
 /// Frees a semaphore. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
@@ -31,7 +31,7 @@ pub extern "C" fn lt_semaphore_new_bounded(initial: u32, max: u32) -> *mut lt_se
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_semaphore_free(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_semaphore_free", semaphore, Handle::<Semaphore>::free_semaphore) }
+    unsafe { free(&"lt_semaphore_free", semaphore, Handle::<Semaphore>::free) }
 }
 
 /// Takes a permit; blocks until there is one. LT_INTERRUPTED: not taken.

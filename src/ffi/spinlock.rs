@@ -16,7 +16,7 @@ pub struct lt_spinlock {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_spinlock_new() -> *mut lt_spinlock {
-    new_handle(&"lt_spinlock_new", Handle::new_spinlock())
+    new_handle(&"lt_spinlock_new", Handle::<Spinlock>::new())
 }
 
 /// Frees a spinlock, acquired or not. LT_BUSY, and nothing is freed, while a thread waits for it.
@@ -25,7 +25,7 @@ pub extern "C" fn lt_spinlock_new() -> *mut lt_spinlock {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_spinlock_free(spinlock: *mut lt_spinlock) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    unsafe { free(&"lt_spinlock_free", spinlock, Handle::<Spinlock>::free_spinlock) }
+    unsafe { free(&"lt_spinlock_free", spinlock, Handle::<Spinlock>::free) }
 }
 
 /// Acquires the spinlock; spins, and yields when it must, until that is possible. Not interrupted.

@@ -53,7 +53,7 @@ pub unsafe extern "C" fn lt_timer_cancel(timer: *mut lt_timer) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_timer_free(timer: *mut lt_timer) -> lt_status {
     // SAFETY: see above.
-    unsafe { free(&"lt_timer_free", timer, Handle::<Timer>::free_timer) }
+    unsafe { free(&"lt_timer_free", timer, Handle::<Timer>::free) }
 }
 
 /// A watchdog interrupts the main thread unless it is fed in time: for a main loop that may hang in
@@ -98,5 +98,5 @@ pub unsafe extern "C" fn lt_watchdog_cancel(watchdog: *mut lt_watchdog) -> lt_st
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_watchdog_free(watchdog: *mut lt_watchdog) -> lt_status {
     // SAFETY: see above.
-    unsafe { free(&"lt_watchdog_free", watchdog, Handle::<Watchdog>::free_watchdog) }
+    unsafe { free(&"lt_watchdog_free", watchdog, Handle::<Watchdog>::free) }
 }

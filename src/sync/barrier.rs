@@ -158,29 +158,29 @@ impl Round {
 }
 
 impl Handle<Barrier> {
-    pub fn new_barrier(parties: u32, action: Option<Function>, argument: *mut c_void) -> Result<Self, Error> {
+    pub fn new(parties: u32, action: Option<Function>, argument: *mut c_void) -> Result<Self, Error> {
         if parties == 0 {
             return Err(Error::NoParties);
         }
-        Handle::new(0, |barrier: &Barrier| {
+        Handle::make(0, |barrier: &Barrier| {
             *barrier.round.lock() = Round::of(parties, action.map(|action| (action, argument)));
         })
     }
 
     /// Ends the barrier, unless a thread waits for it or runs its action.
-    pub fn free_barrier(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         // Outlives the guard: the slot goes back, under the arena's lock, only after the round's.
         let _resident = self.reside()?;
         let round = self.round()?;
         let idle = round.inside.is_empty() && round.outside.is_empty() && !round.state.acts();
-        self.free(|_, _, _| if idle { Ok(()) } else { Err(Error::Busy) })
+        self.end(|_, _| if idle { Ok(()) } else { Err(Error::Busy) })
     }
 
     /// Waits without bound; as which one of the round it came.
     ///
     /// # Safety
     /// Nothing in the frames between here and the user's has a destructor.
-    pub unsafe fn wait_at(self) -> Result<u32, Error> {
+    pub unsafe fn wait(self) -> Result<u32, Error> {
         self.check()?;
         // SAFETY: as the caller vouches.
         unsafe { self.wait_within(Timeout::Forever) }
@@ -189,8 +189,8 @@ impl Handle<Barrier> {
     /// The same, for at most so long.
     ///
     /// # Safety
-    /// As for `wait_at`.
-    pub unsafe fn wait_at_timeout(self, seconds: f64) -> Result<u32, Error> {
+    /// As for `wait`.
+    pub unsafe fn wait_timeout(self, seconds: f64) -> Result<u32, Error> {
         self.check()?;
         let timeout = Timeout::from_seconds(seconds)?;
         // SAFETY: as the caller vouches.
@@ -218,7 +218,7 @@ impl Handle<Barrier> {
     }
 
     /// How many wait for the rest of the round.
-    pub fn waiting_at(self) -> Result<u32, Error> {
+    pub fn waiting(self) -> Result<u32, Error> {
         Ok(self.round()?.inside.len() as u32)
     }
 
@@ -226,7 +226,7 @@ impl Handle<Barrier> {
         Ok(self.round()?.state.is_broken())
     }
 
-    /// The round, locked: alive, since `free_barrier` holds its lock too.
+    /// The round, locked: alive, since `free` holds its lock too.
     fn round(self) -> Result<Guard<'static, Round>, Error> {
         let round = self.alive()?.round.lock();
         // Relaxed: whoever freed it did so under the lock.
@@ -235,7 +235,7 @@ impl Handle<Barrier> {
     }
 
     /// # Safety
-    /// As for `wait_at`.
+    /// As for `wait`.
     unsafe fn wait_within(self, timeout: Timeout) -> Result<u32, Error> {
         match self.arrive(timeout)? {
             Arrival::Over(index) => Ok(index),
@@ -368,13 +368,13 @@ mod tests {
 
     fn wait(barrier: Handle<Barrier>) -> Result<u32, Error> {
         // SAFETY: nothing here has a destructor.
-        unsafe { barrier.wait_at() }
+        unsafe { barrier.wait() }
     }
 
     #[test]
     fn each_round_has_one_action_before_anybody_is_released() {
         let times = AtomicU32::new(0);
-        let barrier = Handle::new_barrier(3, Some(count), (&raw const times).cast_mut().cast()).unwrap();
+        let barrier = Handle::<Barrier>::new(3, Some(count), (&raw const times).cast_mut().cast()).unwrap();
         std::thread::scope(|threads| {
             for _ in 0..3 {
                 threads.spawn(|| {
@@ -387,28 +387,28 @@ mod tests {
             }
         });
         assert_eq!(times.into_inner(), 4_000);
-        assert_eq!(barrier.waiting_at(), Ok(0));
-        barrier.free_barrier().unwrap();
+        assert_eq!(barrier.waiting(), Ok(0));
+        barrier.free().unwrap();
     }
 
     #[test]
     fn who_gives_up_breaks_it_and_reset_mends_it() {
-        let barrier = Handle::new_barrier(2, None, core::ptr::null_mut()).unwrap();
+        let barrier = Handle::<Barrier>::new(2, None, core::ptr::null_mut()).unwrap();
         // SAFETY: nothing here has a destructor.
-        assert_eq!(unsafe { barrier.wait_at_timeout(1e-4) }, Err(Error::TimedOut));
+        assert_eq!(unsafe { barrier.wait_timeout(1e-4) }, Err(Error::TimedOut));
         assert_eq!(barrier.is_broken(), Ok(true));
         assert_eq!(wait(barrier), Err(Error::Broken));
         barrier.reset().unwrap();
         assert_eq!(barrier.is_broken(), Ok(false));
         std::thread::scope(|threads| {
             let waiter = threads.spawn(|| wait(barrier));
-            while barrier.waiting_at() != Ok(1) {
+            while barrier.waiting() != Ok(1) {
                 std::thread::yield_now();
             }
             barrier.abort().unwrap();
             assert_eq!(waiter.join().unwrap(), Err(Error::Broken));
         });
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
         assert_eq!(wait(barrier), Err(Error::StaleHandle(Kind::Barrier)));
     }
 }

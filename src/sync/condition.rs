@@ -105,16 +105,16 @@ impl Held for RLock {
 pub type Predicate = unsafe extern "C-unwind" fn(*mut c_void) -> bool;
 
 impl Handle<Condition> {
-    pub fn new_condition() -> Result<Handle<Condition>, Error> {
-        Handle::new(0, |_| ())
+    pub fn new() -> Result<Handle<Condition>, Error> {
+        Handle::make(0, |_| ())
     }
 
     /// Ends the condition, unless a thread waits for it.
-    pub fn free_condition(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         // Outlives the guard: the slot goes back, under the arena's lock, only after the line's.
         let _resident = self.reside()?;
         let line = self.line()?;
-        self.free(|_, _, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })
+        self.end(|_, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })
     }
 
     /// Waits without bound.
@@ -178,7 +178,7 @@ impl Handle<Condition> {
         Ok(self.line()?.len())
     }
 
-    /// The line, locked: alive, since `free_condition` holds its lock too.
+    /// The line, locked: alive, since `free` holds its lock too.
     fn line(self) -> Result<Guard<'static, Waiters>, Error> {
         let line = self.alive()?.line.lock();
         // Relaxed: whoever freed it did so under the lock.
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_lock_must_be_held_and_is_held_again() {
-        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_lock().unwrap());
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
         assert_eq!(condition.wait(lock), Err(Error::NotHeld));
         lock.acquire().unwrap();
         assert_eq!(condition.wait_timeout(lock, 1e-4), Err(Error::TimedOut));
@@ -277,14 +277,14 @@ mod tests {
         assert_eq!(condition.wait_timeout(lock, f64::NAN), Err(Error::TimeoutNotANumber));
         assert_eq!(lock.locked(), Ok(true));
         assert_eq!(condition.notify(7), Ok(()));
-        condition.free_condition().unwrap();
+        condition.free().unwrap();
         assert_eq!(condition.notify(1), Err(Error::StaleHandle(Kind::Condition)));
-        lock.free_exclusive().unwrap();
+        lock.free().unwrap();
     }
 
     #[test]
     fn notify_wakes_as_many_as_it_says_in_their_order() {
-        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_rlock().unwrap());
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<RLock>::new().unwrap());
         let woken = AtomicUsize::new(0);
         std::thread::scope(|threads| {
             for i in 0..4 {
@@ -303,7 +303,7 @@ mod tests {
                     std::thread::yield_now();
                 }
             }
-            assert_eq!(condition.free_condition(), Err(Error::Busy));
+            assert_eq!(condition.free(), Err(Error::Busy));
             for i in 0..4 {
                 condition.notify(1).unwrap();
                 while woken.load(Ordering::SeqCst) != i + 1 {
@@ -311,7 +311,7 @@ mod tests {
                 }
             }
         });
-        condition.free_condition().unwrap();
-        lock.free_exclusive().unwrap();
+        condition.free().unwrap();
+        lock.free().unwrap();
     }
 }

@@ -85,13 +85,13 @@ impl Object for Event {
 static EVENTS: Arena<Event> = Arena::new();
 
 impl Handle<Event> {
-    pub fn new_event() -> Result<Handle<Event>, Error> {
-        Handle::new(0, |_| ())
+    pub fn new() -> Result<Handle<Event>, Error> {
+        Handle::make(0, |_| ())
     }
 
     /// Ends the event, unless a thread waits for it.
-    pub fn free_event(self) -> Result<(), Error> {
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+    pub fn free(self) -> Result<(), Error> {
+        self.end_unless_visited()
     }
 
     #[inline]
@@ -172,10 +172,11 @@ impl Handle<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::semaphore::Semaphore;
 
     #[test]
     fn set_clear_and_free() {
-        let event = Handle::new_event().unwrap();
+        let event = Handle::<Event>::new().unwrap();
         assert_eq!(event.is_set(), Ok(false));
         assert_eq!(event.try_wait(), Err(Error::Busy));
         assert_eq!(event.wait_timeout(0.0), Err(Error::TimedOut));
@@ -186,15 +187,15 @@ mod tests {
         assert_eq!(event.wait_timeout(f64::NAN), Err(Error::TimeoutNotANumber));
         event.clear().unwrap();
         assert_eq!(event.try_wait(), Err(Error::Busy));
-        event.free_event().unwrap();
+        event.free().unwrap();
         assert_eq!(event.set(), Err(Error::StaleHandle(Kind::Event)));
     }
 
     #[test]
     fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
         for _ in 0..200 {
-            let event = Handle::new_event().unwrap();
-            let go = Handle::new_semaphore(0, u32::MAX).unwrap();
+            let event = Handle::<Event>::new().unwrap();
+            let go = Handle::<Semaphore>::new(0, u32::MAX).unwrap();
             std::thread::scope(|threads| {
                 for _ in 0..3 {
                     threads.spawn(move || {
@@ -210,8 +211,8 @@ mod tests {
                 event.clear().unwrap();
             });
             assert_eq!(event.is_set(), Ok(false));
-            event.free_event().unwrap();
-            go.free_semaphore().unwrap();
+            event.free().unwrap();
+            go.free().unwrap();
         }
     }
 }

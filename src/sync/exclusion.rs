@@ -176,8 +176,8 @@ pub fn forget_waiters<T: Exclusive>(word: &AtomicU64, body: &T) {
 
 impl<T: Exclusive> Handle<T> {
     /// Ends the lock, held or not, unless a thread waits for it.
-    pub fn free_exclusive(self) -> Result<(), Error> {
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+    pub fn free(self) -> Result<(), Error> {
+        self.end_unless_visited()
     }
 
     /// Acquires if nothing stands in the way: the lock is free, and nobody waits for it.

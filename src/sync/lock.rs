@@ -43,8 +43,8 @@ impl Exclusive for Lock {
 static LOCKS: Arena<Lock> = Arena::new();
 
 impl Handle<Lock> {
-    pub fn new_lock() -> Result<Handle<Lock>, Error> {
-        Handle::new(0, |_| ())
+    pub fn new() -> Result<Handle<Lock>, Error> {
+        Handle::make(0, |_| ())
     }
 
     /// Frees the lock from a holder that did not survive a fork.
@@ -63,30 +63,30 @@ mod tests {
 
     #[test]
     fn of_two_releases_one_fails() {
-        let lock = Handle::new_lock().unwrap();
+        let lock = Handle::<Lock>::new().unwrap();
         lock.acquire().unwrap();
         assert_eq!(lock.try_acquire(), Err(Error::Busy));
         assert_eq!(lock.release(), Ok(()));
         assert_eq!(lock.release(), Err(Error::NotHeld));
-        lock.free_exclusive().unwrap();
+        lock.free().unwrap();
         assert_eq!(lock.release(), Err(Error::StaleHandle(Kind::Lock)));
         assert_eq!(lock.acquire(), Err(Error::StaleHandle(Kind::Lock)));
     }
 
     #[test]
     fn the_handle_is_checked_before_the_timeout() {
-        let lock = Handle::new_lock().unwrap();
+        let lock = Handle::<Lock>::new().unwrap();
         assert_eq!(lock.acquire_timeout(f64::NAN), Err(Error::TimeoutNotANumber));
         assert_eq!(lock.acquire_timeout(0.0), Ok(()));
         assert_eq!(lock.acquire_timeout(0.0), Err(Error::TimedOut));
         assert_eq!(lock.acquire_timeout(1e-3), Err(Error::TimedOut));
-        lock.free_exclusive().unwrap();
+        lock.free().unwrap();
         assert_eq!(lock.acquire_timeout(f64::NAN), Err(Error::StaleHandle(Kind::Lock)));
     }
 
     #[test]
     fn the_state_is_as_new_after_contention() {
-        let lock = Handle::new_lock().unwrap();
+        let lock = Handle::<Lock>::new().unwrap();
         let counter = AtomicU64::new(0);
         std::thread::scope(|threads| {
             for i in 0..6 {
@@ -109,6 +109,6 @@ mod tests {
             }
         });
         assert_eq!(lock.state(Ordering::SeqCst), Ok(0));
-        lock.free_exclusive().unwrap();
+        lock.free().unwrap();
     }
 }

@@ -133,29 +133,29 @@ impl Object for Queue {
 static QUEUES: Arena<Queue> = Arena::new();
 
 impl Handle<Queue> {
-    pub fn new_queue(capacity: usize) -> Result<Handle<Queue>, Error> {
-        Handle::new_queue_on(match capacity {
+    pub fn new(capacity: usize) -> Result<Handle<Queue>, Error> {
+        Handle::<Queue>::new_on(match capacity {
             1..=ring::LARGEST => Store::Ring(Ring::new(capacity)?),
             _ => Store::Chain(Chain::new(capacity)?),
         })
     }
 
-    pub fn new_queue_on(store: Store) -> Result<Handle<Queue>, Error> {
+    pub fn new_on(store: Store) -> Result<Handle<Queue>, Error> {
         fence::prepare();
-        Handle::new(0, |queue: &Queue| queue.replace(store))
+        Handle::make(0, |queue: &Queue| queue.replace(store))
     }
 
     /// Ends the queue, unless a thread waits for it. Discards what is in it.
     ///
     /// # Safety
     /// Nothing in the frames between here and the user's has a destructor.
-    pub unsafe fn free_queue(self) -> Result<(), Error> {
+    pub unsafe fn free(self) -> Result<(), Error> {
         let unless_awaited = |queue: &Queue| if queue.is_awaited() { Err(Error::Busy) } else { Ok(()) };
         unless_awaited(self.alive()?)?;
         // SAFETY: as the caller vouches.
         unsafe { self.close(true)? };
         let queue = self.stay()?;
-        self.free(|_, queue, _| unless_awaited(queue))?;
+        self.end(|queue, _| unless_awaited(queue))?;
         // Else somebody is just on the way out, and the memory stays until the slot is used again.
         if queue.is_alone() {
             queue.replace(Store::none());
@@ -330,16 +330,16 @@ impl Handle<Queue> {
     }
 
     /// Waits until all items that were put are done with.
-    pub fn join_queue(self) -> Result<(), Error> {
+    pub fn join(self) -> Result<(), Error> {
         self.alive()?;
         self.join_within(Timeout::Forever)
     }
 
-    pub fn try_join_queue(self) -> Result<(), Error> {
+    pub fn try_join(self) -> Result<(), Error> {
         if self.alive()?.all_done() { Ok(()) } else { Err(Error::Busy) }
     }
 
-    pub fn join_queue_timeout(self, seconds: f64) -> Result<(), Error> {
+    pub fn join_timeout(self, seconds: f64) -> Result<(), Error> {
         self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
         self.join_within(timeout)
@@ -593,7 +593,7 @@ mod tests {
 
     fn free(queue: Handle<Queue>) -> Result<(), Error> {
         // SAFETY: no drop function is set.
-        unsafe { queue.free_queue() }
+        unsafe { queue.free() }
     }
 
     fn close(queue: Handle<Queue>, immediate: bool) -> Result<(), Error> {
@@ -604,7 +604,7 @@ mod tests {
     #[test]
     fn first_in_first_out_within_its_bound() {
         for capacity in [2, ring::LARGEST + 1] {
-            let queue = Handle::new_queue(capacity).unwrap();
+            let queue = Handle::<Queue>::new(capacity).unwrap();
             assert_eq!(queue.try_get(), Err(Error::Empty));
             for i in 1..=capacity {
                 queue.put(item(i)).unwrap();
@@ -624,7 +624,7 @@ mod tests {
     #[test]
     fn a_closed_queue_is_drained_and_then_says_so() {
         for capacity in [0, 3] {
-            let queue = Handle::new_queue(capacity).unwrap();
+            let queue = Handle::<Queue>::new(capacity).unwrap();
             queue.put(item(1)).unwrap();
             close(queue, false).unwrap();
             assert_eq!(queue.put(item(2)), Err(Error::Closed));
@@ -654,7 +654,7 @@ mod tests {
 
     #[test]
     fn who_does_not_wait_does_not_wait_for_a_put_that_another_thread_is_in() {
-        let queue = Handle::new_queue(4).unwrap();
+        let queue = Handle::<Queue>::new(4).unwrap();
         queue.put(item(1)).unwrap();
         let position = ring(queue).begin_push();
         // Behind it.
@@ -670,7 +670,7 @@ mod tests {
 
     #[test]
     fn who_does_not_wait_does_not_wait_for_a_get_that_another_thread_is_in() {
-        let queue = Handle::new_queue(2).unwrap();
+        let queue = Handle::<Queue>::new(2).unwrap();
         queue.put(item(1)).unwrap();
         queue.put(item(2)).unwrap();
         ring(queue).begin_pop();
@@ -684,7 +684,7 @@ mod tests {
 
     #[test]
     fn a_close_waits_asleep_for_the_put_that_it_must_discard() {
-        let queue = Handle::new_queue(4).unwrap();
+        let queue = Handle::<Queue>::new(4).unwrap();
         let position = ring(queue).begin_push();
         std::thread::scope(|threads| {
             let closer = threads.spawn(|| close(queue, true).unwrap());
@@ -698,13 +698,13 @@ mod tests {
             closer.join().unwrap();
         });
         assert_eq!(queue.try_get(), Err(Error::Closed));
-        assert_eq!(queue.try_join_queue(), Ok(()));
+        assert_eq!(queue.try_join(), Ok(()));
         free(queue).unwrap();
     }
 
     #[test]
     fn what_was_freed_under_a_thread_on_its_way_out_stays_until_the_slot_is_used_again() {
-        let queue = Handle::new_queue(4).unwrap();
+        let queue = Handle::<Queue>::new(4).unwrap();
         let late = queue.stay().unwrap();
         assert_eq!(free(queue), Ok(()));
         assert!(matches!(late.store(), Store::Ring(_)));
@@ -716,14 +716,14 @@ mod tests {
 
     #[test]
     fn a_join_waits_for_as_many_as_were_put() {
-        let queue = Handle::new_queue(4).unwrap();
-        assert_eq!(queue.join_queue(), Ok(()));
+        let queue = Handle::<Queue>::new(4).unwrap();
+        assert_eq!(queue.join(), Ok(()));
         assert_eq!(queue.task_done(), Err(Error::NothingToBeDone));
         assert_eq!(queue.put_many(&[item(1), item(2), item(3)], -1.0), Ok((3, Ok(()))));
-        assert_eq!(queue.try_join_queue(), Err(Error::Busy));
-        assert_eq!(queue.join_queue_timeout(1e-4), Err(Error::TimedOut));
+        assert_eq!(queue.try_join(), Err(Error::Busy));
+        assert_eq!(queue.join_timeout(1e-4), Err(Error::TimedOut));
         std::thread::scope(|threads| {
-            threads.spawn(|| queue.join_queue().unwrap());
+            threads.spawn(|| queue.join().unwrap());
             for _ in 0..3 {
                 queue.get().unwrap();
                 queue.task_done().unwrap();
@@ -731,14 +731,14 @@ mod tests {
         });
         queue.put(item(4)).unwrap();
         close(queue, true).unwrap();
-        assert_eq!(queue.try_join_queue(), Ok(()));
+        assert_eq!(queue.try_join(), Ok(()));
         free(queue).unwrap();
     }
 
     #[test]
     fn nothing_is_lost_between_many_threads() {
         for capacity in [0, 1, 3, 1024] {
-            let queue = Handle::new_queue(capacity).unwrap();
+            let queue = Handle::<Queue>::new(capacity).unwrap();
             let sum = core::sync::atomic::AtomicUsize::new(0);
             std::thread::scope(|threads| {
                 let producers: Vec<_> = (0..3)

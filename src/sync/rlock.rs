@@ -83,8 +83,8 @@ fn me() -> Result<u64, Error> {
 }
 
 impl Handle<RLock> {
-    pub fn new_rlock() -> Result<Handle<RLock>, Error> {
-        Handle::new(0, |_| ())
+    pub fn new() -> Result<Handle<RLock>, Error> {
+        Handle::make(0, |_| ())
     }
 
     /// Acquires once more, or for the first time, without bound.
@@ -183,7 +183,7 @@ impl Handle<RLock> {
     }
 
     /// Frees the lock from an owner that did not survive a fork.
-    pub fn at_fork_reinit_rlock(self) -> Result<(), Error> {
+    pub fn at_fork_reinit(self) -> Result<(), Error> {
         self.alive()?.set(NOBODY, 0);
         match self.release() {
             Err(Error::NotHeld) => Ok(()),
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_owner_comes_in_again_and_nobody_else() {
-        let rlock = Handle::new_rlock().unwrap();
+        let rlock = Handle::<RLock>::new().unwrap();
         assert_eq!(rlock.leave(), Err(Error::NotHeld));
         rlock.enter().unwrap();
         rlock.try_enter().unwrap();
@@ -235,17 +235,17 @@ mod tests {
         assert_eq!(rlock.acquire_restore(1), Err(Error::HeldAlready));
         (0..3).for_each(|_| rlock.leave().unwrap());
         assert_eq!(rlock.leave(), Err(Error::NotHeld));
-        rlock.free_exclusive().unwrap();
+        rlock.free().unwrap();
         assert_eq!(rlock.enter(), Err(Error::StaleHandle(Kind::RLock)));
     }
 
     #[test]
     fn counting_goes_to_the_end_and_not_beyond() {
-        let rlock = Handle::new_rlock().unwrap();
+        let rlock = Handle::<RLock>::new().unwrap();
         rlock.acquire_restore(u64::MAX).unwrap();
         assert_eq!(rlock.enter(), Err(Error::TooOften));
         assert_eq!(rlock.recursion_count(), Ok(u64::MAX));
         assert_eq!(rlock.acquire_restore(0), Err(Error::CountIsZero));
-        rlock.free_exclusive().unwrap();
+        rlock.free().unwrap();
     }
 }

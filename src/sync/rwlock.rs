@@ -171,13 +171,13 @@ impl From<State> for u64 {
 }
 
 impl Handle<RwLock> {
-    pub fn new_rwlock() -> Result<Handle<RwLock>, Error> {
-        Handle::new(0, |_| ())
+    pub fn new() -> Result<Handle<RwLock>, Error> {
+        Handle::make(0, |_| ())
     }
 
     /// Ends the lock, held or not, unless a thread waits for it.
-    pub fn free_rwlock(self) -> Result<(), Error> {
-        self.free(|_, rwlock, _| rwlock.awaited.check())
+    pub fn free(self) -> Result<(), Error> {
+        self.end(|rwlock, _| rwlock.awaited.check())
     }
 
     /// Acquires if it is free.
@@ -223,7 +223,7 @@ impl Handle<RwLock> {
     }
 
     /// Frees the lock from holders that did not survive a fork.
-    pub fn at_fork_reinit_rwlock(self) -> Result<(), Error> {
+    pub fn at_fork_reinit(self) -> Result<(), Error> {
         let rwlock = self.reside()?;
         let line = rwlock.line.lock();
         // AcqRel: as a release.
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn readers_share_and_a_writer_does_not() {
-        let rwlock = Handle::new_rwlock().unwrap();
+        let rwlock = Handle::<RwLock>::new().unwrap();
         rwlock.acquire(Access::Read).unwrap();
         rwlock.try_acquire(Access::Read).unwrap();
         assert_eq!(rwlock.try_acquire(Access::Write), Err(Error::Busy));
@@ -341,13 +341,13 @@ mod tests {
         rwlock.acquire(Access::Write).unwrap();
         assert_eq!(rwlock.try_acquire(Access::Read), Err(Error::Busy));
         rwlock.release(Access::Write).unwrap();
-        rwlock.free_rwlock().unwrap();
+        rwlock.free().unwrap();
         assert_eq!(rwlock.acquire(Access::Read), Err(Error::StaleHandle(Kind::RwLock)));
     }
 
     #[test]
     fn the_state_is_as_new_after_contention() {
-        let rwlock = Handle::new_rwlock().unwrap();
+        let rwlock = Handle::<RwLock>::new().unwrap();
         // Readers count up, a writer sets it far down.
         let inside = AtomicI64::new(0);
         std::thread::scope(|threads| {
@@ -373,6 +373,6 @@ mod tests {
             }
         });
         assert_eq!(rwlock.state(Ordering::SeqCst), Ok(0));
-        rwlock.free_rwlock().unwrap();
+        rwlock.free().unwrap();
     }
 }

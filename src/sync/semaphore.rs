@@ -111,17 +111,17 @@ impl From<State> for u64 {
 }
 
 impl Handle<Semaphore> {
-    pub fn new_semaphore(initial: u32, max: u32) -> Result<Handle<Semaphore>, Error> {
+    pub fn new(initial: u32, max: u32) -> Result<Handle<Semaphore>, Error> {
         if initial > max {
             return Err(Error::InitialAboveMax);
         }
         // Relaxed: published by the word.
-        Handle::new(initial.into(), |semaphore: &Semaphore| semaphore.max.store(max, Ordering::Relaxed))
+        Handle::make(initial.into(), |semaphore: &Semaphore| semaphore.max.store(max, Ordering::Relaxed))
     }
 
     /// Ends the semaphore, unless a thread waits for it.
-    pub fn free_semaphore(self) -> Result<(), Error> {
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+    pub fn free(self) -> Result<(), Error> {
+        self.end_unless_visited()
     }
 
     /// Takes a permit if there is one, and the first try succeeds.
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn permits_are_counted_and_bounded() {
-        let semaphore = Handle::new_semaphore(1, 2).unwrap();
+        let semaphore = Handle::<Semaphore>::new(1, 2).unwrap();
         assert_eq!(semaphore.acquire(), Ok(()));
         assert_eq!(semaphore.try_acquire(), Err(Error::Busy));
         assert_eq!(semaphore.acquire_timeout(1e-4), Err(Error::TimedOut));
@@ -260,24 +260,24 @@ mod tests {
         assert_eq!(semaphore.release(1), Err(Error::AboveBound));
         assert_eq!(semaphore.release(0), Err(Error::ZeroCount));
         assert_eq!(semaphore.value(), Ok(2));
-        semaphore.free_semaphore().unwrap();
+        semaphore.free().unwrap();
         assert_eq!(semaphore.value(), Err(Error::StaleHandle(Kind::Semaphore)));
     }
 
     #[test]
     fn the_largest_value_fits() {
-        let semaphore = Handle::new_semaphore(u32::MAX, u32::MAX).unwrap();
+        let semaphore = Handle::<Semaphore>::new(u32::MAX, u32::MAX).unwrap();
         assert_eq!(semaphore.release(1), Err(Error::AboveBound));
         assert_eq!(semaphore.acquire(), Ok(()));
         assert_eq!(semaphore.release(u32::MAX), Err(Error::AboveBound));
         assert_eq!(semaphore.release(1), Ok(()));
         assert_eq!(semaphore.value(), Ok(u32::MAX));
-        semaphore.free_semaphore().unwrap();
+        semaphore.free().unwrap();
     }
 
     #[test]
     fn no_permit_is_lost_or_made_by_time_outs() {
-        let semaphore = Handle::new_semaphore(2, u32::MAX).unwrap();
+        let semaphore = Handle::<Semaphore>::new(2, u32::MAX).unwrap();
         let inside = AtomicU64::new(0);
         std::thread::scope(|threads| {
             for i in 0..6 {
@@ -298,6 +298,6 @@ mod tests {
             }
         });
         assert_eq!(semaphore.value(), Ok(2));
-        semaphore.free_semaphore().unwrap();
+        semaphore.free().unwrap();
     }
 }

@@ -43,13 +43,13 @@ impl Object for Spinlock {
 static SPINLOCKS: Arena<Spinlock> = Arena::new();
 
 impl Handle<Spinlock> {
-    pub fn new_spinlock() -> Result<Handle<Spinlock>, Error> {
-        Handle::new(FREE, |_| ())
+    pub fn new() -> Result<Handle<Spinlock>, Error> {
+        Handle::make(FREE, |_| ())
     }
 
     /// Ends the spinlock, held or not, unless a thread waits for it.
-    pub fn free_spinlock(self) -> Result<(), Error> {
-        self.free(|_, _, waiting| if waiting == 0 { Ok(()) } else { Err(Error::Busy) })
+    pub fn free(self) -> Result<(), Error> {
+        self.end_unless_visited()
     }
 
     #[inline]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn four_threads_count_together() {
-        let spinlock = Handle::new_spinlock().unwrap();
+        let spinlock = Handle::<Spinlock>::new().unwrap();
         let counter = Counter(UnsafeCell::new(0));
         std::thread::scope(|threads| {
             for _ in 0..4 {
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(spinlock.release(), Err(Error::NotHeld));
         assert_eq!(spinlock.try_acquire(), Ok(()));
         assert_eq!(spinlock.try_acquire(), Err(Error::Busy));
-        spinlock.free_spinlock().unwrap();
+        spinlock.free().unwrap();
         assert_eq!(spinlock.release(), Err(Error::StaleHandle(Kind::Spinlock)));
     }
 }

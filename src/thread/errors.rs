@@ -53,23 +53,23 @@ impl Object for Errors {
 static ERRORS: Arena<Errors> = Arena::new();
 
 impl Handle<Errors> {
-    pub fn new_errors() -> Result<Handle<Errors>, Error> {
-        Handle::new(0, |_| ())
+    pub fn new() -> Result<Handle<Errors>, Error> {
+        Handle::make(0, |_| ())
     }
 
-    pub fn free_errors(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         // Outlives the lock, so that nobody has the slot again before that is free.
         let _resident = self.reside()?;
         // In one step: an error that comes later finds no container, and goes to the hook.
         let first = self.with(|arrived| {
-            self.free(|_, _, _| Ok(()))?;
+            self.end(|_, _| Ok(()))?;
             Ok(arrived.empty())
         })?;
         drop(first);
         Ok(())
     }
 
-    /// The first error, valid until `clear_errors` or `free_errors`.
+    /// The first error, valid until `clear` or `free`.
     pub fn first(self) -> Result<*const lt_error_info, Error> {
         self.with(|arrived| {
             arrived.first.as_ref().map(|report| ptr::from_ref(report.info())).ok_or(Error::Empty)
@@ -81,7 +81,7 @@ impl Handle<Errors> {
         self.with(|arrived| Ok(arrived.count))
     }
 
-    pub fn clear_errors(self) -> Result<(), Error> {
+    pub fn clear(self) -> Result<(), Error> {
         let first = self.with(|arrived| Ok(arrived.empty()))?;
         drop(first);
         Ok(())

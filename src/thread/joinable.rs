@@ -163,7 +163,7 @@ pub fn start_detached(function: Function, argument: *mut c_void, options: &Optio
 pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Result<Handle<Thread>, Error> {
     let plan = options.plan(function, argument)?;
     let record = plan.record(Role::Started)?;
-    let made = Handle::new(0, |thread: &Thread| thread.prepare(record, options.daemon));
+    let made = Handle::make(0, |thread: &Thread| thread.prepare(record, options.daemon));
     let made = made.and_then(|handle| Ok((handle, handle.reside()?, handle.reside()?)));
     let (handle, resident, on_roll) = made.inspect_err(|_| record.end())?;
     // Relaxed: for the thread, which is not started yet.
@@ -178,7 +178,7 @@ pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Re
     }
     plan.create(record, libc::PTHREAD_CREATE_JOINABLE).map(|_| handle).inspect_err(|_| {
         record.end();
-        let _ = handle.free_thread();
+        let _ = handle.free();
     })
 }
 
@@ -317,10 +317,10 @@ impl Handle<Thread> {
     }
 
     /// Gives the handle back; the thread goes on. Not while somebody joins.
-    pub fn free_thread(self) -> Result<(), Error> {
+    pub fn free(self) -> Result<(), Error> {
         let thread = self.reside()?;
-        self.free(
-            |_, thread, _| {
+        self.end(
+            |thread, _| {
                 if thread.joiners.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
             },
         )?;
@@ -447,7 +447,7 @@ struct Joiner<'a>(&'a AtomicU32);
 
 impl Joiner<'_> {
     fn new(joiners: &AtomicU32) -> Joiner<'_> {
-        // SeqCst, here and in `free_thread`: of a join and a free that race, one sees the other.
+        // SeqCst, here and in `free`: of a join and a free that race, one sees the other.
         joiners.fetch_add(1, Ordering::SeqCst);
         Joiner(joiners)
     }

@@ -91,8 +91,8 @@ impl Table {
 }
 
 impl Handle<Local> {
-    pub fn new_local(destructor: Option<Function>) -> Result<Handle<Local>, Error> {
-        Handle::new(0, |local: &Local| {
+    pub fn new(destructor: Option<Function>) -> Result<Handle<Local>, Error> {
+        Handle::make(0, |local: &Local| {
             // Relaxed, here and below: published by the word.
             if local.place.load(Ordering::Relaxed) == 0 {
                 local.place.store(NEXT_PLACE.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
@@ -103,8 +103,8 @@ impl Handle<Local> {
     }
 
     /// Ends the key. Runs no destructor.
-    pub fn free_local(self) -> Result<(), Error> {
-        self.free(|_, _, _| Ok(()))
+    pub fn free(self) -> Result<(), Error> {
+        self.end(|_, _| Ok(()))
     }
 
     /// The calling thread's value, NULL when unset.

@@ -13,12 +13,12 @@ const SOON: f64 = 1e-3;
 
 fn wait(barrier: Handle<Barrier>) -> Result<u32, Error> {
     // SAFETY: the models' frames may be left by what is thrown.
-    unsafe { barrier.wait_at() }
+    unsafe { barrier.wait() }
 }
 
 fn wait_timeout(barrier: Handle<Barrier>, seconds: f64) -> Result<u32, Error> {
     // SAFETY: as above.
-    unsafe { barrier.wait_at_timeout(seconds) }
+    unsafe { barrier.wait_timeout(seconds) }
 }
 
 /// A digit for each index.
@@ -29,7 +29,7 @@ fn digit(index: u32) -> u32 {
 #[test]
 fn nobody_goes_on_before_all_have_come() {
     check(|| {
-        let barrier = Handle::new_barrier(3, None, ptr::null_mut()).unwrap();
+        let barrier = Handle::<Barrier>::new(3, None, ptr::null_mut()).unwrap();
         let rounds = [(); 2].map(|()| (AtomicU32::new(0), AtomicU32::new(0)));
         threads(|scope| {
             for _ in 0..3 {
@@ -50,7 +50,7 @@ fn nobody_goes_on_before_all_have_come() {
 
 /// Frees it, unless somebody was faster.
 fn end_once(barrier: Handle<Barrier>) {
-    end(|| match barrier.free_barrier() {
+    end(|| match barrier.free() {
         Err(Error::StaleHandle(_)) => Ok(()),
         result => result,
     });
@@ -59,7 +59,8 @@ fn end_once(barrier: Handle<Barrier>) {
 #[test]
 fn who_gives_up_breaks_it_for_the_others() {
     check(|| {
-        let (barrier, target) = (Handle::new_barrier(3, None, ptr::null_mut()).unwrap(), Target::default());
+        let (barrier, target) =
+            (Handle::<Barrier>::new(3, None, ptr::null_mut()).unwrap(), Target::default());
         let reasons = AtomicU32::new(0);
         let came = |result: Result<u32, Error>, reason: Error| {
             let result = result.unwrap_err();
@@ -80,14 +81,14 @@ fn who_gives_up_breaks_it_for_the_others() {
         assert_eq!(wait(barrier), Err(Error::Broken));
         barrier.reset().unwrap();
         assert_eq!(wait_timeout(barrier, 0.0), Err(Error::TimedOut));
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
     });
 }
 
 #[test]
 fn a_round_is_released_or_sent_away_as_a_whole() {
     check(|| {
-        let barrier = Handle::new_barrier(2, None, ptr::null_mut()).unwrap();
+        let barrier = Handle::<Barrier>::new(2, None, ptr::null_mut()).unwrap();
         let (released, over, timed) = (AtomicU32::new(0), AtomicU32::new(0), model::chance(2));
         threads(|scope| {
             for _ in 0..2 {
@@ -114,7 +115,7 @@ fn a_round_is_released_or_sent_away_as_a_whole() {
         });
         let released = released.into_inner();
         assert!(released == 0 || released == 0x11, "{released:x}");
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
     });
 }
 
@@ -149,7 +150,7 @@ unsafe extern "C-unwind" fn act(act: *mut c_void) {
 
 impl Act {
     fn barrier(&self, parties: u32) -> Handle<Barrier> {
-        Handle::new_barrier(parties, Some(act), ptr::from_ref(self).cast_mut().cast()).unwrap()
+        Handle::<Barrier>::new(parties, Some(act), ptr::from_ref(self).cast_mut().cast()).unwrap()
     }
 }
 
@@ -174,7 +175,7 @@ fn who_comes_during_an_action_is_of_a_later_round() {
         });
         let expected = if parties == 1 { (4, 0x4) } else { (2, 0x22) };
         assert_eq!((act.done.into_inner(), indices.into_inner()), expected);
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
     });
 }
 
@@ -197,7 +198,7 @@ fn who_gives_up_during_an_action_leaves_its_round_whole() {
             }
         });
         assert_eq!(act.done.into_inner() * 0x11, indices.into_inner());
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
     });
 }
 
@@ -232,7 +233,7 @@ fn an_action_may_abort_and_reset() {
         assert_eq!(indices.into_inner(), 0x11);
         assert_eq!(act.done.load(SeqCst), 1);
         assert_eq!(barrier.is_broken(), Ok(true));
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
     });
 }
 
@@ -252,6 +253,6 @@ fn an_action_that_throws_breaks_it_for_all() {
         });
         assert_eq!(thrown.into_inner(), 1);
         assert_eq!(barrier.is_broken(), Ok(true));
-        barrier.free_barrier().unwrap();
+        barrier.free().unwrap();
     });
 }

@@ -10,6 +10,7 @@ use lowthread::base::mutex::Mutex;
 use lowthread::base::status::Error;
 use lowthread::base::turn::Turn;
 use lowthread::base::wait::{self, Wake};
+use lowthread::sync::event::Event;
 
 #[test]
 fn the_mutex_has_one_holder_and_wakes_the_next() {
@@ -56,7 +57,7 @@ fn the_turn_is_one_threads_and_is_passed_on_by_who_gives_up() {
 #[test]
 fn a_slot_is_used_again_only_when_nobody_resides_in_it() {
     check(|| {
-        let event = Handle::new_event().unwrap();
+        let event = Handle::<Event>::new().unwrap();
         let slot = event.into_raw().addr() as u64 & 0xffff_ffff_ffff;
         let residing = AtomicU32::new(0);
         threads(|scope| {
@@ -72,14 +73,14 @@ fn a_slot_is_used_again_only_when_nobody_resides_in_it() {
                 }
                 Err(error) => assert_eq!(error, Error::StaleHandle(Kind::Event)),
             });
-            scope.spawn(|| event.free(|_, _, _| Ok(())).unwrap());
+            scope.spawn(|| event.end(|_, _| Ok(())).unwrap());
             for _ in 0..3 {
-                let other = Handle::new_event().unwrap();
+                let other = Handle::<Event>::new().unwrap();
                 // Whoever resides now did so when the slot was given away.
                 let same = other.into_raw().addr() as u64 & 0xffff_ffff_ffff == slot;
                 assert!(!same || residing.load(SeqCst) == 0, "used again too early");
                 assert!(other.into_raw() != event.into_raw(), "the same handle twice");
-                end(|| other.free_event());
+                end(|| other.free());
             }
         });
         assert_eq!(event.is_set(), Err(Error::StaleHandle(Kind::Event)));
@@ -89,19 +90,19 @@ fn a_slot_is_used_again_only_when_nobody_resides_in_it() {
 #[test]
 fn of_two_frees_one_is_late() {
     check(|| {
-        let event = Handle::new_event().unwrap();
+        let event = Handle::<Event>::new().unwrap();
         let freed = AtomicU32::new(0);
         threads(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| match event.free_event() {
+                scope.spawn(|| match event.free() {
                     Ok(()) => {
                         freed.fetch_add(1, SeqCst);
                     }
                     result => assert_eq!(result, Err(Error::StaleHandle(Kind::Event))),
                 });
             }
-            let others = [(); 2].map(|_| Handle::new_event().unwrap());
-            others.iter().for_each(|other| end(|| other.free_event()));
+            let others = [(); 2].map(|_| Handle::<Event>::new().unwrap());
+            others.iter().for_each(|other| end(|| other.free()));
         });
         assert_eq!(freed.into_inner(), 1);
     });

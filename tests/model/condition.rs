@@ -7,6 +7,8 @@ use lowthread::base::handle::Handle;
 use lowthread::base::model;
 use lowthread::base::status::Error;
 use lowthread::sync::condition::Condition;
+use lowthread::sync::lock::Lock;
+use lowthread::sync::rlock::RLock;
 
 const SOON: f64 = 1e-3;
 
@@ -26,7 +28,7 @@ fn await_number(number: &AtomicU32, n: u32) {
 #[test]
 fn so_many_are_woken_in_the_order_in_which_they_came() {
     check(|| {
-        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_lock().unwrap());
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
         let (came, notified) = (AtomicU32::new(0), AtomicU32::new(0));
         let inside = Inside::default();
         threads(|scope| {
@@ -57,15 +59,15 @@ fn so_many_are_woken_in_the_order_in_which_they_came() {
         assert_eq!(lock.state(SeqCst), Ok(0));
         assert_eq!(condition.waiting(), Ok(0));
         assert!(condition.is_idle());
-        condition.free_condition().unwrap();
-        lock.free_exclusive().unwrap();
+        condition.free().unwrap();
+        lock.free().unwrap();
     });
 }
 
 #[test]
 fn who_gives_up_swallows_no_notify() {
     check(|| {
-        let (condition, rlock) = (Handle::new_condition().unwrap(), Handle::new_rlock().unwrap());
+        let (condition, rlock) = (Handle::<Condition>::new().unwrap(), Handle::<RLock>::new().unwrap());
         let [came, gone, over] = [(); 3].map(|()| AtomicU32::new(0));
         let target = Target::default();
         let wait = |seconds: f64| {
@@ -104,8 +106,8 @@ fn who_gives_up_swallows_no_notify() {
                 notify(condition, 1);
             }
         });
-        condition.free_condition().unwrap();
-        rlock.free_exclusive().unwrap();
+        condition.free().unwrap();
+        rlock.free().unwrap();
     });
 }
 
@@ -121,7 +123,7 @@ unsafe extern "C-unwind" fn has_items(shared: *mut c_void) -> bool {
 #[test]
 fn what_a_predicate_waits_for_is_not_missed() {
     check(|| {
-        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_lock().unwrap());
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
         let shared = Shared { items: AtomicU32::new(0) };
         let argument = core::ptr::from_ref(&shared).cast_mut().cast::<c_void>().expose_provenance();
         let take = |seconds: f64| {
@@ -152,15 +154,15 @@ fn what_a_predicate_waits_for_is_not_missed() {
             }
         });
         assert_eq!(shared.items.into_inner() + taken.into_inner(), 1);
-        condition.free_condition().unwrap();
-        lock.free_exclusive().unwrap();
+        condition.free().unwrap();
+        lock.free().unwrap();
     });
 }
 
 #[test]
 fn it_may_be_freed_once_all_are_notified() {
     check(|| {
-        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_lock().unwrap());
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
         let came = AtomicU32::new(0);
         threads(|scope| {
             for timed in [false, true] {
@@ -177,11 +179,11 @@ fn it_may_be_freed_once_all_are_notified() {
             lock.acquire().unwrap();
             assert!(condition.waiting().unwrap() >= 1);
             condition.notify(usize::MAX).unwrap();
-            condition.free_condition().unwrap();
+            condition.free().unwrap();
             lock.release().unwrap();
-            let others = [(); 2].map(|_| Handle::new_condition().unwrap());
-            others.iter().for_each(|other| end(|| other.free_condition()));
+            let others = [(); 2].map(|_| Handle::<Condition>::new().unwrap());
+            others.iter().for_each(|other| end(|| other.free()));
         });
-        lock.free_exclusive().unwrap();
+        lock.free().unwrap();
     });
 }

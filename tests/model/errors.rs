@@ -26,11 +26,11 @@ fn deliver_to(container: Handle<Errors>, report: &Report) -> bool {
 #[test]
 fn a_container_that_is_freed_keeps_no_error() {
     check(|| {
-        let container = Handle::new_errors().unwrap();
+        let container = Handle::<Errors>::new().unwrap();
         let report = report();
         threads(|scope| {
             scope.spawn(|| deliver_to(container, &report));
-            scope.spawn(|| container.free_errors().unwrap());
+            scope.spawn(|| container.free().unwrap());
         });
         assert!(!report.is_shared(), "the error stays in a dead container");
     });
@@ -39,7 +39,7 @@ fn a_container_that_is_freed_keeps_no_error() {
 #[test]
 fn of_many_errors_one_is_the_first_and_all_are_counted() {
     check(|| {
-        let container = Handle::new_errors().unwrap();
+        let container = Handle::<Errors>::new().unwrap();
         let (report, cleared) = (report(), AtomicU32::new(0));
         threads(|scope| {
             for _ in 0..2 {
@@ -47,7 +47,7 @@ fn of_many_errors_one_is_the_first_and_all_are_counted() {
             }
             scope.spawn(|| {
                 cleared.store(u32::try_from(container.arrived().unwrap()).unwrap(), SeqCst);
-                container.clear_errors().unwrap();
+                container.clear().unwrap();
             });
         });
         let arrived = container.arrived().unwrap();
@@ -56,7 +56,7 @@ fn of_many_errors_one_is_the_first_and_all_are_counted() {
             Ok(_) => assert!(arrived > 0 && report.is_shared()),
             Err(error) => assert!(error == Error::Empty && arrived == 0 && !report.is_shared()),
         }
-        container.free_errors().unwrap();
+        container.free().unwrap();
         assert!(!report.is_shared());
     });
 }

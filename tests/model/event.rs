@@ -5,13 +5,14 @@ use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::model;
 use lowthread::base::status::Error;
+use lowthread::sync::event::Event;
 
 const SOON: f64 = 1e-3;
 
 #[test]
 fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
     check(|| {
-        let event = Handle::new_event().unwrap();
+        let event = Handle::<Event>::new().unwrap();
         threads(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| event.wait().unwrap());
@@ -23,14 +24,14 @@ fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
             event.clear().unwrap();
         });
         assert_eq!(event.is_set(), Ok(false));
-        event.free_event().unwrap();
+        event.free().unwrap();
     });
 }
 
 #[test]
 fn a_set_is_seen_by_whoever_waits_and_by_whoever_comes() {
     check(|| {
-        let (event, done, target) = (Handle::new_event().unwrap(), AtomicU32::new(0), Target::default());
+        let (event, done, target) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0), Target::default());
         let seen = |otherwise: Error, result: Result<(), Error>| match result {
             Ok(()) => assert_eq!(done.load(SeqCst), 1),
             result => assert_eq!(result, Err(otherwise)),
@@ -51,14 +52,14 @@ fn a_set_is_seen_by_whoever_waits_and_by_whoever_comes() {
             done.store(1, SeqCst);
             event.set().unwrap();
         });
-        event.free_event().unwrap();
+        event.free().unwrap();
     });
 }
 
 #[test]
 fn a_free_that_races_with_a_wait_ends_it_or_is_refused() {
     check(|| {
-        let event = Handle::new_event().unwrap();
+        let event = Handle::<Event>::new().unwrap();
         let stale = Err(Error::StaleHandle(Kind::Event));
         threads(|scope| {
             for _ in 0..2 {
@@ -67,14 +68,14 @@ fn a_free_that_races_with_a_wait_ends_it_or_is_refused() {
                     assert!(result == Ok(()) || result == stale);
                 });
             }
-            while event.free_event() == Err(Error::Busy) {
+            while event.free() == Err(Error::Busy) {
                 event.set().unwrap();
                 model::yield_now();
             }
             // Others may get the slot.
-            let others = [(); 2].map(|_| Handle::new_event().unwrap());
-            others.iter().for_each(|other| end(|| other.free_event()));
+            let others = [(); 2].map(|_| Handle::<Event>::new().unwrap());
+            others.iter().for_each(|other| end(|| other.free()));
         });
-        assert_eq!(event.free_event(), stale);
+        assert_eq!(event.free(), stale);
     });
 }

@@ -5,7 +5,13 @@ use crate::{check_at_most, threads};
 use lowthread::base::deadline::Timeout;
 use lowthread::base::handle::{Handle, Object};
 use lowthread::base::model::{self, InChild};
-use lowthread::sync::rwlock::Access;
+use lowthread::sync::barrier::Barrier;
+use lowthread::sync::condition::Condition;
+use lowthread::sync::event::Event;
+use lowthread::sync::lock::Lock;
+use lowthread::sync::queue::Queue;
+use lowthread::sync::rwlock::{Access, RwLock};
+use lowthread::sync::semaphore::Semaphore;
 use shuttle::current::TaskId;
 use shuttle::scheduler::{Schedule, Scheduler, Task};
 use std::ffi::c_void;
@@ -73,7 +79,7 @@ fn makes_and_frees<T: Object>(new: impl Fn() -> Handle<T>, free: impl Fn(Handle<
 #[test]
 fn a_child_frees_and_uses_a_lock_that_others_fought_for() {
     check(|| {
-        let lock = Handle::new_lock().unwrap();
+        let lock = Handle::<Lock>::new().unwrap();
         let fight = || {
             for _ in 0..2 {
                 lock.acquire().unwrap();
@@ -84,17 +90,17 @@ fn a_child_frees_and_uses_a_lock_that_others_fought_for() {
             lock.at_fork_reinit().unwrap();
             lock.acquire().unwrap();
             lock.release().unwrap();
-            lock.free_exclusive().unwrap();
-            makes_and_frees(|| Handle::new_lock().unwrap(), |lock| lock.free_exclusive().unwrap());
+            lock.free().unwrap();
+            makes_and_frees(|| Handle::<Lock>::new().unwrap(), |lock| lock.free().unwrap());
         });
-        lock.free_exclusive().unwrap();
+        lock.free().unwrap();
     });
 }
 
 #[test]
 fn a_child_finds_the_permits_that_were_there() {
     check(|| {
-        let semaphore = Handle::new_semaphore(1, 2).unwrap();
+        let semaphore = Handle::<Semaphore>::new(1, 2).unwrap();
         let borrow = || {
             semaphore.acquire().unwrap();
             semaphore.release(1).unwrap();
@@ -103,34 +109,34 @@ fn a_child_finds_the_permits_that_were_there() {
             assert!(semaphore.value().unwrap() <= 1);
             semaphore.release(1).unwrap();
             semaphore.acquire().unwrap();
-            semaphore.free_semaphore().unwrap();
+            semaphore.free().unwrap();
         });
-        semaphore.free_semaphore().unwrap();
+        semaphore.free().unwrap();
     });
 }
 
 #[test]
 fn a_child_uses_a_read_write_lock_whose_line_was_in_motion() {
     check(|| {
-        let rwlock = Handle::new_rwlock().unwrap();
+        let rwlock = Handle::<RwLock>::new().unwrap();
         let visit = |access| {
             rwlock.acquire(access).unwrap();
             rwlock.release(access).unwrap();
         };
         fork_beside(&[&|| visit(Access::Read), &|| visit(Access::Write), &|| visit(Access::Write)], || {
-            rwlock.at_fork_reinit_rwlock().unwrap();
+            rwlock.at_fork_reinit().unwrap();
             visit(Access::Write);
             visit(Access::Read);
-            rwlock.free_rwlock().unwrap();
+            rwlock.free().unwrap();
         });
-        crate::end(|| rwlock.free_rwlock());
+        crate::end(|| rwlock.free());
     });
 }
 
 #[test]
 fn nobody_waits_for_a_condition_in_a_child() {
     check(|| {
-        let (condition, lock) = (Handle::new_condition().unwrap(), Handle::new_lock().unwrap());
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
         let wait = || {
             lock.acquire().unwrap();
             let _ = condition.wait_timeout(lock, 1e-3);
@@ -138,30 +144,30 @@ fn nobody_waits_for_a_condition_in_a_child() {
         };
         fork_beside(&[&wait, &wait, &|| condition.notify(1).unwrap()], || {
             condition.notify(2).unwrap();
-            condition.free_condition().unwrap();
+            condition.free().unwrap();
         });
-        condition.free_condition().unwrap();
-        lock.free_exclusive().unwrap();
+        condition.free().unwrap();
+        lock.free().unwrap();
     });
 }
 
 #[test]
 fn nobody_has_come_to_a_barrier_in_a_child() {
     check(|| {
-        let barrier = Handle::new_barrier(2, None, ptr::null_mut()).unwrap();
+        let barrier = Handle::<Barrier>::new(2, None, ptr::null_mut()).unwrap();
         // SAFETY: nobody unwinds.
-        let come = || _ = unsafe { barrier.wait_at() };
+        let come = || _ = unsafe { barrier.wait() };
         fork_beside(&[&come, &come], || {
-            assert_eq!(barrier.waiting_at(), Ok(0));
-            barrier.free_barrier().unwrap();
+            assert_eq!(barrier.waiting(), Ok(0));
+            barrier.free().unwrap();
         });
-        crate::end(|| barrier.free_barrier());
+        crate::end(|| barrier.free());
     });
 }
 
 /// A queue of this capacity.
 fn queue_in_a_child(capacity: usize) {
-    let queue = Handle::new_queue(capacity).unwrap();
+    let queue = Handle::<Queue>::new(capacity).unwrap();
     queue.put(item(1)).unwrap();
     let pass = |n: usize| {
         queue.put(item(n)).unwrap();
@@ -177,10 +183,10 @@ fn queue_in_a_child(capacity: usize) {
         queue.put(item(4)).unwrap();
         assert_eq!(queue.get().map(|item| item.addr()), Ok(4));
         // SAFETY: nobody unwinds.
-        unsafe { queue.free_queue() }.unwrap();
+        unsafe { queue.free() }.unwrap();
     });
     // SAFETY: as above.
-    crate::end(|| unsafe { queue.free_queue() });
+    crate::end(|| unsafe { queue.free() });
 }
 
 #[test]
@@ -196,7 +202,7 @@ fn a_child_finds_an_unbounded_queue_whole() {
 #[test]
 fn a_child_makes_objects_in_the_middle_of_the_making_and_freeing_of_others() {
     check(|| {
-        let make = || makes_and_frees(|| Handle::new_event().unwrap(), |event| event.free_event().unwrap());
+        let make = || makes_and_frees(|| Handle::<Event>::new().unwrap(), |event| event.free().unwrap());
         fork_beside(&[&make, &make], make);
         assert_eq!(Timeout::from_seconds(0.0), Ok(Timeout::Poll));
     });

@@ -10,6 +10,7 @@ use lowthread::base::model;
 use lowthread::base::status::Error;
 use lowthread::base::this_thread;
 use lowthread::exec::future::{Future, Promise};
+use lowthread::exec::pool::Pool;
 use lowthread::exec::watch::{self, Mode};
 
 const SOON: f64 = 1e-3;
@@ -60,7 +61,7 @@ impl Sent {
 
 impl Work {
     fn promise(&self, pool: *mut c_void) -> (Handle<Future>, Sent) {
-        let (future, promise) = Handle::new_future(task, from_ref(self).cast_mut().cast(), pool).unwrap();
+        let (future, promise) = Handle::<Future>::new(task, from_ref(self).cast_mut().cast(), pool).unwrap();
         (future, Sent(promise))
     }
 
@@ -101,7 +102,7 @@ fn it_is_run_or_cancelled_and_all_hear_of_it() {
                 }
             });
             if model::chance(2) {
-                scope.spawn(|| match future.cancel_future() {
+                scope.spawn(|| match future.cancel() {
                     Ok(()) => cancelled.store(1, SeqCst),
                     result => assert_eq!(result, Err(Error::Busy)),
                 });
@@ -116,7 +117,7 @@ fn it_is_run_or_cancelled_and_all_hear_of_it() {
         assert_eq!(future.is_cancelled(), Ok(ran == 0));
         assert!(ran + cancelled.load(SeqCst) <= 1);
         assert_eq!((heard.into_inner(), work.called.load(SeqCst)), (2 * ran, 2));
-        future.free_future().unwrap();
+        future.free().unwrap();
     });
 }
 
@@ -135,7 +136,7 @@ fn who_gives_up_keeps_nobody_from_hearing() {
             scope.spawn(|| assert!(returned(future.result(), Error::Busy)));
             assert!(promise.run());
         });
-        future.free_future().unwrap();
+        future.free().unwrap();
     });
 }
 
@@ -160,7 +161,7 @@ fn who_sees_it_failed_finds_the_error() {
             }
         });
         assert_eq!(found.load(SeqCst), 1);
-        future.free_future().unwrap();
+        future.free().unwrap();
     });
 }
 
@@ -176,7 +177,7 @@ fn a_free_that_races_leaves_the_task_its_place() {
                 Ok(value) => assert_eq!(value.addr(), 7),
                 result => assert!(matches!(result, Err(Error::TimedOut | Error::StaleHandle(_)))),
             });
-            end(|| future.free_future());
+            end(|| future.free());
             // The slot may be another's only after the end of the task.
             let others = [(); 2].map(|()| Work::default());
             for other in &others {
@@ -184,7 +185,7 @@ fn a_free_that_races_leaves_the_task_its_place() {
                 assert_eq!(future.is_over(), Ok(false));
                 assert!(promise.run());
                 assert!(returned(future.try_result(), Error::Busy));
-                end(|| future.free_future());
+                end(|| future.free());
             }
         });
         assert_eq!((work.ran.into_inner(), work.called.into_inner()), (1, 1));
@@ -202,7 +203,7 @@ fn as_worker(pool: usize, f: impl FnOnce()) {
 #[test]
 fn a_worker_that_waits_helps_and_nobody_runs_it_twice() {
     check(|| {
-        let pool = Handle::new_pool(1, Some(c"model")).unwrap();
+        let pool = Handle::<Pool>::new(1, Some(c"model")).unwrap();
         let work = Work::default();
         let (future, promise) = work.promise(pool.into_raw());
         // The line keeps it from here on.
@@ -221,14 +222,14 @@ fn a_worker_that_waits_helps_and_nobody_runs_it_twice() {
                     promise.run();
                 }
             });
-            if model::chance(4) && future.cancel_future().is_ok() {
+            if model::chance(4) && future.cancel().is_ok() {
                 cancelled.store(1, SeqCst);
             }
         });
         assert_eq!(work.ran.into_inner() + cancelled.into_inner(), 1);
-        future.free_future().unwrap();
+        future.free().unwrap();
         // SAFETY: no frame here is left but by returning.
-        end(|| unsafe { pool.free_pool() });
+        end(|| unsafe { pool.free() });
     });
 }
 
@@ -282,7 +283,7 @@ fn each_callback_is_called_in_its_turn() {
             numbered.iter().for_each(|numbered| numbered.listen(future));
         });
         assert_eq!(order.next.load(SeqCst), 4);
-        future.free_future().unwrap();
+        future.free().unwrap();
     });
 }
 
@@ -317,10 +318,10 @@ fn who_waits_for_many_goes_on_when_enough_are_over() {
             if model::chance(2) {
                 second_promise.run();
             } else {
-                second.cancel_future().unwrap();
+                second.cancel().unwrap();
                 second_promise.cancel();
             }
         });
-        futures.iter().for_each(|future| future.free_future().unwrap());
+        futures.iter().for_each(|future| future.free().unwrap());
     });
 }

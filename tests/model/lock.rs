@@ -12,13 +12,13 @@ const SOON: f64 = 1.5e-3;
 
 fn end_free(lock: Handle<Lock>) {
     assert_eq!(lock.state(SeqCst), Ok(0), "something was left in the state");
-    lock.free_exclusive().unwrap();
+    lock.free().unwrap();
 }
 
 #[test]
 fn one_holder_at_a_time_and_everybody_comes_in() {
     check(|| {
-        let (lock, inside) = (Handle::new_lock().unwrap(), Inside::default());
+        let (lock, inside) = (Handle::<Lock>::new().unwrap(), Inside::default());
         threads(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -39,7 +39,7 @@ fn one_holder_at_a_time_and_everybody_comes_in() {
 #[test]
 fn who_is_late_to_sleep_is_not_forgotten() {
     check(|| {
-        let (lock, stage) = (Handle::new_lock().unwrap(), AtomicU32::new(0));
+        let (lock, stage) = (Handle::<Lock>::new().unwrap(), AtomicU32::new(0));
         // Not for ever: the schedule may be another one.
         let until = |come: &dyn Fn() -> bool| (0..20).any(|_| come() || !model::yield_now());
         let waiters = |n: u64| move || lock.state(SeqCst).is_ok_and(|state| state >> 4 == n);
@@ -85,7 +85,7 @@ fn who_is_late_to_sleep_is_not_forgotten() {
 #[test]
 fn who_gives_up_takes_no_wake_up_along() {
     check(|| {
-        let (lock, inside, target) = (Handle::new_lock().unwrap(), Inside::default(), Target::default());
+        let (lock, inside, target) = (Handle::<Lock>::new().unwrap(), Inside::default(), Target::default());
         threads(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
@@ -120,7 +120,7 @@ fn who_gives_up_takes_no_wake_up_along() {
 #[test]
 fn an_interrupt_ends_a_wait_that_nothing_else_ends() {
     check(|| {
-        let (lock, target) = (Handle::new_lock().unwrap(), Target::default());
+        let (lock, target) = (Handle::<Lock>::new().unwrap(), Target::default());
         lock.acquire().unwrap();
         threads(|scope| {
             scope.spawn(|| {
@@ -141,7 +141,7 @@ fn an_interrupt_ends_a_wait_that_nothing_else_ends() {
 #[test]
 fn another_thread_may_release() {
     check(|| {
-        let (lock, turn) = (Handle::new_lock().unwrap(), AtomicU32::new(0));
+        let (lock, turn) = (Handle::<Lock>::new().unwrap(), AtomicU32::new(0));
         lock.acquire().unwrap();
         threads(|scope| {
             scope.spawn(|| {
@@ -164,7 +164,7 @@ fn another_thread_may_release() {
 #[test]
 fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
     check(|| {
-        let (lock, freed) = (Handle::new_lock().unwrap(), AtomicU32::new(0));
+        let (lock, freed) = (Handle::<Lock>::new().unwrap(), AtomicU32::new(0));
         let stale = Error::StaleHandle(Kind::Lock);
         threads(|scope| {
             for _ in 0..2 {
@@ -174,20 +174,20 @@ fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
                     result => assert_eq!(result, Err(stale)),
                 });
             }
-            scope.spawn(|| match lock.free_exclusive() {
+            scope.spawn(|| match lock.free() {
                 Ok(()) => {
                     freed.fetch_add(1, SeqCst);
                 }
                 result => assert_eq!(result, Err(Error::Busy)),
             });
             // Another one may get the slot.
-            let other = Handle::new_lock().unwrap();
+            let other = Handle::<Lock>::new().unwrap();
             other.acquire().unwrap();
             other.release().unwrap();
-            end(|| other.free_exclusive());
+            end(|| other.free());
         });
         if freed.load(SeqCst) == 1 {
-            assert_eq!(lock.free_exclusive(), Err(stale));
+            assert_eq!(lock.free(), Err(stale));
         } else {
             end_free(lock);
         }

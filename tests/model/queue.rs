@@ -31,7 +31,7 @@ fn close(queue: Handle<Queue>, immediate: bool) {
 
 fn free(queue: Handle<Queue>) {
     // SAFETY: as above.
-    unsafe { queue.free_queue() }.unwrap();
+    unsafe { queue.free() }.unwrap();
 }
 
 /// As the functions of the interface do it.
@@ -63,7 +63,7 @@ fn drain(queue: Handle<Queue>) -> usize {
 }
 
 fn nothing_is_lost(capacity: usize) {
-    nothing_is_lost_on(Handle::new_queue(capacity).unwrap());
+    nothing_is_lost_on(Handle::<Queue>::new(capacity).unwrap());
 }
 
 fn nothing_is_lost_on(queue: Handle<Queue>) {
@@ -104,7 +104,7 @@ fn nothing_is_lost_in_an_unbounded_queue() {
 #[test]
 fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
     check(|| {
-        let (queue, target) = (Handle::new_queue(1).unwrap(), Target::default());
+        let (queue, target) = (Handle::<Queue>::new(1).unwrap(), Target::default());
         let (put, got, producing) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(2));
         let produce = |items: [*mut c_void; 2], put_one: &dyn Fn(*mut c_void) -> Result<(), Error>| {
             for item in items {
@@ -145,7 +145,7 @@ fn who_gives_up_leaves_neither_an_item_nor_a_wake_up_behind() {
 #[test]
 fn a_close_wakes_all_who_wait() {
     check(|| {
-        let (full, empty) = (Handle::new_queue(1).unwrap(), Handle::new_queue(1).unwrap());
+        let (full, empty) = (Handle::<Queue>::new(1).unwrap(), Handle::<Queue>::new(1).unwrap());
         full.put(item(0, 0)).unwrap();
         threads(|scope| {
             for _ in 0..2 {
@@ -171,7 +171,7 @@ fn nothing_is_lost_in_a_queue_with_more_cells_than_room() {
 fn nothing_is_lost_in_a_bounded_chain() {
     check(|| {
         let capacity = 1 + model::draw(3) as usize;
-        nothing_is_lost_on(Handle::new_queue_on(Store::Chain(Chain::new(capacity).unwrap())).unwrap());
+        nothing_is_lost_on(Handle::<Queue>::new_on(Store::Chain(Chain::new(capacity).unwrap())).unwrap());
     });
 }
 
@@ -180,7 +180,7 @@ fn nothing_is_lost_in_a_bounded_chain() {
 #[test]
 fn what_is_granted_to_who_needs_it_no_more_goes_to_the_next() {
     check(|| {
-        let queue = Handle::new_queue(1).unwrap();
+        let queue = Handle::<Queue>::new(1).unwrap();
         queue.put(item(0, 0)).unwrap();
         threads(|scope| {
             for producer in 0..3 {
@@ -196,7 +196,7 @@ fn what_is_granted_to_who_needs_it_no_more_goes_to_the_next() {
 #[test]
 fn batches_are_neither_lost_nor_doubled() {
     check(|| {
-        let (queue, got) = (Handle::new_queue(2).unwrap(), AtomicUsize::new(0));
+        let (queue, got) = (Handle::<Queue>::new(2).unwrap(), AtomicUsize::new(0));
         let batch = |producer: usize| [0, 1, 2].map(|n| item(producer, n));
         let take = |seconds: f64| {
             let mut items = [core::ptr::null_mut(); 2];
@@ -233,7 +233,8 @@ fn batches_are_neither_lost_nor_doubled() {
 #[test]
 fn who_joins_goes_on_when_all_is_done() {
     check(|| {
-        let (queue, done, target) = (Handle::new_queue(2).unwrap(), AtomicUsize::new(0), Target::default());
+        let (queue, done, target) =
+            (Handle::<Queue>::new(2).unwrap(), AtomicUsize::new(0), Target::default());
         queue.put(item(0, 0)).unwrap();
         queue.put(item(0, 1)).unwrap();
         let joined = |result: Result<(), Error>, otherwise: Error| match result {
@@ -248,13 +249,13 @@ fn who_joins_goes_on_when_all_is_done() {
                     queue.task_done().unwrap();
                 });
             }
-            scope.spawn(|| joined(queue.join_queue_timeout(SOON), Error::TimedOut));
+            scope.spawn(|| joined(queue.join_timeout(SOON), Error::TimedOut));
             scope.spawn(|| {
                 target.enter();
-                joined(queue.join_queue(), Error::Interrupted);
+                joined(queue.join(), Error::Interrupted);
             });
             scope.spawn(|| target.interrupt());
-            queue.join_queue().unwrap();
+            queue.join().unwrap();
             joined(Ok(()), Error::Busy);
         });
         assert_eq!(queue.task_done(), Err(Error::NothingToBeDone));
@@ -274,8 +275,8 @@ fn an_immediate_close_discards_what_nobody_got() {
     check(|| {
         DISCARDED.store(0, SeqCst);
         let queue = match model::draw(3) {
-            0 => Handle::new_queue_on(Store::Chain(Chain::new(1).unwrap())).unwrap(),
-            capacity => Handle::new_queue(capacity as usize).unwrap(),
+            0 => Handle::<Queue>::new_on(Store::Chain(Chain::new(1).unwrap())).unwrap(),
+            capacity => Handle::<Queue>::new(capacity as usize).unwrap(),
         };
         let (put, got) = (AtomicUsize::new(0), AtomicUsize::new(0));
         queue.set_drop(Some(discard)).unwrap();
@@ -305,7 +306,7 @@ fn an_immediate_close_discards_what_nobody_got() {
             while !queue.is_closed().unwrap() {
                 model::yield_now();
             }
-            queue.join_queue().unwrap();
+            queue.join().unwrap();
         });
         assert_eq!(put.into_inner(), got.into_inner() + DISCARDED.load(SeqCst));
         free(queue);

@@ -12,7 +12,7 @@ const SOON: f64 = 1.5e-3;
 fn end_free(rlock: Handle<RLock>) {
     assert_eq!(rlock.state(SeqCst), Ok(0), "something was left in the state");
     assert_eq!(rlock.recursion_count(), Ok(0));
-    rlock.free_exclusive().unwrap();
+    rlock.free().unwrap();
 }
 
 /// What an owner may do.
@@ -33,7 +33,7 @@ fn own(rlock: Handle<RLock>, inside: &Inside) {
 #[test]
 fn one_owner_at_a_time_and_everybody_comes_in() {
     check(|| {
-        let (rlock, inside) = (Handle::new_rlock().unwrap(), Inside::default());
+        let (rlock, inside) = (Handle::<RLock>::new().unwrap(), Inside::default());
         threads(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
@@ -59,7 +59,7 @@ fn one_owner_at_a_time_and_everybody_comes_in() {
 #[test]
 fn who_is_not_the_owner_is_told_so_at_any_moment() {
     check(|| {
-        let (rlock, inside) = (Handle::new_rlock().unwrap(), Inside::default());
+        let (rlock, inside) = (Handle::<RLock>::new().unwrap(), Inside::default());
         threads(|scope| {
             scope.spawn(|| {
                 assert!(matches!(rlock.leave(), Err(Error::NotOwner | Error::NotHeld)));
@@ -84,7 +84,7 @@ fn who_is_not_the_owner_is_told_so_at_any_moment() {
 #[test]
 fn who_gives_up_takes_no_wake_up_along() {
     check(|| {
-        let (rlock, inside, target) = (Handle::new_rlock().unwrap(), Inside::default(), Target::default());
+        let (rlock, inside, target) = (Handle::<RLock>::new().unwrap(), Inside::default(), Target::default());
         let came = |result: Result<(), Error>, otherwise: Error| match result {
             Ok(()) => own(rlock, &inside),
             result => assert_eq!(result, Err(otherwise)),

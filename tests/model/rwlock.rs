@@ -11,7 +11,7 @@ const SOON: f64 = 1e-3;
 
 fn end_free(rwlock: Handle<RwLock>) {
     assert_eq!(rwlock.state(SeqCst), Ok(0), "something was left in the state");
-    rwlock.free_rwlock().unwrap();
+    rwlock.free().unwrap();
 }
 
 /// As the functions of the interface do it.
@@ -42,7 +42,7 @@ impl Both {
 #[test]
 fn writers_are_alone_and_everybody_comes_in() {
     check(|| {
-        let (rwlock, both) = (Handle::new_rwlock().unwrap(), Both::default());
+        let (rwlock, both) = (Handle::<RwLock>::new().unwrap(), Both::default());
         threads(|scope| {
             for accesses in [[Access::Read, Access::Write], [Access::Read; 2], [Access::Write, Access::Read]]
             {
@@ -66,7 +66,7 @@ fn writers_are_alone_and_everybody_comes_in() {
 #[test]
 fn who_gives_up_stands_in_nobodys_way() {
     check(|| {
-        let (rwlock, both, target) = (Handle::new_rwlock().unwrap(), Both::default(), Target::default());
+        let (rwlock, both, target) = (Handle::<RwLock>::new().unwrap(), Both::default(), Target::default());
         let came = |access: Access, result: Result<(), Error>, otherwise: Error| match result {
             Ok(()) => {
                 both.visit(access);
@@ -101,7 +101,7 @@ fn who_gives_up_stands_in_nobodys_way() {
 #[test]
 fn readers_behind_a_writer_that_gives_up_join_those_inside() {
     check(|| {
-        let rwlock = Handle::new_rwlock().unwrap();
+        let rwlock = Handle::<RwLock>::new().unwrap();
         acquire(rwlock, Access::Read).unwrap();
         threads(|scope| {
             scope.spawn(|| {
@@ -123,7 +123,7 @@ fn readers_behind_a_writer_that_gives_up_join_those_inside() {
 #[test]
 fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
     check(|| {
-        let (rwlock, freed) = (Handle::new_rwlock().unwrap(), AtomicU32::new(0));
+        let (rwlock, freed) = (Handle::<RwLock>::new().unwrap(), AtomicU32::new(0));
         let stale = Error::StaleHandle(Kind::RwLock);
         threads(|scope| {
             for access in [Access::Read, Access::Write] {
@@ -133,17 +133,17 @@ fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
                     result => assert_eq!(result, Err(stale)),
                 });
             }
-            scope.spawn(|| match rwlock.free_rwlock() {
+            scope.spawn(|| match rwlock.free() {
                 Ok(()) => freed.store(1, SeqCst),
                 result => assert_eq!(result, Err(Error::Busy)),
             });
-            let other = Handle::new_rwlock().unwrap();
+            let other = Handle::<RwLock>::new().unwrap();
             acquire(other, Access::Write).unwrap();
             release(other, Access::Write);
-            end(|| other.free_rwlock());
+            end(|| other.free());
         });
         if freed.load(SeqCst) == 1 {
-            assert_eq!(rwlock.free_rwlock(), Err(stale));
+            assert_eq!(rwlock.free(), Err(stale));
         } else {
             end_free(rwlock);
         }

@@ -13,13 +13,13 @@ fn end(semaphore: Handle<Semaphore>, permits: u32) {
         semaphore.try_acquire().unwrap();
     }
     assert_eq!(semaphore.try_acquire(), Err(Error::Busy));
-    semaphore.free_semaphore().unwrap();
+    semaphore.free().unwrap();
 }
 
 #[test]
 fn as_many_inside_as_there_are_permits() {
     check(|| {
-        let (semaphore, inside) = (Handle::new_semaphore(2, 2).unwrap(), Inside::default());
+        let (semaphore, inside) = (Handle::<Semaphore>::new(2, 2).unwrap(), Inside::default());
         threads(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -37,7 +37,7 @@ fn as_many_inside_as_there_are_permits() {
 fn who_gives_up_neither_loses_nor_makes_a_permit() {
     check(|| {
         let (semaphore, inside, target) =
-            (Handle::new_semaphore(1, 9).unwrap(), Inside::default(), Target::default());
+            (Handle::<Semaphore>::new(1, 9).unwrap(), Inside::default(), Target::default());
         let hold = |expected: Error, result: Result<(), Error>| match result {
             Ok(()) => {
                 inside.visit(1);
@@ -67,7 +67,7 @@ fn who_gives_up_neither_loses_nor_makes_a_permit() {
 #[test]
 fn a_release_of_many_serves_as_many() {
     check(|| {
-        let semaphore = Handle::new_semaphore(0, 9).unwrap();
+        let semaphore = Handle::<Semaphore>::new(0, 9).unwrap();
         let took = std::sync::atomic::AtomicU32::new(0);
         threads(|scope| {
             for _ in 0..2 {

@@ -4,11 +4,12 @@ use crate::{Inside, check, threads};
 use lowthread::base::atomic::Ordering::SeqCst;
 use lowthread::base::handle::Handle;
 use lowthread::base::status::Error;
+use lowthread::sync::spinlock::Spinlock;
 
 #[test]
 fn one_holder_at_a_time_and_everybody_comes_in() {
     check(|| {
-        let (spinlock, inside) = (Handle::new_spinlock().unwrap(), Inside::default());
+        let (spinlock, inside) = (Handle::<Spinlock>::new().unwrap(), Inside::default());
         threads(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -24,6 +25,6 @@ fn one_holder_at_a_time_and_everybody_comes_in() {
             }
         });
         assert_eq!(spinlock.state(SeqCst), Ok(0));
-        spinlock.free_spinlock().unwrap();
+        spinlock.free().unwrap();
     });
 }
