@@ -34,10 +34,6 @@ impl LastError {
         }
     }
 
-    pub fn forget(&self) {
-        self.error.set(None);
-    }
-
     /// Unless this thread is in the middle of reading or writing it.
     pub fn remember(&self, function: &'static &'static str, error: Error) {
         self.alone(|| {
@@ -66,7 +62,7 @@ pub fn record_error(function: &'static &'static str, error: Error) -> lt_status 
     let status = error.status();
     if status < LT_OK {
         if let Some(record) = this_thread::current() {
-            record.last_error.remember(function, error);
+            record.own().last_error.remember(function, error);
         }
     }
     status
@@ -79,7 +75,7 @@ pub fn record_error_in_handler(function: &'static &'static str, error: Error) ->
     let status = error.status();
     if status < LT_OK {
         match this_thread::existing() {
-            Some(record) => record.last_error.remember(function, error),
+            Some(record) => record.own().last_error.remember(function, error),
             None => Note::of(function, error).map_or((), this_thread::leave_note),
         }
     }
@@ -89,7 +85,7 @@ pub fn record_error_in_handler(function: &'static &'static str, error: Error) ->
 /// The sentence for the last error of this thread, "" if there was none. Valid until the next call.
 pub fn sentence() -> &'static CStr {
     let Some(record) = this_thread::current() else { return c"lowthread: no memory to remember the error" };
-    let last = &record.last_error;
+    let last = &record.own().last_error;
     let write = || {
         let Some(error) = last.error.get() else { return c"" };
         // SAFETY: the text belongs to this thread, and nobody holds a reference into it but the caller
@@ -105,7 +101,7 @@ pub fn sentence() -> &'static CStr {
 
 /// The last error itself.
 pub fn last() -> Option<Error> {
-    this_thread::current()?.last_error.error.get()
+    this_thread::current()?.own().last_error.error.get()
 }
 
 /// Formats into a buffer that always ends in NUL.

@@ -1,7 +1,7 @@
 //! What the library knows of one OS thread.
 
 use crate::base::arena::{Arena, Kept, Slot};
-use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::base::fence;
 use crate::base::fork::Stays;
 use crate::base::handle::{Kind, Object};
@@ -22,71 +22,119 @@ pub type Function = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// One thread's record. Records are never unmapped, and serve one thread after the other.
 ///
-/// The cells belong to the record's thread, and before that starts, to its starter.
+/// What stands here others may look at: it is atomic, or under the registry's lock. The rest is [`Own`].
 #[derive(Debug)]
 pub struct Record {
     /// Whether it is inside the library; see `base::fork`.
     pub(super) stays: Stays,
     /// What is pending for it.
     pub interrupt: Interrupt,
-    /// The signal behind the last LT_INTERRUPTED.
-    interrupt_signal: Cell<i32>,
-    pub last_error: LastError,
     pub(super) ident: AtomicU64,
     pub(super) native_id: AtomicI64,
     /// The C library's name of the thread: its pthread_t. 0 as long as it is not known.
     pub(super) native_handle: AtomicUsize,
-    pub(super) role: Cell<Role>,
-    /// How often the end of the thread was put off.
-    pub(super) rounds: Cell<u32>,
+    /// A `Role`.
+    role: AtomicU8,
+    /// Whether it is a daemon, for lt_enumerate.
+    pub daemon: AtomicBool,
+    /// The object of a joinable thread, given away by its resident, for `thread::joinable`; or NULL.
+    pub joinable: AtomicPtr<()>,
+    /// The number in the default name.
+    pub number: AtomicU64,
+    /// The name, if it was given one; under the registry's lock.
+    pub name: Name,
+    /// Free slots that its thread keeps, by the kind of objects that they can be.
+    spare: Kept<[Magazine; Kind::ALL]>,
+    /// The neighbours in the registry, under its lock.
+    pub(super) previous: Cell<*const Record>,
+    pub(super) next: Cell<*const Record>,
+    own: UnsafeCell<Own>,
+}
+
+// SAFETY: the name and the neighbours are touched under the registry's lock, and `own` by its owner.
+unsafe impl Sync for Record {}
+
+/// What belongs to one thread: to the starter until the thread runs, who hands it over by starting it; then to
+/// the thread, to its end; and to nobody once that is told. Signal handlers on the owner come between, and leave
+/// all but `last_error` alone.
+///
+/// The pointers without a type are what layers above keep here, and this one only carries. Who knows what they
+/// are: `thread::start` (entry), `thread::errors` (errors), `thread::local` (locals), `thread::failure` (failure),
+/// `exec::pool` (pool).
+#[derive(Debug)]
+pub struct Own {
+    pub last_error: LastError,
+    /// The signal behind the last LT_INTERRUPTED.
+    interrupt_signal: Cell<i32>,
     /// What it runs.
     pub entry: Cell<Option<(Function, *mut c_void)>>,
     /// The arguments that were copied for it, allocated with malloc, to be freed after it; or NULL.
     copied: Cell<*mut c_void>,
     /// The handle of the lt_errors that its errors go to, or NULL.
     pub errors: Cell<*mut c_void>,
-    /// The thread's values of thread-local storage, or NULL; ended by `on_round`.
+    /// Its values of thread-local storage, or NULL; ended by `on_round`.
     pub locals: Cell<*mut c_void>,
-    /// Run in each round of the thread's end.
-    pub on_round: Cell<Option<OnRound>>,
-    /// Told of the end of the thread.
-    pub on_end: Cell<Option<OnEnd>>,
-    /// Told, with its argument, that the thread counts no more: the last thing of all.
-    pub on_gone: Cell<Option<(OnGone, *mut c_void)>>,
+    /// What its function has failed with, though it goes on.
+    pub failure: Cell<Option<(*mut c_void, End)>>,
     /// The handle of the pool that it works for, or NULL.
     pub pool: Cell<*mut c_void>,
     /// Where its stack ends but for what a task may need; 0 if that is not known.
     pub stack_reserve: Cell<usize>,
-    /// The object of a joinable thread, given away by its resident; or NULL.
-    pub joinable: AtomicPtr<()>,
     /// Whether something is left of an exception that could not be ended wholly: it runs no more tasks.
     pub spoilt: Cell<bool>,
-    /// What its function has failed with, though it goes on.
-    pub failure: Cell<Option<(*mut c_void, End)>>,
     /// What the thread must free, unless it ends before it can.
     held: Cell<Option<(*mut c_void, End)>>,
-    /// The number in the default name.
-    pub number: AtomicU64,
-    /// The name, if it was given one; under the registry's lock.
-    pub name: Name,
-    /// Whether it is a daemon, for lt_enumerate.
-    pub daemon: AtomicBool,
-    /// Whether it ever stood for the main thread: then it serves no other one.
+    /// Run in each round of the thread's end, and how many there were.
+    pub on_round: Cell<Option<OnRound>>,
+    pub(super) rounds: Cell<u32>,
+    /// Told of the end of the thread.
+    pub on_end: Cell<Option<OnEnd>>,
+    /// Told, with its argument, that the thread counts no more: the last thing of all.
+    pub on_gone: Cell<Option<(OnGone, *mut c_void)>>,
+    /// Whether it ever stood for the main thread: then the record serves no other one.
     pub(super) was_main: Cell<bool>,
-    /// Free slots, by the kind of objects that they can be.
-    spare: Kept<[Magazine; Kind::ALL]>,
-    /// The neighbours in the registry, under its lock.
-    pub(super) previous: Cell<*const Record>,
-    pub(super) next: Cell<*const Record>,
 }
 
-// SAFETY: each cell is touched by one thread at a time, as said where it stands.
-unsafe impl Sync for Record {}
+impl Own {
+    const fn new() -> Own {
+        Own {
+            last_error: LastError::none(),
+            interrupt_signal: Cell::new(0),
+            entry: Cell::new(None),
+            copied: Cell::new(ptr::null_mut()),
+            errors: Cell::new(ptr::null_mut()),
+            locals: Cell::new(ptr::null_mut()),
+            failure: Cell::new(None),
+            pool: Cell::new(ptr::null_mut()),
+            stack_reserve: Cell::new(0),
+            spoilt: Cell::new(false),
+            held: Cell::new(None),
+            on_round: Cell::new(None),
+            rounds: Cell::new(0),
+            on_end: Cell::new(None),
+            on_gone: Cell::new(None),
+            was_main: Cell::new(false),
+        }
+    }
+
+    /// Holds something for as long as code of the user's runs that may end the thread.
+    pub fn hold(&self, what: *mut c_void, end: End) {
+        self.held.set(Some((what, end)));
+    }
+
+    pub fn let_go(&self) {
+        self.held.set(None);
+    }
+
+    pub fn holds(&self) -> bool {
+        self.held.get().is_some()
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The library did not start it.
-    Foreign,
+    Foreign = 0,
     /// The library started it, and counts it.
     Started,
     /// A service thread of the library, which does not count.
@@ -120,34 +168,27 @@ impl Record {
         Record {
             stays: Stays::none(),
             interrupt: Interrupt::new(),
-            interrupt_signal: Cell::new(0),
-            last_error: LastError::none(),
             ident: AtomicU64::new(ident),
             native_id: AtomicI64::new(0),
             native_handle: AtomicUsize::new(0),
-            role: Cell::new(Role::Foreign),
-            rounds: Cell::new(0),
-            entry: Cell::new(None),
-            copied: Cell::new(ptr::null_mut()),
-            errors: Cell::new(ptr::null_mut()),
-            locals: Cell::new(ptr::null_mut()),
-            on_round: Cell::new(None),
-            on_end: Cell::new(None),
-            on_gone: Cell::new(None),
-            pool: Cell::new(ptr::null_mut()),
-            stack_reserve: Cell::new(0),
+            role: AtomicU8::new(Role::Foreign as u8),
+            daemon: AtomicBool::new(false),
             joinable: AtomicPtr::new(ptr::null_mut()),
-            spoilt: Cell::new(false),
-            failure: Cell::new(None),
-            held: Cell::new(None),
             number: AtomicU64::new(0),
             name: Name(UnsafeCell::new(None)),
-            daemon: AtomicBool::new(false),
-            was_main: Cell::new(false),
             spare: Kept([const { Magazine::empty() }; Kind::ALL]),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
+            own: UnsafeCell::new(Own::new()),
         }
+    }
+
+    /// On the owner: see [`Own`].
+    #[inline]
+    pub fn own(&self) -> &Own {
+        debug_assert!([0, this_thread::native_id()].contains(&self.native_id()), "another thread's");
+        // SAFETY: replaced as a whole only in `reset`, when nobody has it.
+        unsafe { &*self.own.get() }
     }
 
     /// A record in the registry, for a thread of the library's or for one that came from elsewhere.
@@ -164,7 +205,7 @@ impl Record {
     pub fn for_new_thread(role: Role, copied: *mut c_void) -> Result<&'static Record, Error> {
         this_thread::key()?;
         let record = Record::take(role)?;
-        record.copied.set(copied);
+        record.own().copied.set(copied);
         Ok(record)
     }
 
@@ -182,7 +223,12 @@ impl Record {
     /// Another thread's from now on.
     pub(super) fn begin(&self, role: Role) {
         self.ident.store(registry::next_ident(), Ordering::Relaxed);
-        self.role.set(role);
+        self.play(role);
+    }
+
+    /// Relaxed, here and in `role`: set before others can find the record, or while there is one thread.
+    pub(super) fn play(&self, role: Role) {
+        self.role.store(role as u8, Ordering::Relaxed);
     }
 
     /// The slot that it is in; none for the first thread's.
@@ -197,25 +243,26 @@ impl Record {
 
     /// Ends the record: its thread is over, or was never started.
     pub fn end(&'static self) {
-        for (what, end) in [self.held.take(), self.failure.take()].into_iter().flatten() {
+        let own = self.own();
+        for (what, end) in [own.held.take(), own.failure.take()].into_iter().flatten() {
             // SAFETY: held by this thread, which has left without letting go.
             unsafe { end(what) };
         }
         // SAFETY: NULL, or allocated with malloc for this thread, which no longer uses it.
-        unsafe { libc::free(self.copied.replace(ptr::null_mut())) };
+        unsafe { libc::free(own.copied.replace(ptr::null_mut())) };
         // No more code of the user's: it counts no more, before anybody who waits for it hears of its end.
         registry::remove(self);
         self.native_handle.store(OVER, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
-        if let Some(on_end) = self.on_end.take() {
+        if let Some(on_end) = own.on_end.take() {
             on_end(self);
         }
-        if let Some((on_gone, argument)) = self.on_gone.take() {
+        if let Some((on_gone, argument)) = own.on_gone.take() {
             on_gone(argument);
         }
         self.give_up_spare();
         // What stood for the main thread may be reached still, by who interrupts that.
-        if let Some(slot) = self.slot().filter(|_| !self.was_main.get()) {
+        if let Some(slot) = self.slot().filter(|_| !own.was_main.get()) {
             slot.release();
         }
     }
@@ -245,19 +292,6 @@ impl Record {
         }
     }
 
-    /// Holds something for as long as code of the user's runs that may end the thread.
-    pub fn hold(&self, what: *mut c_void, end: End) {
-        self.held.set(Some((what, end)));
-    }
-
-    pub fn let_go(&self) {
-        self.held.set(None);
-    }
-
-    pub fn holds(&self) -> bool {
-        self.held.get().is_some()
-    }
-
     /// Relaxed here and for `native_id`: set before the thread runs, or by the thread itself.
     pub fn ident(&self) -> u64 {
         self.ident.load(Ordering::Relaxed)
@@ -268,7 +302,11 @@ impl Record {
     }
 
     pub fn role(&self) -> Role {
-        self.role.get()
+        match self.role.load(Ordering::Relaxed) {
+            role if role == Role::Started as u8 => Role::Started,
+            role if role == Role::Service as u8 => Role::Service,
+            _ => Role::Foreign,
+        }
     }
 
     pub fn is_main(&self) -> bool {
@@ -287,7 +325,7 @@ impl Record {
     pub fn take_interrupt(&self) -> bool {
         let signum = self.interrupt.take();
         if let Some(signum) = signum {
-            self.interrupt_signal.set(signum);
+            self.own().interrupt_signal.set(signum);
             if signum != 0 {
                 take_signals();
             }
@@ -296,7 +334,7 @@ impl Record {
     }
 
     pub fn interrupt_signal(&self) -> i32 {
-        self.interrupt_signal.get()
+        self.own().interrupt_signal.get()
     }
 }
 
@@ -342,33 +380,19 @@ impl Object for Record {
     // Relaxed: nobody else has it.
     fn reset(&self) {
         self.interrupt.clear();
-        self.interrupt_signal.set(0);
-        self.last_error.forget();
         self.ident.store(0, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
         self.native_handle.store(0, Ordering::Relaxed);
-        self.role.set(Role::Foreign);
-        self.rounds.set(0);
-        self.entry.set(None);
-        self.copied.set(ptr::null_mut());
-        self.errors.set(ptr::null_mut());
-        self.locals.set(ptr::null_mut());
-        self.on_round.set(None);
-        self.on_end.set(None);
-        self.on_gone.set(None);
-        self.pool.set(ptr::null_mut());
-        self.stack_reserve.set(0);
+        self.play(Role::Foreign);
+        self.daemon.store(false, Ordering::Relaxed);
         self.joinable.store(ptr::null_mut(), Ordering::Relaxed);
-        self.spoilt.set(false);
-        self.failure.set(None);
-        self.held.set(None);
         self.number.store(0, Ordering::Relaxed);
         // SAFETY: nobody else has it. Without its destructor: also in a forked child, which frees nothing.
         core::mem::forget(unsafe { (*self.name.get()).take() });
-        self.daemon.store(false, Ordering::Relaxed);
-        self.was_main.set(false);
         self.previous.set(ptr::null());
         self.next.set(ptr::null());
+        // SAFETY: as above. It has no destructor.
+        unsafe { *self.own.get() = Own::new() };
     }
 
     /// The registry says who is there.

@@ -160,7 +160,7 @@ fn attach() -> Option<&'static Record> {
         return None;
     }
     if let Some((function, error)) = noted.error() {
-        record.last_error.remember(function, error);
+        record.own().last_error.remember(function, error);
     }
     Some(record)
 }
@@ -260,13 +260,13 @@ pub fn with_main(f: impl Fn(&'static Record)) {
 /// Makes the calling thread the main thread. What is pending for the one that was moves over.
 pub fn adopt_main() -> Result<(), Error> {
     let record = current().ok_or(Error::NoMemory)?;
-    if record.role() == Role::Service || !record.pool.get().is_null() {
+    if record.role() == Role::Service || !record.own().pool.get().is_null() {
         return Err(Error::ServesTheLibrary);
     }
     if record.is_main() {
         return Ok(());
     }
-    record.was_main.set(true);
+    record.own().was_main.set(true);
     let former = main_of(MAIN.swap(ptr::from_ref(record).cast_mut(), Ordering::AcqRel));
     // SeqCst: as in `with_main`.
     atomic::fence(Ordering::SeqCst);
@@ -313,12 +313,12 @@ pub(super) fn become_main() {
     record.native_id.store(native_id(), Ordering::Relaxed);
     record.known_as(myself());
     // A started thread that forks is no longer one of those that are counted.
-    record.role.set(Role::Foreign);
-    record.on_end.set(None);
-    record.on_gone.set(None);
-    record.pool.set(ptr::null_mut());
+    record.play(Role::Foreign);
+    record.own().on_end.set(None);
+    record.own().on_gone.set(None);
+    record.own().pool.set(ptr::null_mut());
     record.joinable.store(ptr::null_mut(), Ordering::Relaxed);
-    record.was_main.set(true);
+    record.own().was_main.set(true);
     MAIN.store(ptr::from_ref(record).cast_mut(), Ordering::Relaxed);
 }
 
@@ -365,13 +365,13 @@ fn thread_ended(value: *mut c_void) {
         set_value(value);
         return;
     };
-    record.rounds.set(record.rounds.get() + 1);
+    record.own().rounds.set(record.own().rounds.get() + 1);
     // The C library has cleared the value: the destructors that run now find it again.
     let kept = set_value(ptr::from_ref(record).cast());
-    let on_round = record.on_round.get();
+    let on_round = record.own().on_round.get();
     let wanted = on_round.is_some_and(|on_round| on_round(record, Round::OneMore));
     // A foreign thread's record may have been made in a late round: it does not count on a later one.
-    let last = !kept || record.rounds.get() >= ROUNDS || record.role() == Role::Foreign && !wanted;
+    let last = !kept || record.own().rounds.get() >= ROUNDS || record.role() == Role::Foreign && !wanted;
     if last {
         on_round.map(|on_round| on_round(record, Round::Over));
         set_value(Known::ended(record.ident()));

@@ -42,10 +42,13 @@ impl Handle<Future> {
         if future.is_run_by(record.ident()) {
             return Err(Error::WaitsForItself);
         }
-        if !future.is_pending() || record.pool.get().is_null() || record.pool.get() != future.pool.get() {
+        if !future.is_pending()
+            || record.own().pool.get().is_null()
+            || record.own().pool.get() != future.pool.get()
+        {
             return Ok(Help::NotNeeded);
         }
-        if stack::is_below(record.stack_reserve.get()) {
+        if stack::is_below(record.own().stack_reserve.get()) {
             return Ok(Help::NoRoom);
         }
         // While it is in the task the thread counts as one that waits: the handle is not freed.

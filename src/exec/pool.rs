@@ -316,7 +316,7 @@ impl Handle<Pool> {
     /// Nothing in the frames between here and the user's has a destructor.
     pub unsafe fn shutdown(self, wait: bool, cancel_pending: bool) -> Result<(), Error> {
         let pool = self.alive()?;
-        if wait && this_thread::existing().is_some_and(|record| record.pool.get() == self.into_raw()) {
+        if wait && this_thread::existing().is_some_and(|record| record.own().pool.get() == self.into_raw()) {
             return Err(Error::WaitsForItsPool);
         }
         let mut inside = pool.inside.lock();
@@ -463,10 +463,10 @@ impl Pool {
         let plan = Plan { name: Some(name.as_c_str()), ..Plan::new(work, pool) };
         let resident = own.reside()?;
         let record = plan.record(Role::Started)?;
-        record.pool.set(self.own.get());
-        record.on_gone.set(Some((gone, resident.into_raw().cast_mut().cast())));
+        record.own().pool.set(self.own.get());
+        record.own().on_gone.set(Some((gone, resident.into_raw().cast_mut().cast())));
         plan.create(record, libc::PTHREAD_CREATE_DETACHED).inspect_err(|_| {
-            if let Some((_, resident)) = record.on_gone.take() {
+            if let Some((_, resident)) = record.own().on_gone.take() {
                 // SAFETY: given away above.
                 drop(unsafe { Resident::<Pool>::from_raw(resident.cast_const().cast()) });
             }
@@ -619,7 +619,7 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
         pool.inside.lock().leaving += 1;
         return;
     };
-    record.stack_reserve.set(stack::reserve());
+    record.own().stack_reserve.set(stack::reserve());
     // SAFETY: does not change while the pool lives, which it does while a worker counts.
     unsafe { &*pool.outfit.get() }.cpus.apply();
     let mut after_one = false;
@@ -641,7 +641,7 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
         }
         // The task has forked, and this is the child: there is no pool here that it works for. Or an exception
         // has left something on this thread that the next task is not to find: another worker follows.
-        if record.role() != Role::Started || after_one && record.spoilt.get() {
+        if record.role() != Role::Started || after_one && record.own().spoilt.get() {
             return;
         }
     }

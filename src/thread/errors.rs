@@ -109,6 +109,6 @@ impl Handle<Errors> {
 /// Gives the report to the container of its thread. False if there is none, or none any more.
 pub fn deliver(record: &Record, report: &Report) -> bool {
     // SAFETY: NULL, or a handle that the thread was started with.
-    let errors = unsafe { Handle::<Errors>::from_raw(record.errors.get()) };
+    let errors = unsafe { Handle::<Errors>::from_raw(record.own().errors.get()) };
     errors.and_then(|errors| errors.arrive(report)).is_ok()
 }

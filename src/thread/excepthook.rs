@@ -102,24 +102,24 @@ fn told(record: Option<&'static Record>, report: Report) {
 fn call_hook(record: Option<&'static Record>, report: Report) {
     let Chosen(chosen) = *HOOK.lock();
     // An error of the hook itself does not go to the hook.
-    let record = record.filter(|record| !record.holds());
+    let record = record.filter(|record| !record.own().holds());
     let (Some((hook, argument)), Some(record)) = (chosen, record) else { return print("thread", &report) };
     let info: *const lt_error_info = report.info();
     // Should the hook leave with lt_exit, the record ends the share: this frame has nothing to clean up.
     let report = report.into_raw();
-    record.hold(report, end_share);
+    record.own().hold(report, end_share);
     let mut call = Call { hook, info, argument };
     // SAFETY: the argument is what `Call::run` asks for.
     let outcome = unsafe { unwind::call(Call::run, (&raw mut call).cast()) };
     let Some(Caught { exception, frames }) = outcome else {
-        record.let_go();
+        record.own().let_go();
         // SAFETY: given away above, and not ended, since the hook has come back.
         return drop(unsafe { Report::from_raw(report) });
     };
     let frames = frames.unboxed();
     // SAFETY: caught here.
     let description = unsafe { put_into_words(exception) };
-    record.let_go();
+    record.own().let_go();
     // SAFETY: as above.
     let report = unsafe { Report::from_raw(report) };
     print("thread", &report);

@@ -110,7 +110,7 @@ pub unsafe fn end(exception: *mut Exception) {
         }
     };
     if let (false, Some(record)) = (ended, this_thread::existing()) {
-        record.spoilt.set(true);
+        record.own().spoilt.set(true);
     }
 }
 

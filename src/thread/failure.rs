@@ -28,18 +28,18 @@ pub fn fail(code: i32, message: &CStr) -> Result<(), Error> {
     let record = record.ok_or(Error::NoFunction)?;
     let message = Text::copy(message.to_bytes())?;
     let failure = Box::into_raw(boxed(Failure { code, message, frames: Frames::here() })?);
-    drop(take(record.failure.replace(Some((failure.cast(), forget)))));
+    drop(take(record.own().failure.replace(Some((failure.cast(), forget)))));
     Ok(())
 }
 
 /// Begins another function or task on this thread, in the middle of one: what that one has failed with.
 pub fn begin(record: &Record) -> Pending {
-    record.failure.take()
+    record.own().failure.take()
 }
 
 /// The function or task has returned: what it has failed with. `outer` is what `begin` gave.
 pub fn end(record: &Record, outer: Pending) -> Option<Box<Failure>> {
-    take(record.failure.replace(outer))
+    take(record.own().failure.replace(outer))
 }
 
 impl Failure {

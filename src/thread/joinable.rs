@@ -170,7 +170,7 @@ pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Re
     resident.handle.store(handle.into_raw(), Ordering::Relaxed);
     record.interrupt.expect();
     record.joinable.store(resident.into_raw().cast_mut(), Ordering::Relaxed);
-    record.on_end.set(Some(ended));
+    record.own().on_end.set(Some(ended));
     if options.daemon {
         drop(on_roll);
     } else {

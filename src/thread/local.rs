@@ -112,7 +112,7 @@ impl Handle<Local> {
         let index = self.index()?;
         let Some(record) = this_thread::existing() else { return Ok(ptr::null_mut()) };
         // SAFETY: NULL, or this thread's own table; the reference ends in this function.
-        let table = unsafe { record.locals.get().cast::<Table>().as_ref() };
+        let table = unsafe { record.own().locals.get().cast::<Table>().as_ref() };
         let entry = table.and_then(|table| table.entry(index)).copied().unwrap_or(UNSET);
         Ok(if entry.key == self.into_raw() { entry.value } else { ptr::null_mut() })
     }
@@ -120,13 +120,13 @@ impl Handle<Local> {
     pub fn set(self, value: *mut c_void) -> Result<(), Error> {
         let index = self.index()?;
         let record = this_thread::current().ok_or(Error::NoMemory)?;
-        if record.locals.get().is_null() {
+        if record.own().locals.get().is_null() {
             let table = Box::into_raw(boxed(Table { pages: Vec::new() })?);
-            record.locals.set(table.cast());
-            record.on_round.set(Some(end_round));
+            record.own().locals.set(table.cast());
+            record.own().on_round.set(Some(end_round));
         }
         // SAFETY: this thread's own table, made at the latest above; the reference ends here.
-        let table = unsafe { &mut *record.locals.get().cast::<Table>() };
+        let table = unsafe { &mut *record.own().locals.get().cast::<Table>() };
         *table.make(index)? = Entry { key: self.into_raw(), value };
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Handle<Local> {
 /// One round of the end of a thread: destroys the values that there are. Whether there are new ones.
 fn end_round(record: &'static Record, round: Round) -> bool {
     if round == Round::Over {
-        let table = record.locals.replace(ptr::null_mut()).cast::<Table>();
+        let table = record.own().locals.replace(ptr::null_mut()).cast::<Table>();
         // SAFETY: made with a box, and no longer reachable.
         drop(unsafe { Box::from_raw(table) });
         return false;
@@ -169,7 +169,7 @@ fn end_round(record: &'static Record, round: Round) -> bool {
 /// Where the next value is, from `index` on, that has a destructor.
 fn next(record: &Record, index: &mut usize) -> Option<(usize, Function)> {
     // SAFETY: this thread's own table; the reference ends in this function.
-    let table = unsafe { record.locals.get().cast::<Table>().as_ref() }?;
+    let table = unsafe { record.own().locals.get().cast::<Table>().as_ref() }?;
     while *index < table.pages.len() * PAGE {
         let at = *index;
         let Some(entry) = table.entry(at) else {
@@ -190,7 +190,7 @@ fn next(record: &Record, index: &mut usize) -> Option<(usize, Function)> {
 /// Clears a value; what it was.
 fn clear(record: &Record, at: usize) -> *mut c_void {
     // SAFETY: this thread's own table; the reference ends in this function.
-    let table = unsafe { record.locals.get().cast::<Table>().as_mut() };
+    let table = unsafe { record.own().locals.get().cast::<Table>().as_mut() };
     let entry = table.and_then(|table| table.entry_mut(at));
     entry.map_or(UNSET, |entry| core::mem::replace(entry, UNSET)).value
 }

@@ -131,7 +131,7 @@ unsafe extern "C-unwind" fn run(service: *mut c_void) {
         return service.go_on(ABSENT);
     };
     record.interrupt.expect();
-    record.on_end.set(Some(succeed));
+    record.own().on_end.set(Some(succeed));
     Cpus::share(this_thread::main_native_id());
     service.go_on(SERVED);
     (service.work)(&mut Attendance { service, record, ordinary: false, precise: false });
@@ -139,7 +139,7 @@ unsafe extern "C-unwind" fn run(service: *mut c_void) {
 
 /// User code has ended a service thread.
 fn succeed(record: &'static Record) {
-    let Some((_, service)) = record.entry.get() else { return };
+    let Some((_, service)) = record.own().entry.get() else { return };
     // SAFETY: the argument of `run`.
     let service = unsafe { &*service.cast::<Service>() };
     // Relaxed: the cells stay this thread's. Before what follows: who hears of the end and wants the service
@@ -159,7 +159,7 @@ impl Attendance {
     /// Whether this still serves: not if user code has forked, and this is the child; nor if an exception of it has
     /// left something on this thread, when another one follows.
     pub fn serving(&self) -> bool {
-        self.record.role() == Role::Service && !self.record.spoilt.get()
+        self.record.role() == Role::Service && !self.record.own().spoilt.get()
     }
 
     /// For user code. Stays so until the next `rest` or `sleep`.

@@ -49,8 +49,8 @@ impl Plan<'_> {
             // SAFETY: NULL, or allocated with malloc and given to this plan.
             unsafe { libc::free(self.copied) };
         })?;
-        record.entry.set(Some((self.function, self.argument)));
-        record.errors.set(self.errors);
+        record.own().entry.set(Some((self.function, self.argument)));
+        record.own().errors.set(self.errors);
         // Relaxed: a flag, for lt_enumerate.
         record.daemon.store(self.daemon, Ordering::Relaxed);
         if self.told {
@@ -156,7 +156,7 @@ unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
     // SAFETY: a record, made for this thread; records are never unmapped.
     let record = unsafe { &*record.cast::<Record>() };
     let adopted = begin(record);
-    if let Some((function, argument)) = record.entry.get() {
+    if let Some((function, argument)) = record.own().entry.get() {
         // SAFETY: the function and its argument are what the user asked to be called.
         if let Some(caught) = unsafe { unwind::call(function, argument) } {
             // SAFETY: caught here.

@@ -19,7 +19,7 @@ fn report() -> Report {
 
 fn deliver_to(container: Handle<Errors>, report: &Report) -> bool {
     let record = this_thread::current().expect("memory for a record");
-    record.errors.set(container.into_raw());
+    record.own().errors.set(container.into_raw());
     errors::deliver(record, report)
 }
 

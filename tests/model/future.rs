@@ -195,9 +195,9 @@ fn a_free_that_races_leaves_the_task_its_place() {
 /// Runs `f` as a worker of the pool would.
 fn as_worker(pool: usize, f: impl FnOnce()) {
     let record = this_thread::current().unwrap();
-    record.pool.set(ptr::with_exposed_provenance_mut(pool));
+    record.own().pool.set(ptr::with_exposed_provenance_mut(pool));
     f();
-    record.pool.set(ptr::null_mut());
+    record.own().pool.set(ptr::null_mut());
 }
 
 #[test]
