@@ -12,7 +12,12 @@
 //!
 //! A ring behind is only used once the one before is closed: so what is in it was put later. Rings are kept as
 //! long as the chain, since a thread may be late in any of them: all together they are less than twice as
-//! large as the last, and that is less than twice as large as was ever needed.
+//! large as the last.
+//!
+//! And that has less than twice the room that was ever needed, unless consumers lose their core in the middle of
+//! a get. Puts that come round to the cell of such a one leave the ring as if it were full. The next is twice as
+//! large then too: one of the same size would be one more for each time that this happens, and they are kept;
+//! of those that double, one soon takes longer to come round than a consumer is away.
 
 use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::base::heap::boxed;
@@ -257,8 +262,8 @@ impl Chain {
         for link in links(self.first()) {
             less += link.ring.repair();
             length += link.ring.length();
-            // A thread that is gone may have been closing it.
-            if let Behind::End = link.behind() {
+            // A thread that is gone may have been about to close it.
+            if !matches!(link.behind(), Behind::Nothing) {
                 link.ring.close();
             }
         }
@@ -374,6 +379,21 @@ mod tests {
         assert_eq!(chain.repair(), 0);
         assert_eq!(chain.push(item(2)), Err(Refused::Closed));
         assert_eq!(chain.pop(), Ok(item(1)));
+        assert_eq!(chain.pop(), Err(Refused::Closed));
+    }
+
+    #[test]
+    fn a_ring_that_was_being_left_at_a_fork_is_left_in_the_child() {
+        let chain = Chain::new(0).unwrap();
+        (0..FIRST).for_each(|i| chain.push(item(i)).unwrap());
+        // A thread in the middle of `go_on`, and a fork.
+        chain.last().unwrap().next.store(Link::new(2 * FIRST).unwrap(), Ordering::Relaxed);
+        assert_eq!(chain.repair(), 0);
+        assert_eq!(chain.pop(), Ok(item(0)));
+        // There is room again in the ring, but no put goes there that a close would not see.
+        chain.push(item(FIRST)).unwrap();
+        chain.close();
+        (1..=FIRST).for_each(|i| assert_eq!(chain.pop(), Ok(item(i))));
         assert_eq!(chain.pop(), Err(Refused::Closed));
     }
 }
