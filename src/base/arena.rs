@@ -223,6 +223,10 @@ impl<T: Object> Arena<T> {
                 // Another thread was faster. SAFETY: as above.
                 unsafe { Chunk::unmap(chunk) };
             }
+            #[cfg(shuttle)]
+            if newest.is_null() {
+                crate::base::model::after_child(abandon::<T>);
+            }
         }
     }
 
@@ -291,6 +295,15 @@ fn forget<T: Object>() {
             slot.body.forget(&slot.word);
         }
     });
+}
+
+/// In a model, after the end of a child: what it has left behind, nobody will give back, and the forks of later
+/// executions need not walk over it.
+#[cfg(shuttle)]
+fn abandon<T: Object>() {
+    let arena = T::arena();
+    *arena.free.lock() = Line { first: ptr::null(), last: ptr::null() };
+    arena.chunks.store(ptr::null_mut(), Ordering::Relaxed);
 }
 
 /// What a body looks like, in a number.

@@ -183,6 +183,11 @@ pub fn is_alone() -> bool {
 
 /// The same in parent and child.
 fn myself() -> usize {
+    // All threads of a model are on one of the system's.
+    #[cfg(shuttle)]
+    if let Some(task) = crate::base::model::thread() {
+        return task;
+    }
     // SAFETY: cannot fail and touches no memory.
     unsafe { libc::pthread_self() as usize }
 }

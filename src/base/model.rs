@@ -10,6 +10,7 @@ use core::ffi::c_void;
 use core::ptr;
 use core::time::Duration;
 use shuttle::rand::{Rng, thread_rng};
+use std::sync::Mutex;
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
@@ -27,6 +28,9 @@ thread_local! {
     /// The thread-specific value of each task, by the task's number.
     static VALUES: RefCell<Vec<*mut c_void>> = const { RefCell::new(Vec::new()) };
 }
+
+/// What is to be done before the execution that follows the next child. Each test has an OS thread of its own.
+static AFTER_CHILD: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 
 /// Runs executions on this OS thread, each of which calls `begin` first.
 pub fn explore(executions: impl FnOnce()) {
@@ -55,6 +59,10 @@ pub fn begin() {
 
 /// Before each execution: no fork has taken place, or will.
 pub fn before_execution() {
+    if CHILD_ENDED.get() {
+        let all = AFTER_CHILD.lock().map(|mut all| core::mem::take(&mut *all));
+        all.into_iter().flatten().for_each(|forget| forget());
+    }
     FORKS.set(false);
     CHILD.set(None);
     CHILD_ENDED.set(false);
@@ -90,6 +98,13 @@ pub fn end_child() -> ! {
     loop {
         // From here the scheduler does not come back.
         shuttle::thread::yield_now();
+    }
+}
+
+/// Has this called once, before the execution that follows the next child.
+pub fn after_child(forget: fn()) {
+    if inside() {
+        let _ = AFTER_CHILD.lock().map(|mut all| all.push(forget));
     }
 }
 
@@ -185,6 +200,11 @@ fn exchange_value(value: *mut c_void) -> *mut c_void {
         }
         all.get_mut(me).map_or(ptr::null_mut(), |mine| core::mem::replace(mine, value))
     })
+}
+
+/// What tells the calling task from the others, and is not 0. None outside of executions.
+pub fn thread() -> Option<usize> {
+    inside().then(|| me() + 1)
 }
 
 fn me() -> usize {

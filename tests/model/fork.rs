@@ -42,8 +42,7 @@ impl<S: Scheduler> Scheduler for Forking<S> {
     }
 }
 
-/// Each child leaves its slots and records behind, and the next fork looks at them all: with many thousands
-/// of them it takes more steps than an execution may.
+/// Each child leaves the memory of its slots behind, for good.
 fn check(model: fn()) {
     check_at_most(300, model);
 }
