@@ -21,6 +21,8 @@ typedef struct cancelled {
 
 static void *wait_and_leave(void *arg) {
     cancelled *c = arg;
+    // It has a record by then: it sleeps no more for the lock of their list, which a thread that ends may hold.
+    must(lt_check_interrupt() == LT_OK);
     atomic_store(&c->native_id, lt_get_native_id());
     atomic_store(&c->status, c->wait->wait(c->wait->object));
     for (;;) {
