@@ -53,9 +53,9 @@ install:
 	@test -e build-install/lib/stripped/liblowthread.a || $(MAKE) all
 	@DESTDIR=$(DESTDIR) cmake --install build-install --prefix $(PREFIX)
 
-# What the preset leaves out: forks of a process with threads, since GCC's allocator for this is not
-# made for them; bounds of time and of memory, which are other ones here; and, in C++, null references,
-# since a forced unwind is caught as one.
+# A test that a sanitizer cannot run, such as a fork among threads that allocate, skips itself and says why;
+# bounds of memory do not hold there. In C++ null references are not looked for, since a forced unwind is caught
+# as one. `make test` has the quick ones of these (the preset asan-short).
 asan:
 	@cmake --preset asan
 	@cmake --build --preset asan -j $(JOBS)

@@ -88,4 +88,27 @@ double seconds_since(double start);
 // Leaves the case; ctest counts it as skipped and shows the reason.
 #define skip_because(reason) (printf("skipped: %s\n", (reason)), skip())
 
+// Whether a sanitizer has replaced the C library's malloc and threads.
+static inline bool under_sanitizer(void) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+// For a case that forks while other threads allocate, start or end, and whose child does so too. It would wait
+// for ever for the sanitizer's locks, which GCC's does not take around a fork as the C library does its own.
+static inline void skip_where_malloc_does_not_survive_forks(void) {
+    if (under_sanitizer()) {
+        skip_because("the sanitizer's malloc does not survive a fork among threads");
+    }
+}
+
+// How often a case repeats what is to leave nothing behind: under a sanitizer, which keeps what was freed, only
+// so often that it sees each step.
+static inline int repetitions(int many) {
+    return under_sanitizer() ? many / 20 : many;
+}
+
 #endif

@@ -67,15 +67,6 @@ static inline bool asleep(int64_t native_id) {
     return thread_state(native_id) == 'S';
 }
 
-// Whether a sanitizer has replaced the C library's malloc and threads.
-static inline bool under_sanitizer(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#else
-    return false;
-#endif
-}
-
 // Whether the C library is musl, which has no name of its own for the preprocessor.
 static inline bool on_musl(void) {
 #if defined(__linux__) && !defined(__GLIBC__)

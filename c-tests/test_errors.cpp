@@ -968,6 +968,7 @@ TEST(long_reports_into_a_full_pipe_are_never_interleaved) {
 
 // The renderer holds locks for most of the time, as others do while the report is told.
 TEST(a_child_forked_while_errors_are_told_can_tell_errors) {
+    skip_where_malloc_does_not_survive_forks();
     begin();
     static std::atomic<bool> leave;
     static std::atomic<int> told;

@@ -398,14 +398,8 @@ static lt_status fork_often(void *arg) {
     return LT_OK;
 }
 
-static void skip_where_forks_are_not_for(void) {
-    if (under_sanitizer()) {
-        skip_because("the sanitizer's malloc does not survive a fork among threads");
-    }
-}
-
 static void check_forks(bool on_a_thread) {
-    skip_where_forks_are_not_for();
+    skip_where_malloc_does_not_survive_forks();
     for (int signum = SIGRTMIN + 1; signum <= SIGRTMIN + ROUTED; signum++) {
         must(signal(signum, SIG_IGN) != SIG_ERR);
     }
@@ -495,7 +489,7 @@ static void fork_at_the_first_call(void *arg) {
 
 // In a process of its own, where nothing has called the library yet.
 static void in_a_fresh_process(const char *case_name, first_call first, void (*begin)(void)) {
-    skip_where_forks_are_not_for();
+    skip_where_malloc_does_not_survive_forks();
     if (getenv("LT_FRESH") == NULL) {
         fflush(NULL);
         pid_t child = fork();

@@ -769,7 +769,7 @@ static void run_forgotten(lt_pool *pool, int tasks) {
 
 static void check_growth(void (*run)(lt_pool *, int)) {
     lt_pool *pool = pool_of(2);
-    int million = under_sanitizer() ? 100000 : 1000000;
+    int million = repetitions(1000000);
     run(pool, million);
     size_t before = resident_bytes();
     run(pool, million);
@@ -788,11 +788,11 @@ TEST(a_million_tasks_without_futures_leave_nothing_behind) {
 }
 
 static void *run_with_own_futures(void *pool) {
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < repetitions(200000); i++) {
         take_result(submit(pool, give_back, NULL));
     }
     size_t before = resident_bytes();
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < repetitions(200000); i++) {
         take_result(submit(pool, give_back, NULL));
     }
     return any_value(resident_bytes() - before < 512 * 1024 || resident_bytes() < before);
@@ -811,11 +811,11 @@ TEST(tasks_that_are_cancelled_again_and_again_leave_nothing_behind) {
     gate g = new_gate();
     lt_future *running = submit_standing(pool, &g);
     size_t before = 0;
-    for (int i = 0; i < 400000; i++) {
+    for (int i = 0; i < repetitions(400000); i++) {
         lt_future *future = submit(pool, give_back, NULL);
         assert_ok(lt_future_cancel(future));
         assert_ok(lt_future_free(future));
-        if (i == 200000) {
+        if (i == repetitions(200000)) {
             before = resident_bytes();
         }
     }
@@ -1017,7 +1017,7 @@ static void use_pools_in_child(void *arg) {
 }
 
 TEST(a_child_that_was_forked_in_the_middle_can_use_pools) {
-    skip_where_forks_are_not_for();
+    skip_where_malloc_does_not_survive_forks();
     turmoil t = {.pool = pool_of(2)};
     waiter w[3];
     for (size_t i = 0; i < LENGTH(w); i++) {

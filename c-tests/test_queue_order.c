@@ -408,6 +408,7 @@ TEST(a_child_that_was_forked_in_the_middle_can_use_the_queues) {
     for (size_t i = 0; i < LENGTH(w); i++) {
         waiter_launch(&w[i], put_and_get, &t);
     }
+    must_soon(atomic_load(&t.next) == LENGTH(w)); // All are at it.
     int forks = getenv("LT_LONG") != NULL ? 1000 : 100;
     for (int i = 0; i < forks; i++) {
         assert_int_equal(run_in_child(check_child, &t), 0);

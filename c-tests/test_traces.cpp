@@ -201,7 +201,8 @@ TEST(in_a_storm_through_six_modules_a_trace_costs_less_than_a_millisecond) {
         assert_true(contains(trace, "in pass_on"));
         assert_true(contains(trace, "in throw_it(void*)"));
     }
-    if (spent > STORM * 1e-3 || seconds_since(began) > STORM * 50e-3) {
+    // A sanitizer is on the way of each call of the C library's.
+    if (!under_sanitizer() && (spent > STORM * 1e-3 || seconds_since(began) > STORM * 50e-3)) {
         fail_msg("%d traces took %.0f ms of the processor, and %.1f s", STORM, spent * 1e3,
             seconds_since(began));
     }
