@@ -302,7 +302,10 @@ fn forget<T: Object>() {
 #[cfg(shuttle)]
 fn abandon<T: Object>() {
     let arena = T::arena();
-    *arena.free.lock() = Line { first: ptr::null(), last: ptr::null() };
+    if let Some(magazine) = this_thread::first_record().spare(T::KIND) {
+        magazine.give_up();
+    }
+    arena.spare.forget();
     arena.chunks.store(ptr::null_mut(), Ordering::Relaxed);
 }
 

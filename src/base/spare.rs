@@ -74,6 +74,13 @@ impl Pile {
     pub fn pop(&self) -> Option<&'static Link> {
         self.take(0, |_| ())
     }
+
+    /// In a model: nothing is on it.
+    #[cfg(shuttle)]
+    pub fn forget(&self) {
+        self.returned.store(ptr::null_mut(), Ordering::Relaxed);
+        self.sorted.lock().0 = ptr::null_mut();
+    }
 }
 
 impl First {
