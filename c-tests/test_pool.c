@@ -1143,3 +1143,73 @@ TEST(a_map_whose_task_exits_takes_the_rest_along) {
     }
     assert_ok(lt_pool_free(m.pool));
 }
+
+// ---- Freed meanwhile
+
+struct replaced {
+    lt_pool *old, *new;
+    gate blocks_old, blocks_new;
+    lt_future *futures[3];
+};
+
+static struct replaced replaced;
+
+static void replace_the_pool(void *first) {
+    if (first == NULL) {
+        return;
+    }
+    open_gate(&replaced.blocks_old);
+    must(lt_pool_free(replaced.old) == LT_OK);
+    // The other one is to be in the place of the first, which its last worker leaves at its very end.
+    must_soon(lt_thread_count() == 0);
+    for (double began = lt_monotonic(); lt_monotonic() - began < SLACK;) {
+        replaced.new = pool_of(1);
+        if (((uintptr_t)replaced.new ^ (uintptr_t)replaced.old) << 16 >> 22 == 0) {
+            break;
+        }
+        must(lt_pool_free(replaced.new) == LT_OK);
+    }
+    LT_IGNORE(submit_standing(replaced.new, &replaced.blocks_new));
+    for (size_t i = 0; i < LENGTH(replaced.futures); i++) {
+        replaced.futures[i] = submit(replaced.new, give_back, NULL);
+    }
+}
+
+TEST(a_shutdown_whose_drop_frees_the_pool_cancels_no_task_of_the_next_one) {
+    replaced.blocks_old = new_gate();
+    replaced.blocks_new = new_gate();
+    replaced.old = pool_of(1);
+    assert_ok(lt_pool_set_drop(replaced.old, replace_the_pool));
+    lt_future *standing = submit_standing(replaced.old, &replaced.blocks_old);
+    submit_forgotten(replaced.old, give_back, &replaced);
+    assert_ok(lt_pool_shutdown(replaced.old, false, true));
+    open_gate(&replaced.blocks_new);
+    for (size_t i = 0; i < LENGTH(replaced.futures); i++) {
+        take_result(replaced.futures[i]);
+    }
+    take_result(standing);
+    assert_ok(lt_pool_free(replaced.new));
+    free_gate(&replaced.blocks_old);
+    free_gate(&replaced.blocks_new);
+}
+
+static void submit_one(void *unused) {
+    (void)unused;
+    lt_status status = lt_pool_submit(replaced.old, give_back, NULL, NULL);
+    must(status == LT_OK || status == LT_CLOSED || status == LT_BAD_HANDLE);
+}
+
+TEST(a_submit_that_waits_for_the_first_worker_ends_when_the_pool_is_freed) {
+    for (int round = 0; round < 500; round++) {
+        replaced.old = pool_of(1);
+        lt_thread *threads[4];
+        for (size_t i = 0; i < LENGTH(threads); i++) {
+            assert_ok(lt_thread_start(submit_one, NULL, NULL, &threads[i]));
+        }
+        assert_ok(lt_pool_free(replaced.old));
+        for (size_t i = 0; i < LENGTH(threads); i++) {
+            assert_ok(lt_thread_join_timeout(threads[i], POLL_SECONDS));
+            assert_ok(lt_thread_free(threads[i]));
+        }
+    }
+}

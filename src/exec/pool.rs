@@ -231,7 +231,7 @@ impl Handle<Pool> {
         let place = unsafe { &(*forgotten).place };
         place.set(Queued::Forgotten(forgotten));
         // SAFETY: it stays where it is until it is taken out.
-        unsafe { pool.queue(place) }.inspect_err(|_| {
+        unsafe { pool.queue(self, place) }.inspect_err(|_| {
             // SAFETY: not in line any more, if it ever was.
             drop(unsafe { Box::from_raw(forgotten) });
         })
@@ -242,7 +242,7 @@ impl Handle<Pool> {
         let pool = self.alive()?;
         let (future, promise) = Handle::<Future>::new(function, argument, self.into_raw())?;
         // SAFETY: the promise keeps it where it is until it is taken out.
-        let queued = unsafe { pool.queue(&promise.future().place) };
+        let queued = unsafe { pool.queue(self, &promise.future().place) };
         if queued.is_err() {
             promise.release();
             future.free()?;
@@ -327,7 +327,7 @@ impl Handle<Pool> {
         drop(inside);
         pool.calls.post(idle);
         if cancel_pending {
-            pool.cancel_queued();
+            pool.cancel_queued(self);
         }
         if wait { self.await_workers() } else { Ok(()) }
     }
@@ -381,9 +381,10 @@ impl Pool {
     ///
     /// # Safety
     /// It is set, and stays where it is until it is taken out.
-    unsafe fn queue(&'static self, place: &Place) -> Result<(), Error> {
+    unsafe fn queue(&'static self, own: Handle<Pool>, place: &Place) -> Result<(), Error> {
         loop {
             let mut inside = self.inside.lock();
+            own.check()?;
             match inside.state {
                 State::Open => (),
                 State::Shut => return Err(Error::Closed),
@@ -391,12 +392,14 @@ impl Pool {
             }
             // Relaxed: changes under the lock.
             let workers = self.workers.load(Ordering::Relaxed);
-            let starts = self.starts.load(Ordering::Relaxed);
             let idle = inside.idle > 0;
             let start = !idle && workers < inside.bound();
             if !idle && !start && workers == inside.starting {
                 // None has begun: whether one will is known to who starts it.
+                let starts = self.starts.load(Ordering::Relaxed);
                 drop(inside);
+                // The pool may be freed meanwhile: then this is no other's before the next look.
+                let _resident = own.reside()?;
                 Block::uninterruptible().sleep(&self.starts, starts);
                 continue;
             }
@@ -486,9 +489,11 @@ impl Pool {
         if lost {
             inside.state = State::Broken;
         }
+        let own = self.own.get();
         drop(inside);
         if lost {
-            self.cancel_queued();
+            // SAFETY: set by `new_pool`.
+            let _ = unsafe { Handle::from_raw(own) }.map(|own| self.cancel_queued(own));
         }
         if left == 0 {
             wait::wake_all(&self.workers);
@@ -543,10 +548,13 @@ impl Pool {
         self.uncount(inside, None);
     }
 
-    /// Cancels what is queued, one after the other: each may have callbacks.
-    fn cancel_queued(&self) {
+    /// Cancels what is queued, one after the other: each may have callbacks, which may free the pool. What is
+    /// in line then is another pool's.
+    fn cancel_queued(&self, own: Handle<Pool>) {
         loop {
-            let task = self.inside.lock().tasks.pop();
+            let inside = self.inside.lock();
+            let task = own.check().ok().and_then(|()| inside.tasks.pop());
+            drop(inside);
             match task {
                 Some(Queued::Promised(promise)) => promise.cancel(),
                 Some(Queued::Forgotten(forgotten)) => {
