@@ -8,6 +8,7 @@ static void (*shim_fail)(long from, long to);
 static long (*shim_failures)(void);
 static long (*shim_live)(void);
 static void (*shim_refuse_threads)(long from, long to, int error);
+static long (*shim_thread_calls)(void);
 
 static bool in_shim(const char *function) {
     if (!in_shims(function, "malloc pthread_create")) {
@@ -17,6 +18,7 @@ static bool in_shim(const char *function) {
     shim_function(&shim_failures, "shim_failures");
     shim_function(&shim_live, "shim_live");
     shim_function(&shim_refuse_threads, "shim_refuse_threads");
+    shim_function(&shim_thread_calls, "shim_thread_calls");
     return true;
 }
 
@@ -483,4 +485,52 @@ TEST(without_stack_and_without_another_thread_a_wait_is_a_deadlock) {
         free_gate(&g);
     }
     assert_ok(lt_set_stack_size(0));
+}
+
+// ---- No thread in the place of one
+
+static lt_pool *chain_pool;
+
+static void *wait_for_the_next(void *left) {
+    if (left == NULL) {
+        return any_value(LT_OK);
+    }
+    lt_future *next = submit(chain_pool, wait_for_the_next, (char *)left - 1);
+    void *met = NULL;
+    lt_status status = lt_future_result(next, &met);
+    must(lt_future_free(next) == LT_OK);
+    return status == LT_OK ? met : any_value((uintptr_t)status);
+}
+
+static void *leave_at(void *g) {
+    stand_at(g);
+    lt_exit();
+}
+
+TEST(the_last_worker_that_leaves_those_that_stand_aside_breaks_the_pool) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    assert_ok(lt_set_stack_size(65536));
+    chain_pool = pool_of(2);
+    gate g = new_gate();
+    lt_future *leaving = submit(chain_pool, leave_at, &g), *chain;
+    assert_ok(lt_semaphore_acquire(g.arrived));
+    take_result(submit(chain_pool, give_back, NULL)); // The second worker is there.
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    chain = submit(chain_pool, wait_for_the_next, any_value(2000));
+    // When it has no stack left, one task is in line, for the worker that will leave.
+    must_soon(shim_thread_calls() > 0 && stats_of(chain_pool).queued == 1);
+    open_gate(&g);
+    void *met = NULL;
+    assert_ok(lt_future_result_timeout(chain, POLL_SECONDS, &met));
+    assert_ptr_equal(met, any_value(LT_CANCELLED));
+    assert_status(lt_future_result(leaving, NULL), LT_FAILED);
+    assert_status(lt_pool_submit(chain_pool, give_back, NULL, NULL), LT_BROKEN);
+    assert_ok(lt_future_free(leaving));
+    assert_ok(lt_future_free(chain));
+    shim_refuse_threads(0, 0, 0);
+    assert_ok(lt_pool_free(chain_pool));
+    assert_ok(lt_set_stack_size(0));
+    free_gate(&g);
 }

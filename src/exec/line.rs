@@ -15,6 +15,8 @@ use core::ptr;
 pub struct Place {
     task: Cell<Option<Queued>>,
     in_line: Cell<bool>,
+    /// Whether it was let before all others, since a worker waits for it that cannot run it itself.
+    preferred: Cell<bool>,
     previous: Cell<*const Place>,
     next: Cell<*const Place>,
 }
@@ -39,6 +41,7 @@ impl Place {
         Place {
             task: Cell::new(None),
             in_line: Cell::new(false),
+            preferred: Cell::new(false),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
         }
@@ -53,6 +56,7 @@ impl Place {
     pub fn clear(&self) {
         self.task.set(None);
         self.in_line.set(false);
+        self.preferred.set(false);
     }
 
     /// As a blank one.
@@ -86,6 +90,12 @@ impl Line {
         self.first.get().is_null()
     }
 
+    /// Whether a worker that cannot run it itself waits for a task here.
+    pub fn is_any_preferred(&self) -> bool {
+        // SAFETY: who is in the line stays where it is.
+        unsafe { self.first.get().as_ref() }.is_some_and(|first| first.preferred.get())
+    }
+
     /// Puts a task at the end.
     ///
     /// # Safety
@@ -108,6 +118,7 @@ impl Line {
         if !place.in_line.replace(false) {
             return None;
         }
+        place.preferred.set(false);
         self.length.set(self.length.get().saturating_sub(1));
         // SAFETY: who is in the line stays where it is.
         unsafe {
@@ -134,6 +145,7 @@ impl Line {
         if let Some(task) = self.leave(place) {
             place.set(task);
             place.in_line.set(true);
+            place.preferred.set(true);
             self.length.set(self.length.get() + 1);
             place.previous.set(ptr::null());
             place.next.set(self.first.get());

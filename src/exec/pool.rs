@@ -2,7 +2,7 @@
 //!
 //! | state | meaning | goes on by |
 //! |---|---|---|
-//! | `Open` | takes tasks | shutdown: `Shut`; no thread is left, and none is to be had: `Broken` |
+//! | `Open` | takes tasks | shutdown: `Shut`; no thread is left that could run them, and none is to be had: `Broken` |
 //! | `Shut` | its workers finish what is queued, and end | |
 //! | `Broken` | what was queued is cancelled | |
 //!
@@ -479,13 +479,17 @@ impl Pool {
     }
 
     /// A worker counts no more. If no other has begun, a task that was put in line for it leaves again: then
-    /// false. If none is left, and still there are tasks, the pool is broken.
+    /// false. If none is left that could run them, and still there are tasks, the pool is broken.
     fn uncount(&'static self, mut inside: Guard<'static, Inside>, place: Option<&Place>) -> bool {
         // Release: pairs with `await_workers`.
         let left = self.workers.fetch_sub(1, Ordering::Release) - 1;
         let place = place.filter(|_| left == inside.starting);
         let left_again = place.is_some_and(|place| inside.tasks.leave(place).is_some());
-        let lost = left == 0 && !inside.tasks.is_empty();
+        // Those that stand aside run nothing before the task that they wait for is over.
+        let lost = match left {
+            0 => !inside.tasks.is_empty(),
+            _ => left == inside.aside && inside.tasks.is_any_preferred(),
+        };
         if lost {
             inside.state = State::Broken;
         }
