@@ -97,12 +97,11 @@ static inline bool under_sanitizer(void) {
 #endif
 }
 
-// For a case that forks while other threads allocate, start or end, and whose child does so too. It would wait
-// for ever for the sanitizer's locks, which GCC's does not take around a fork as the C library does its own.
-static inline void skip_where_malloc_does_not_survive_forks(void) {
-    if (under_sanitizer()) {
-        skip_because("the sanitizer's malloc does not survive a fork among threads");
-    }
+// For a case that forks and goes on with threads in the child.
+static inline void skip_where_children_have_no_threads(void) {
+#ifdef __SANITIZE_THREAD__
+    skip_because("ThreadSanitizer does not follow threads into a child");
+#endif
 }
 
 // How often a case repeats what is to leave nothing behind: under a sanitizer, which keeps what was freed, only

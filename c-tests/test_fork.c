@@ -379,7 +379,7 @@ static lt_status fork_often(void *arg) {
 }
 
 static void check_turmoil(bool also_on_a_thread) {
-    skip_where_malloc_does_not_survive_forks();
+    skip_where_children_have_no_threads();
     turmoil t = {.seed = 0};
     for (size_t i = 0; i < KINDS; i++) {
         t.shared[i] = waits_make(WAITS[i]);
@@ -443,7 +443,6 @@ static lt_status come_by_new_threads(void *arg) {
 }
 
 TEST(a_thread_whose_first_call_comes_to_a_barrier_does_not_hold_up_a_fork) {
-    skip_where_malloc_does_not_survive_forks();
     first_calls f = {.barrier = lt_barrier_new(1, NULL, NULL)};
     waiter w;
     waiter_launch(&w, come_by_new_threads, &f);

@@ -399,7 +399,7 @@ static lt_status fork_often(void *arg) {
 }
 
 static void check_forks(bool on_a_thread) {
-    skip_where_malloc_does_not_survive_forks();
+    skip_where_children_have_no_threads();
     for (int signum = SIGRTMIN + 1; signum <= SIGRTMIN + ROUTED; signum++) {
         must(signal(signum, SIG_IGN) != SIG_ERR);
     }
@@ -489,7 +489,6 @@ static void fork_at_the_first_call(void *arg) {
 
 // In a process of its own, where nothing has called the library yet.
 static void in_a_fresh_process(const char *case_name, first_call first, void (*begin)(void)) {
-    skip_where_malloc_does_not_survive_forks();
     if (getenv("LT_FRESH") == NULL) {
         fflush(NULL);
         pid_t child = fork();

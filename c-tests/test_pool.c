@@ -829,12 +829,6 @@ TEST(tasks_that_are_cancelled_again_and_again_leave_nothing_behind) {
 
 // ---- Forks
 
-static void skip_where_forks_are_not_for(void) {
-#ifdef __SANITIZE_THREAD__
-    skip_because("ThreadSanitizer does not follow threads into a child");
-#endif
-}
-
 typedef struct inherited {
     lt_pool *pool;
     gate gate;
@@ -900,7 +894,7 @@ static lt_status wait_for_future(void *future) {
 }
 
 TEST(a_child_has_the_pool_without_its_workers_and_tasks) {
-    skip_where_forks_are_not_for();
+    skip_where_children_have_no_threads();
     inherited h = {.pool = pool_of(2), .gate = new_gate()};
     h.finished = submit(h.pool, give_back, &h);
     assert_ok(lt_future_result(h.finished, NULL));
@@ -964,7 +958,7 @@ static void *fork_while_helping(void *arg) {
 }
 
 TEST(a_task_may_fork) {
-    skip_where_forks_are_not_for();
+    skip_where_children_have_no_threads();
     for (int i = 0; i < 20; i++) {
         forking f = {.pool = pool_of(2), .returns = i % 2, .status = -1};
         lt_future *future = submit(f.pool, fork_in_a_task, &f);
@@ -1017,7 +1011,7 @@ static void use_pools_in_child(void *arg) {
 }
 
 TEST(a_child_that_was_forked_in_the_middle_can_use_pools) {
-    skip_where_malloc_does_not_survive_forks();
+    skip_where_children_have_no_threads();
     turmoil t = {.pool = pool_of(2)};
     waiter w[3];
     for (size_t i = 0; i < LENGTH(w); i++) {

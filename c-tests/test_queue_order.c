@@ -397,9 +397,7 @@ static void check_child(void *arg) {
 }
 
 TEST(a_child_that_was_forked_in_the_middle_can_use_the_queues) {
-#ifdef __SANITIZE_THREAD__
-    skip_because("ThreadSanitizer does not follow threads into a child");
-#endif
+    skip_where_children_have_no_threads();
     trade t = {.round = 0};
     for (size_t q = 0; q < QUEUES; q++) {
         t.queue[q] = lt_queue_new(TRADED[q]);
@@ -439,9 +437,7 @@ static lt_status wait_to_join(void *queue) {
 }
 
 TEST(those_who_wait_for_a_queue_stay_in_the_parent) {
-#ifdef __SANITIZE_THREAD__
-    skip_because("ThreadSanitizer does not follow threads into a child");
-#endif
+    skip_where_children_have_no_threads();
     lt_queue *queues[3] = {lt_queue_new(0), lt_queue_new(1), lt_queue_new(0)};
     assert_ok(lt_queue_put(queues[1], NULL));
     assert_ok(lt_queue_put(queues[2], NULL));

@@ -155,6 +155,16 @@ static double time_ten(lt_status (*wait)(void *), void *object) {
     return seconds_since(began);
 }
 
+// Ten times as long, and the rest for a scheduler that was in a bad mood: in one of ten tries.
+static bool is_hardly_longer(lt_status (*wait)(void *), void *object, sem_t *semaphore) {
+    for (int i = 0; i < 10; i++) {
+        if (time_ten(wait, object) < 10 * time_ten(system_wait, semaphore) + 0.2) {
+            return true;
+        }
+    }
+    return false;
+}
+
 TEST(waits_are_hardly_longer_than_the_systems_own_while_other_threads_compute) {
     waiter w[4];
     for (size_t i = 0; i < LENGTH(w); i++) {
@@ -162,12 +172,10 @@ TEST(waits_are_hardly_longer_than_the_systems_own_while_other_threads_compute) {
     }
     sem_t semaphore;
     assert_int_equal(sem_init(&semaphore, 0, 0), 0);
-    // Ten times as long, and the rest for a scheduler that was in a bad mood.
-    double bound = 10 * time_ten(system_wait, &semaphore) + 0.2;
-    must_for("sleep", time_ten(sleep_shortly, NULL) < bound);
+    must_for("sleep", is_hardly_longer(sleep_shortly, NULL, &semaphore));
     for_each_wait(kind) {
         timed_wait t = {kind, waits_make(kind), SHORT};
-        must_for(kind->name, time_ten(timed_wait_call, &t) < bound);
+        must_for(kind->name, is_hardly_longer(timed_wait_call, &t, &semaphore));
         waits_destroy(kind, t.object);
     }
     assert_int_equal(sem_destroy(&semaphore), 0);
