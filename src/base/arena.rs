@@ -116,6 +116,11 @@ impl<T: Object> Resident<T> {
 }
 
 impl<T: Object> Resident<T> {
+    /// The residence of the object itself, which has ended.
+    pub fn of_object(slot: &'static Slot<T>) -> Resident<T> {
+        Resident { slot }
+    }
+
     /// Whether nobody else is there, nor comes: to be asked once the object is freed.
     pub fn is_alone(&self) -> bool {
         // SeqCst: see `Slot::visitors`.

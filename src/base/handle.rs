@@ -268,6 +268,15 @@ impl<T: Object> Handle<T> {
     /// Ends the object if `may_end` agrees, who is told how many threads are in its slow path. Gives the slot back
     /// once no resident is left.
     pub fn end(self, may_end: impl Fn(&T, u32) -> Result<(), Error>) -> Result<(), Error> {
+        self.end_under_lock(may_end).map(drop)
+    }
+
+    /// The same under a lock of the body's: the slot does not go back before the residence is dropped, after
+    /// the unlock.
+    pub fn end_under_lock(
+        self,
+        may_end: impl Fn(&T, u32) -> Result<(), Error>,
+    ) -> Result<Resident<T>, Error> {
         let mut word = self.word().load(Ordering::Acquire);
         loop {
             self.state_of(word)?;
@@ -282,8 +291,7 @@ impl<T: Object> Handle<T> {
                     if T::SLEEPS_ON_WORD && slot.visitors() > 0 {
                         crate::base::wait::wake_all(self.futex());
                     }
-                    slot.release();
-                    return Ok(());
+                    return Ok(Resident::of_object(slot));
                 }
                 Err(found) => word = found,
             }

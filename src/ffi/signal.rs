@@ -55,7 +55,7 @@ pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event)
 pub unsafe extern "C" fn lt_signal_to_queue(signum: c_int, queue: *mut lt_queue) -> lt_status {
     let _errno = Errno::keep();
     // SAFETY: a handle, as the header asks.
-    let queue = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.check().map(|()| queue));
+    let queue = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.make_ready().map(|()| queue));
     report(&"lt_signal_to_queue", queue.and_then(|queue| routed(signum, Target::Queue(queue))))
 }
 

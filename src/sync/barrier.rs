@@ -99,9 +99,8 @@ impl Object for Barrier {
         Barrier { round: Mutex::new(Round::of(0, None)) }
     }
 
-    fn reset(&self) {
-        *self.round.lock() = Round::of(0, None);
-    }
+    /// `free` leaves it blank.
+    fn reset(&self) {}
 
     /// Nobody waits. The forking thread may be in the action of a round.
     fn forget(&self, _word: &AtomicU64) {
@@ -169,11 +168,13 @@ impl Handle<Barrier> {
 
     /// Ends the barrier, unless a thread waits for it or runs its action.
     pub fn free(self) -> Result<(), Error> {
-        // Outlives the guard: the slot goes back, under the arena's lock, only after the round's.
-        let _resident = self.reside()?;
-        let round = self.round()?;
+        let mut round = self.round()?;
         let idle = round.inside.is_empty() && round.outside.is_empty() && !round.state.acts();
-        self.end(|_, _| if idle { Ok(()) } else { Err(Error::Busy) })
+        let ended = self.end_under_lock(|_, _| if idle { Ok(()) } else { Err(Error::Busy) })?;
+        *round = Round::of(0, None);
+        drop(round);
+        drop(ended);
+        Ok(())
     }
 
     /// Waits without bound; as which one of the round it came.

@@ -66,7 +66,8 @@ unsafe impl Sync for Chain {}
 
 impl Link {
     fn new(size: usize) -> Result<*mut Link, Error> {
-        let link = Link { ring: Ring::new(size)?, next: AtomicPtr::new(ptr::null_mut()) };
+        let link = Link { ring: Ring::new(size), next: AtomicPtr::new(ptr::null_mut()) };
+        link.ring.make_ready()?;
         boxed(link).map(Box::into_raw)
     }
 

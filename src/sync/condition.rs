@@ -111,10 +111,11 @@ impl Handle<Condition> {
 
     /// Ends the condition, unless a thread waits for it.
     pub fn free(self) -> Result<(), Error> {
-        // Outlives the guard: the slot goes back, under the arena's lock, only after the line's.
-        let _resident = self.reside()?;
         let line = self.line()?;
-        self.end(|_, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })
+        let ended = self.end_under_lock(|_, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })?;
+        drop(line);
+        drop(ended);
+        Ok(())
     }
 
     /// Waits without bound.

@@ -135,7 +135,7 @@ static QUEUES: Arena<Queue> = Arena::new();
 impl Handle<Queue> {
     pub fn new(capacity: usize) -> Result<Handle<Queue>, Error> {
         Handle::<Queue>::new_on(match capacity {
-            1..=ring::LARGEST => Store::Ring(Ring::new(capacity)?),
+            1..=ring::LARGEST => Store::Ring(Ring::new(capacity)),
             _ => Store::Chain(Chain::new(capacity)?),
         })
     }
@@ -188,6 +188,14 @@ impl Handle<Queue> {
         match self.push(queue, item) {
             Ok(()) => Ok(()),
             Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::User),
+        }
+    }
+
+    /// Takes the memory that putting needs, where there is a bound: no put fails for want of it.
+    pub fn make_ready(self) -> Result<(), Error> {
+        match self.alive()?.store() {
+            Store::Ring(ring) => ring.make_ready(),
+            Store::Chain(_) => Ok(()),
         }
     }
 
@@ -556,7 +564,8 @@ impl Queue {
     }
 
     fn wake_all(&self) {
-        fence::heavy();
+        // That it is closed comes before the look at who waits.
+        fence::light();
         self.items.wake(u32::MAX);
         self.room.wake(u32::MAX);
     }

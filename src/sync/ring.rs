@@ -15,9 +15,10 @@ use crate::base::errno;
 use crate::base::status::Error;
 use core::alloc::Layout;
 use core::ffi::c_void;
+use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
-/// The most items that a ring is made for: its memory is taken at once.
+/// The most items that a ring is made for: its memory is taken in one piece.
 pub const LARGEST: usize = 16_384;
 
 const CLOSED: u64 = 1 << 63;
@@ -26,7 +27,7 @@ const CLOSED: u64 = 1 << 63;
 pub struct Ring {
     tail: Tail,
     head: Head,
-    cells: Cells,
+    cells: Store,
     capacity: u64,
 }
 
@@ -79,15 +80,23 @@ impl Refused {
 }
 
 impl Ring {
-    pub fn new(capacity: usize) -> Result<Ring, Error> {
-        // One cell would be free and full at the same time.
-        let cells = Cells::new(capacity.next_power_of_two().max(2))?;
-        Ok(Ring {
+    /// A ring that takes its memory with the first push.
+    pub fn new(capacity: usize) -> Ring {
+        Ring {
             tail: Tail { at: AtomicU64::new(0), head: AtomicU64::new(0) },
             head: Head { at: AtomicU64::new(0) },
-            cells,
+            // One cell would be free and full at the same time.
+            cells: Store::for_cells(capacity.next_power_of_two().max(2)),
             capacity: capacity as u64,
-        })
+        }
+    }
+
+    /// Takes the memory now: no push fails for want of it.
+    pub fn make_ready(&self) -> Result<(), Error> {
+        match self.cells.made() {
+            Some(_) => Ok(()),
+            None => self.cells.make(),
+        }
     }
 
     /// Pushes if the first try succeeds, where there are as many cells as items.
@@ -95,7 +104,8 @@ impl Ring {
     pub fn push_at_once(&self, item: *mut c_void) -> bool {
         // Orderings as in `push`.
         let tail = self.tail.at.load(Ordering::Relaxed);
-        let cell = self.cells.at(tail);
+        let Some(cells) = self.cells.made() else { return false };
+        let cell = cells.at(tail);
         // No sequence has the bit that a closed tail has.
         if cell.sequence.load(Ordering::Acquire) != tail
             || self.cells.length() != self.capacity
@@ -113,7 +123,7 @@ impl Ring {
     pub fn pop_at_once(&self) -> Option<*mut c_void> {
         // Orderings as in `pop`.
         let head = self.head.at.load(Ordering::Relaxed);
-        let cell = self.cells.at(head);
+        let cell = self.cells.made()?.at(head);
         if cell.sequence.load(Ordering::Acquire) != head + 1
             || self.head.at.compare_exchange(head, head + 1, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
@@ -132,7 +142,11 @@ impl Ring {
             if tail & CLOSED != 0 {
                 return Err(Refused::Closed);
             }
-            let cell = self.cells.at(tail);
+            let Some(cells) = self.cells.made() else {
+                self.cells.make().map_err(|_| Refused::NoMemory)?;
+                continue;
+            };
+            let cell = cells.at(tail);
             // Acquire: the consumer before has read what this one overwrites.
             let sequence = cell.sequence.load(Ordering::Acquire);
             if sequence != tail || !self.has_room(tail) {
@@ -161,7 +175,8 @@ impl Ring {
         // Relaxed: the exchange decides.
         let mut head = self.head.at.load(Ordering::Relaxed);
         loop {
-            let cell = self.cells.at(head);
+            let Some(cells) = self.cells.made() else { return Err(self.why_empty(head)) };
+            let cell = cells.at(head);
             // Acquire: the put happens before the get.
             if cell.sequence.load(Ordering::Acquire) != head + 1 {
                 let now = self.head.at.load(Ordering::Relaxed);
@@ -242,13 +257,15 @@ impl Ring {
     /// Begins a push, as a thread does that loses its core in the middle of it.
     #[cfg(test)]
     pub fn begin_push(&self) -> u64 {
+        self.make_ready().unwrap();
         self.tail.at.fetch_add(1, Ordering::Relaxed)
     }
 
     #[cfg(test)]
     pub fn end_push(&self, position: u64, item: *mut c_void) {
-        self.cells.at(position).item.store(item, Ordering::Relaxed);
-        self.cells.at(position).sequence.store(position + 1, Ordering::Release);
+        let cell = self.cells.made().unwrap().at(position);
+        cell.item.store(item, Ordering::Relaxed);
+        cell.sequence.store(position + 1, Ordering::Release);
     }
 
     /// Begins a pop, in the same way.
@@ -260,22 +277,23 @@ impl Ring {
     /// In a forked child: what threads were in the middle of that are gone. An item that one was putting or
     /// getting is the parent's; the others stay. How many there are less.
     pub fn repair(&self) -> u64 {
+        let Some(cells) = self.cells.made() else { return 0 };
         // Relaxed throughout: there is one thread.
         let (head, tail) = (self.head.at.load(Ordering::Relaxed), self.puts());
         let length = self.cells.length();
         // Moves the items up to the tail, so that no position is left out between them.
         let mut first = tail;
         for from in (head..tail).rev() {
-            let cell = self.cells.at(from);
+            let cell = cells.at(from);
             if cell.sequence.load(Ordering::Relaxed) == from + 1 {
                 first -= 1;
                 let item = cell.item.load(Ordering::Relaxed);
-                self.cells.at(first).item.store(item, Ordering::Relaxed);
+                cells.at(first).item.store(item, Ordering::Relaxed);
             }
         }
         for position in first..first + length {
             let sequence = if position < tail { position + 1 } else { position };
-            self.cells.at(position).sequence.store(sequence, Ordering::Relaxed);
+            cells.at(position).sequence.store(sequence, Ordering::Relaxed);
         }
         self.head.at.store(first, Ordering::Relaxed);
         self.tail.head.store(first, Ordering::Relaxed);
@@ -283,48 +301,78 @@ impl Ring {
     }
 }
 
-/// The cells: a power of two of them.
+/// Where the cells are, once there are some: a power of two of them.
 #[derive(Debug)]
-struct Cells {
-    first: NonNull<Cell>,
+struct Store {
+    /// NULL before they are made, by whoever first needs them.
+    first: AtomicPtr<Cell>,
     mask: u64,
 }
 
-// SAFETY: owned, like a boxed slice, and the cells are Sync.
-unsafe impl Send for Cells {}
-// SAFETY: as above.
-unsafe impl Sync for Cells {}
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    first: NonNull<Cell>,
+    mask: u64,
+    store: PhantomData<&'a Store>,
+}
 
-impl Cells {
-    fn new(count: usize) -> Result<Cells, Error> {
-        let layout = Layout::array::<Cell>(count).map_err(|_| Error::NoMemory)?;
+impl<'a> Cells<'a> {
+    #[inline(always)]
+    fn at(self, position: u64) -> &'a Cell {
+        // SAFETY: the mask keeps it within the cells, which live as long as the store.
+        unsafe { self.first.add((position & self.mask) as usize).as_ref() }
+    }
+}
+
+impl Store {
+    fn for_cells(count: usize) -> Store {
+        Store { first: AtomicPtr::new(ptr::null_mut()), mask: count as u64 - 1 }
+    }
+
+    #[inline(always)]
+    fn made(&self) -> Option<Cells<'_>> {
+        // Acquire: they are complete.
+        let first = NonNull::new(self.first.load(Ordering::Acquire))?;
+        Some(Cells { first, mask: self.mask, store: PhantomData })
+    }
+
+    #[cold]
+    fn make(&self) -> Result<(), Error> {
+        let layout = self.layout()?;
         // SAFETY: the layout has a size that is not 0.
-        let first = NonNull::new(errno::keeping(|| unsafe { std::alloc::alloc(layout) }).cast::<Cell>())
-            .ok_or(Error::NoMemory)?;
-        for i in 0..count {
-            let free = Cell { sequence: AtomicU64::new(i as u64), item: AtomicPtr::new(ptr::null_mut()) };
-            // SAFETY: within what was just allocated.
-            unsafe { first.add(i).write(free) };
+        let first = errno::keeping(|| unsafe { std::alloc::alloc(layout) }).cast::<Cell>();
+        if first.is_null() {
+            return Err(Error::NoMemory);
         }
-        Ok(Cells { first, mask: count as u64 - 1 })
+        for i in 0..self.length() {
+            let free = Cell { sequence: AtomicU64::new(i), item: AtomicPtr::new(ptr::null_mut()) };
+            // SAFETY: within what was just allocated.
+            unsafe { first.add(i as usize).write(free) };
+        }
+        // Release: pairs with the load. Relaxed on failure: another thread was faster, and its cells are not looked at here.
+        if self.first.compare_exchange(ptr::null_mut(), first, Ordering::Release, Ordering::Relaxed).is_err()
+        {
+            // SAFETY: allocated above, and nobody else has seen it.
+            unsafe { std::alloc::dealloc(first.cast(), layout) };
+        }
+        Ok(())
     }
 
     fn length(&self) -> u64 {
         self.mask + 1
     }
 
-    #[inline]
-    fn at(&self, position: u64) -> &Cell {
-        // SAFETY: the mask keeps it within the cells.
-        unsafe { self.first.add((position & self.mask) as usize).as_ref() }
+    fn layout(&self) -> Result<Layout, Error> {
+        Layout::array::<Cell>(self.length() as usize).map_err(|_| Error::NoMemory)
     }
 }
 
-impl Drop for Cells {
+impl Drop for Store {
     fn drop(&mut self) {
-        if let Ok(layout) = Layout::array::<Cell>(self.length() as usize) {
+        let first = *self.first.get_mut();
+        if let (false, Ok(layout)) = (first.is_null(), self.layout()) {
             // SAFETY: allocated with this layout. Cells have no destructors.
-            unsafe { std::alloc::dealloc(self.first.as_ptr().cast(), layout) };
+            unsafe { std::alloc::dealloc(first.cast(), layout) };
         }
     }
 }
@@ -337,7 +385,7 @@ mod tests {
     #[test]
     fn every_capacity_is_kept_to() {
         for capacity in [1, 2, 3, 5, 8] {
-            let ring = Ring::new(capacity).unwrap();
+            let ring = Ring::new(capacity);
             for lap in 0..3 {
                 for i in 0..capacity {
                     assert!(ring.push(item(lap * capacity + i)).is_ok());
@@ -359,13 +407,13 @@ mod tests {
 
     #[test]
     fn a_repair_leaves_out_what_was_being_put_or_got() {
-        let ring = Ring::new(4).unwrap();
+        let ring = Ring::new(4);
         for i in 0..4 {
             ring.push(item(i)).unwrap();
         }
         // A consumer that has claimed the first, and a producer in the middle of the third.
         ring.head.at.store(1, Ordering::Relaxed);
-        ring.cells.at(2).sequence.store(2, Ordering::Relaxed);
+        ring.cells.made().unwrap().at(2).sequence.store(2, Ordering::Relaxed);
         assert_eq!(ring.repair(), 1);
         assert_eq!(ring.length(), 2);
         for i in [1, 3] {

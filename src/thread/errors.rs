@@ -58,13 +58,10 @@ impl Handle<Errors> {
     }
 
     pub fn free(self) -> Result<(), Error> {
-        // Outlives the lock, so that nobody has the slot again before that is free.
-        let _resident = self.reside()?;
         // In one step: an error that comes later finds no container, and goes to the hook.
-        let first = self.with(|arrived| {
-            self.end(|_, _| Ok(()))?;
-            Ok(arrived.empty())
-        })?;
+        let (ended, first) =
+            self.with(|arrived| Ok((self.end_under_lock(|_, _| Ok(()))?, arrived.empty())))?;
+        drop(ended);
         drop(first);
         Ok(())
     }

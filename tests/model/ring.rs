@@ -54,7 +54,7 @@ fn explained(rest: &[Operation], items: &VecDeque<usize>, capacity: usize) -> bo
 }
 
 fn linearizable(capacity: usize) {
-    let (ring, clock, history) = (Ring::new(capacity).unwrap(), AtomicU64::new(0), Mutex::new(Vec::new()));
+    let (ring, clock, history) = (Ring::new(capacity), AtomicU64::new(0), Mutex::new(Vec::new()));
     let did = |f: &dyn Fn() -> Option<What>| {
         let began = clock.fetch_add(1, SeqCst);
         // None: another thread was in the middle of it.
@@ -126,7 +126,7 @@ fn three_cells_as_one_moment() {
 #[test]
 fn a_close_lets_no_push_in_behind_the_last_pop() {
     check(|| {
-        let ring = Ring::new(2).unwrap();
+        let ring = Ring::new(2);
         let (pushed, popped) = (AtomicU64::new(0), AtomicU64::new(0));
         threads(|scope| {
             for _ in 0..2 {
