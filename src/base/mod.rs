@@ -22,6 +22,7 @@ pub mod arena;
 pub mod awaited;
 pub mod handle;
 pub mod interrupt;
+pub mod quiet;
 pub mod record;
 pub mod registry;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -39,6 +39,40 @@ fn not_without_the_light_fence() {
     enter_and_close(|| ());
 }
 
+/// A handler has interrupted its thread between the word and the look at the gate.
+fn handler_after_the_word(look: fn(&AtomicU32) -> u32) {
+    explore(move || {
+        let shared = Arc::new((AtomicU32::new(0), AtomicU32::new(0)));
+        let forker = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                seq_cst::swap(&shared.0, CLOSED);
+                full_fence();
+                seq_cst::load(&shared.1) > 0
+            })
+        };
+        let (gate, stays) = (&shared.0, &shared.1);
+        stays.store(1, Relaxed);
+        let outside = look(gate) == CLOSED;
+        let waited_for = forker.join().unwrap();
+        assert!(outside || waited_for);
+    });
+}
+
+#[test]
+fn a_handler_that_looks_itself_is_waited_for_or_waits() {
+    handler_after_the_word(|gate| {
+        full_fence();
+        gate.load(Relaxed)
+    });
+}
+
+#[test]
+#[should_panic]
+fn a_handler_is_not_if_it_takes_its_thread_for_one_that_has_looked() {
+    handler_after_the_word(|_| 0);
+}
+
 /// What was done inside is seen by the fork that finds nobody there.
 fn leave_and_fork(leave: fn(&AtomicU32)) {
     explore(move || {
