@@ -38,3 +38,7 @@ TEST(interrupts_work_where_futex_waitv_is_forbidden) {
 TEST(times_are_kept_where_futex_waitv_is_forbidden) {
     run_again("test_time", EPERM);
 }
+
+TEST(interrupts_work_where_there_is_no_memory_for_futex_waitv) {
+    run_again("test_interrupt", ENOMEM);
+}

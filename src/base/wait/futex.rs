@@ -109,7 +109,7 @@ fn wait_alone(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
 /// Sleeps on `word`, having said so.
 fn wait_in_place(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Interrupt) -> Wake {
     loop {
-        let at = interrupt.until.set(deadline);
+        let at = interrupt.until.set(deadline, interrupt.is_expected());
         interrupt.lie_down(word.as_ptr().addr());
         // An interrupter that has not seen the place has stored before this look.
         let pending = interrupt.pending();
@@ -159,12 +159,12 @@ impl Until {
         Until(UnsafeCell::new(libc::timespec { tv_sec: 0, tv_nsec: 0 }))
     }
 
-    /// Sets it; what to give to the kernel.
-    fn set(&self, deadline: Deadline) -> *const libc::timespec {
+    /// Sets it; what to give to the kernel. Without a deadline there is only something to cut short if
+    /// interrupts are expected: those of handlers are, since they are for the main thread.
+    fn set(&self, deadline: Deadline, expected: bool) -> *const libc::timespec {
         let at = match deadline {
             Deadline::At(ns) => timespec(ns),
-            // Relaxed: handlers interrupt the main thread, which sleeps here where futex_waitv is refused.
-            Deadline::Never if NO_WAITV.load(Ordering::Relaxed) => timespec(i64::MAX as u64),
+            Deadline::Never if expected => timespec(i64::MAX as u64),
             // It is cheaper to have no deadline than one that is far away.
             Deadline::Never => return ptr::null(),
         };
