@@ -5,6 +5,7 @@ use crate::base::record::Role;
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
 use crate::thread::signal;
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::ptr;
 
@@ -19,9 +20,15 @@ pub fn interrupt_main(signum: i32) -> Result<(), Error> {
     if disposition == Disposition::Ignored {
         return Ok(());
     }
+    let sent = Cell::new(false);
     this_thread::with_main(|main| {
-        // The signal first: who takes the interrupt lets the handler run before it says so.
-        let send = || signal::simulate(signum, this_thread::main_native_id());
+        // The signal first: who takes the interrupt lets the handler run before it says so. Once, also if
+        // another thread has become the main one meanwhile: that is interrupted by what is pending.
+        let send = || {
+            if !sent.replace(true) {
+                signal::simulate(signum, this_thread::main_native_id());
+            }
+        };
         if disposition != Disposition::Handled {
             main.interrupt.raise(signum as u32);
         } else if this_thread::existing().is_some_and(|own| ptr::eq(own, main)) {
