@@ -351,6 +351,27 @@ TEST(a_callback_may_block_and_the_other_routes_go_on) {
     assert_ok(lt_event_free(g.entered));
 }
 
+TEST(what_a_route_has_not_taken_when_it_is_given_up_is_not_the_next_ones) {
+    gate g = {.entered = lt_event_new(), .open = lt_event_new()};
+    lt_queue *queue = lt_queue_new(0);
+    void *item = NULL;
+    assert_ok(lt_signal_to_callback(SIGUSR1, pass, &g));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(raise(SIGUSR1), 0);
+    }
+    assert_ok(lt_event_wait(g.entered));
+    assert_ok(lt_signal_restore(SIGUSR1));
+    assert_ok(lt_signal_to_queue(SIGUSR1, queue));
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_ok(lt_event_set(g.open));
+    assert_ok(lt_queue_get(queue, &item));
+    end_route(SIGUSR1);
+    assert_status(lt_queue_try_get(queue, &item), LT_EMPTY);
+    assert_ok(lt_queue_free(queue));
+    assert_ok(lt_event_free(g.open));
+    assert_ok(lt_event_free(g.entered));
+}
+
 static void route_itself_to(int signum, void *queue) {
     must(lt_signal_to_queue(signum, queue) == LT_OK);
     must(raise(signum) == 0); // All signals are blocked here: it comes when the process gets it.

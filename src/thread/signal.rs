@@ -11,7 +11,7 @@
 
 use crate::base::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::base::deadline::Deadline;
-use crate::base::errno::Errno;
+use crate::base::errno::{self, Errno};
 use crate::base::fork::Participant;
 use crate::base::handle::Handle;
 use crate::base::mutex::Mutex;
@@ -149,6 +149,11 @@ pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error>
         route.serve(signum)?;
     }
     let mut course = route.course.lock();
+    if let (Target::Nowhere, true) = (course.target, course.ready) {
+        // What arrived for a route that was given up, and the service has not taken, is not for this one.
+        // SAFETY: initialised; this does not wait.
+        errno::keeping(|| while unsafe { libc::sem_trywait(route.arrivals.get().cast()) } == 0 {});
+    }
     // Before the handler is there: nothing that arrives is dropped.
     let way = match target {
         Target::Nowhere => NOTHING,
