@@ -4,6 +4,7 @@
 #include "copies.h"
 
 #include <atomic>
+#include <csignal>
 #include <pthread.h>
 #include <sched.h>
 #include <stdexcept>
@@ -232,6 +233,24 @@ TEST(a_function_without_a_name_is_told_by_its_file) {
     assert_true(contains(failed.trace(), "/stripped.so+0x"));
 }
 
+TEST(a_file_in_the_place_of_the_one_that_was_loaded_is_not_read) {
+    Module old("twice.so");
+    {
+        // Another file at the same path, under a name that is new to the loader.
+        Module fresh("./twice.so");
+        assert_true(old.library != fresh.library);
+        const std::vector<Module *> modules = {&old, &fresh};
+        Chain chain = {&modules, 0};
+        Failed failed(Chain::go, &chain);
+        std::string trace = failed.trace();
+        size_t named = trace.find("in pass_on");
+        assert_true(named != std::string::npos);
+        assert_true(trace.find("in pass_on", named + 1) == std::string::npos);
+        assert_true(contains(trace, "/twice.so+0x"));
+    }
+    copy_library(shim_path("module"), "twice.so", old.path, sizeof old.path); // For its end.
+}
+
 // ---- While a library is loaded
 
 namespace {
@@ -271,6 +290,30 @@ TEST(a_constructor_may_join_a_thread_whose_trace_is_asked_for) {
     assert_string_equal(type.c_str(), "std::runtime_error");
     assert_true(contains(trace, "throw_it(void*)"));
     assert_ok(lt_set_excepthook(nullptr, nullptr));
+}
+
+TEST(a_constructor_may_join_a_thread_whose_trace_is_asked_for_in_a_signal_handler) {
+    static const lt_error_info *failed;
+    static std::string trace;
+    static char stack[64 * 1024];
+    struct sigaction action = {}, before;
+    action.sa_handler = [](int) { trace = lt_error_backtrace(failed); };
+    action.sa_flags = SA_ONSTACK;
+    assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
+    assert_ok(lt_set_excepthook([](const lt_error_info *info, void *) {
+        stack_t own = {}, none = {};
+        own.ss_sp = stack;
+        own.ss_size = sizeof stack;
+        none.ss_flags = SS_DISABLE;
+        failed = info;
+        must(sigaltstack(&own, nullptr) == 0);
+        must(pthread_kill(pthread_self(), SIGUSR1) == 0);
+        must(sigaltstack(&none, nullptr) == 0);
+    }, nullptr));
+    in_constructor([] { must_fail_soon(throw_it, LT_FAILED); });
+    assert_true(contains(trace, "throw_it(void*)"));
+    assert_ok(lt_set_excepthook(nullptr, nullptr));
+    assert_int_equal(sigaction(SIGUSR1, &before, nullptr), 0);
 }
 
 TEST(a_constructor_may_join_a_thread_that_chooses_stack_sizes) {

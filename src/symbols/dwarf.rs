@@ -2,14 +2,17 @@
 //!
 //! Nothing is kept. For all addresses at once, the units that they are in are read from beginning to end: first
 //! the tree of functions, then the line program. What costs time is kept elsewhere: the answers.
+//!
+//! A damaged file has an end too: each read is counted ([`Reader`]), and so is each byte that is copied.
 
-use gimli::{AttributeValue, DebugInfoOffset, DwAt, EndianSlice, NativeEndian, Range, UnitOffset, UnitRef};
-use gimli::{Dwarf, Result};
+use crate::symbols::budget::Budget;
+use crate::symbols::image::Image;
+use crate::symbols::reader::Reader;
+use gimli::{AttributeValue, DebugInfoOffset, DwAt, Dwarf, Range, Result, Section};
+use gimli::{Unit, UnitHeader, UnitOffset, UnitRef};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-
-pub type Reader<'a> = EndianSlice<'a, NativeEndian>;
 
 /// One frame of the source: what was inlined into a function has a frame of its own.
 pub struct Frame {
@@ -20,6 +23,19 @@ pub struct Frame {
 
 /// How often a name may be said to stand elsewhere.
 const MOST_REFERENCES: usize = 16;
+
+/// How many functions there are around an address: what is inlined deeper is left out.
+const MOST_CALLS: usize = 64;
+
+/// No path is longer, on any system here.
+const LONGEST_PATH: usize = 4096;
+
+/// The head of a unit, with its abbreviations and the list of its files, is read in so many steps, or makes no
+/// sense: gimli keeps it in memory, some 32 bytes for each step.
+const MOST_IN_HEAD: u64 = 1 << 19;
+
+/// How much memory there must be for a head: gimli has no way back.
+const HEAD_MEMORY: usize = 32 << 20;
 
 /// One address that is looked for, in one unit.
 struct Probe {
@@ -58,14 +74,27 @@ pub fn find(dwarf: &Dwarf<Reader>, addresses: &[u64]) -> Vec<Vec<Frame>> {
     found
 }
 
+/// A unit with its head.
+fn unit<'a>(dwarf: &Dwarf<Reader<'a>>, header: UnitHeader<Reader<'a>>) -> Result<Unit<Reader<'a>>> {
+    let budget = dwarf.debug_info.reader().budget();
+    if Image::filled(HEAD_MEMORY, &Budget::of(HEAD_MEMORY, 0), |_| true).is_none() {
+        return Err(gimli::Error::MissingUnitDie);
+    }
+    budget.within(MOST_IN_HEAD, || dwarf.unit(header))
+}
+
+/// The units that have one of the addresses each, by the index.
 fn indexed(dwarf: &Dwarf<Reader>, addresses: &[u64]) -> Vec<DebugInfoOffset> {
     let mut units = Vec::new();
     let mut headers = dwarf.debug_aranges.headers();
     while let Ok(Some(header)) = headers.next() {
         let mut entries = header.entries();
         while let Ok(Some(entry)) = entries.next() {
-            if addresses.iter().any(|address| covers(entry.range(), *address)) {
-                units.push(header.debug_info_offset());
+            let unit = header.debug_info_offset();
+            let wanted = addresses.iter().any(|address| covers(entry.range(), *address));
+            // A damaged index is not worth more than a look for each.
+            if wanted && units.len() < addresses.len() && !units.contains(&unit) {
+                units.push(unit);
                 break;
             }
         }
@@ -81,11 +110,11 @@ fn covers(range: Range, address: u64) -> bool {
 /// Looks for those addresses in a unit for which nothing was found so far.
 fn look_into(
     dwarf: &Dwarf<Reader>,
-    header: gimli::UnitHeader<Reader>,
+    header: UnitHeader<Reader>,
     addresses: &[u64],
     found: &mut [Vec<Frame>],
 ) -> Result<()> {
-    let unit = dwarf.unit(header)?;
+    let unit = unit(dwarf, header)?;
     let unit = UnitRef::new(dwarf, &unit);
     let mut wanted: Vec<bool> = addresses.iter().map(|_| false).collect();
     let mut ranges = unit.unit_ranges()?;
@@ -152,7 +181,11 @@ fn walk(unit: UnitRef<Reader>, probes: &mut [Probe]) -> Result<()> {
         }
         for probe in &mut *probes {
             // A function is the first of its calls; what was inlined into it comes after.
-            if !probe.over && probe.calls.is_empty() == outermost && extent.covers(unit, probe.address)? {
+            if !probe.over
+                && probe.calls.is_empty() == outermost
+                && probe.calls.len() < MOST_CALLS
+                && extent.covers(unit, probe.address)?
+            {
                 probe.calls.push(Call { entry, from: file.zip(line) });
                 probe.depth = if outermost { depth } else { probe.depth };
             }
@@ -243,17 +276,19 @@ fn run_lines(unit: UnitRef<Reader>, probes: &mut [Probe]) -> Result<()> {
 fn path(unit: UnitRef<Reader>, number: u64) -> Option<PathBuf> {
     let header = unit.line_program.as_ref()?.header();
     let file = header.file(number)?;
-    let mut path = unit.comp_dir.as_ref().map(to_path).unwrap_or_default();
-    // An absolute part replaces what stands before it. Number 0 is the folder of the compilation.
-    if file.directory_index() != 0 {
-        path.push(to_path(&unit.attr_string(file.directory(header)?).ok()?));
+    // Number 0 is the folder of the compilation.
+    let folder = match file.directory_index() {
+        0 => None,
+        _ => Some(unit.attr_string(file.directory(header)?).ok()?),
+    };
+    let parts = [unit.comp_dir, folder, Some(unit.attr_string(file.path_name()).ok()?)];
+    let parts = parts.map(|part| part.and_then(|part| part.bytes()));
+    let length: usize = parts.iter().flatten().map(|part| part.len() + 1).sum();
+    if length > LONGEST_PATH || !unit.dwarf.debug_info.reader().budget().take_bytes(length) {
+        return None;
     }
-    path.push(to_path(&unit.attr_string(file.path_name()).ok()?));
-    Some(path)
-}
-
-fn to_path(text: &Reader) -> PathBuf {
-    OsStr::from_bytes(text.slice()).into()
+    // An absolute part replaces what stands before it.
+    Some(parts.iter().flatten().map(|part| OsStr::from_bytes(part)).collect())
 }
 
 /// The frames of an address from what was noted: each function's line is where the next inner one was called.
@@ -279,7 +314,7 @@ fn name_at(unit: UnitRef<Reader>, entry: UnitOffset, references: usize) -> Optio
         let attribute = entries.read_attribute(*specification).ok()?;
         match attribute.name() {
             gimli::DW_AT_linkage_name | gimli::DW_AT_MIPS_linkage_name => {
-                return unit.attr_string(attribute.value()).ok().map(|name| name.to_vec());
+                return unit.attr_string(attribute.value()).ok()?.copy();
             }
             gimli::DW_AT_name => name = unit.attr_string(attribute.value()).ok(),
             gimli::DW_AT_abstract_origin | gimli::DW_AT_specification => elsewhere = Some(attribute.value()),
@@ -293,7 +328,7 @@ fn name_at(unit: UnitRef<Reader>, entry: UnitOffset, references: usize) -> Optio
         AttributeValue::DebugInfoRefSup(offset) => name_in(unit.dwarf.sup()?, offset, references - 1),
         _ => None,
     });
-    there.or_else(|| name.map(|name| name.to_vec()))
+    there.or_else(|| name?.copy())
 }
 
 /// The same, of an entry in another unit.
@@ -301,7 +336,7 @@ fn name_in(dwarf: &Dwarf<Reader>, offset: DebugInfoOffset, references: usize) ->
     let mut units = dwarf.units();
     while let Ok(Some(header)) = units.next() {
         if let Some(entry) = offset.to_unit_offset(&header) {
-            let unit = dwarf.unit(header).ok()?;
+            let unit = unit(dwarf, header).ok()?;
             return name_at(UnitRef::new(dwarf, &unit), entry, references);
         }
     }

@@ -1,9 +1,11 @@
 //! What of an ELF file says which function and line an address belongs to, and where the rest of it is kept.
 
+use crate::symbols::budget::Budget;
+use crate::symbols::image::Image;
+use crate::symbols::reader::Reader;
 use object::elf::{ELFCOMPRESS_ZLIB, PT_LOAD, SHF_COMPRESSED, SHN_UNDEF, SHT_DYNSYM, SHT_SYMTAB, STT_FUNC};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::{Bytes, NativeEndian};
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -16,17 +18,31 @@ const ENDIAN: NativeEndian = NativeEndian;
 /// Where a system keeps what it has taken out of its programs.
 const DEBUG: &str = "/usr/lib/debug";
 
-/// Sections that are larger than this when they are unpacked are left alone.
-const MOST_UNPACKED: u64 = 1 << 28;
+/// Where the bytes of a section are.
+pub enum Section<'a> {
+    Nowhere,
+    InFile { image: &'a Image<'a>, start: usize, length: usize },
+    Unpacked(Image<'a>),
+}
+
+impl Section<'_> {
+    pub fn reader<'s>(&'s self, nothing: &'s Image<'s>) -> Reader<'s> {
+        match self {
+            Section::Nowhere => Reader::new(nothing, 0, 0),
+            Section::InFile { image, start, length } => Reader::new(image, *start, *length),
+            Section::Unpacked(image) => Reader::new(image, 0, image.length()),
+        }
+    }
+}
 
 pub struct Elf<'a> {
-    data: &'a [u8],
+    data: &'a Image<'a>,
     header: &'a Header,
-    sections: SectionTable<'a, Header>,
+    sections: SectionTable<'a, Header, &'a Image<'a>>,
 }
 
 impl<'a> Elf<'a> {
-    pub fn parse(data: &'a [u8]) -> Option<Elf<'a>> {
+    pub fn parse(data: &'a Image<'a>) -> Option<Elf<'a>> {
         let header = Header::parse(data).ok()?;
         let sections = header.sections(header.endian().ok()?, data).ok()?;
         Some(Elf { data, header, sections })
@@ -64,27 +80,29 @@ impl<'a> Elf<'a> {
         found
     }
 
-    /// The bytes of a section, unpacked if they are packed; none if there is no such section.
-    pub fn section(&self, name: &str) -> Cow<'a, [u8]> {
-        self.find(name).and_then(|section| self.unpacked(section)).unwrap_or_default()
+    /// A section, unpacked if it is packed.
+    pub fn section(&self, name: &str) -> Section<'a> {
+        self.find(name).and_then(|section| self.unpacked(section)).unwrap_or(Section::Nowhere)
     }
 
     fn find(&self, name: &str) -> Option<&'a <Header as FileHeader>::SectionHeader> {
         Some(self.sections.section_by_name(ENDIAN, name.as_bytes())?.1)
     }
 
-    fn unpacked(&self, section: &'a <Header as FileHeader>::SectionHeader) -> Option<Cow<'a, [u8]>> {
-        let data = section.data(ENDIAN, self.data).ok()?;
+    fn unpacked(&self, section: &'a <Header as FileHeader>::SectionHeader) -> Option<Section<'a>> {
         if section.sh_flags(ENDIAN) & u64::from(SHF_COMPRESSED) == 0 {
-            return Some(Cow::Borrowed(data));
+            let (start, length) = section.file_range(ENDIAN)?;
+            let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
+            let inside = start.checked_add(length).is_some_and(|end| end <= self.data.length());
+            return inside.then_some(Section::InFile { image: self.data, start, length });
         }
-        let mut rest = Bytes(data);
+        let mut rest = Bytes(section.data(ENDIAN, self.data).ok()?);
         let header = rest.read::<<Header as FileHeader>::CompressionHeader>().ok()?;
         let size = header.ch_size.get(ENDIAN);
-        if header.ch_type.get(ENDIAN) != ELFCOMPRESS_ZLIB || size > MOST_UNPACKED {
+        if header.ch_type.get(ENDIAN) != ELFCOMPRESS_ZLIB {
             return None;
         }
-        inflate(rest.0, usize::try_from(size).ok()?).map(Cow::Owned)
+        inflate(self.data.budget, rest.0, usize::try_from(size).ok()?).map(Section::Unpacked)
     }
 
     pub fn build_id(&self) -> Option<&'a [u8]> {
@@ -140,18 +158,50 @@ fn build_id_path(id: &[u8]) -> Option<PathBuf> {
     Some(path.into())
 }
 
-fn inflate(packed: &[u8], size: usize) -> Option<Vec<u8>> {
+/// Nothing is packed better than this, by the format.
+const BEST: usize = 1032;
+
+fn inflate<'b>(budget: &'b Budget, packed: &[u8], size: usize) -> Option<Image<'b>> {
     use miniz_oxide::inflate::TINFLStatus;
     use miniz_oxide::inflate::core::inflate_flags::{
         TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
     };
     use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
-    let mut out = Vec::new();
-    out.try_reserve_exact(size).ok()?;
-    out.resize(size, 0);
-    let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_PARSE_ZLIB_HEADER;
-    // 11 KiB: not on the stack.
-    let mut inflater = Box::<DecompressorOxide>::default();
-    let (status, _, written) = decompress(&mut inflater, packed, &mut out, 0, flags);
-    (status == TINFLStatus::Done && written == size).then_some(out)
+    if size / BEST > packed.len() {
+        return None;
+    }
+    Image::filled(size, budget, |out| {
+        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | TINFL_FLAG_PARSE_ZLIB_HEADER;
+        // 11 KiB: not on the stack.
+        let mut inflater = Box::<DecompressorOxide>::default();
+        let (status, _, written) = decompress(&mut inflater, packed, out, 0, flags);
+        status == TINFLStatus::Done && written == size
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use miniz_oxide::deflate::compress_to_vec_zlib;
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        for size in [1, 4095, 1_000_000] {
+            let bytes: Vec<u8> = (0..size).map(|i: u32| (i.wrapping_mul(i) >> 7) as u8).collect();
+            let packed = compress_to_vec_zlib(&bytes, 6);
+            let budget = Budget::new();
+            let unpacked = |size| inflate(&budget, &packed, size);
+            assert_eq!(unpacked(bytes.len()).unwrap().get(0, bytes.len()), Some(&bytes[..]));
+            assert!(unpacked(bytes.len() + 1).is_none() && unpacked(bytes.len() - 1).is_none());
+            assert!(inflate(&Budget::of(bytes.len() - 1, 0), &packed, bytes.len()).is_none());
+        }
+    }
+
+    #[test]
+    fn a_size_is_not_believed() {
+        let packed = compress_to_vec_zlib(&[1; 1000], 6);
+        let budget = Budget::of(1 << 27, 0);
+        assert!(inflate(&budget, &packed, 1 << 27).is_none());
+        assert!(budget.take_bytes(1 << 27));
+    }
 }

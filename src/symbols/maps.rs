@@ -3,18 +3,48 @@
 //! Not from the dynamic loader: its functions wait for a lock that another thread may hold for long, while it
 //! runs a library's constructors, or that a fork has left locked.
 
+use core::ptr;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A file of which something is mapped where code was asked for.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Loaded {
+    /// Where it was when it was loaded.
     pub path: PathBuf,
-    /// Whether the file at this path is another one by now.
-    pub deleted: bool,
-    pub inode: u64,
+    number: Number,
+}
+
+/// What the kernel tells a file by that is mapped: its device and inode.
+type Number = (u64, u64);
+
+impl Loaded {
+    /// Whether this is that file, and not one that stands at its path by now.
+    pub fn is(&self, file: &File, status: &Metadata) -> bool {
+        self.number == (status.dev(), status.ino()) || self.number_of(file) == Some(self.number)
+    }
+
+    /// On some file systems (btrfs, overlays) a file that is mapped has another number than it says itself: what
+    /// number would this one have?
+    fn number_of(&self, file: &File) -> Option<Number> {
+        let one = 1;
+        // SAFETY: a new mapping, that nobody looks into, and that is gone in the end.
+        unsafe {
+            let (nothing, fd) = (ptr::null_mut(), file.as_raw_fd());
+            let start = libc::mmap(nothing, one, libc::PROT_NONE, libc::MAP_PRIVATE, fd, 0);
+            if start == libc::MAP_FAILED {
+                return None;
+            }
+            let maps = Maps::read(&[start.addr()]);
+            libc::munmap(start, one);
+            Some(maps.files.first()?.number)
+        }
+    }
 }
 
 /// Where the code at an address is from: the place of the file in the list, and where in that.
@@ -60,14 +90,11 @@ impl Maps {
             if !(mapping.start..mapping.end).contains(address) {
                 continue;
             }
-            let known = self.files.iter().position(|file| file.path.as_os_str().as_bytes() == mapping.path());
+            let path = PathBuf::from(OsStr::from_bytes(mapping.path()));
+            let loaded = Loaded { path, number: mapping.number };
+            let known = self.files.iter().position(|file| *file == loaded);
             let file = known.unwrap_or_else(|| {
-                let path = PathBuf::from(OsStr::from_bytes(mapping.path()));
-                self.files.push(Loaded {
-                    path,
-                    deleted: mapping.path.ends_with(DELETED),
-                    inode: mapping.inode,
-                });
+                self.files.push(loaded);
                 self.files.len() - 1
             });
             *place = Some(Place { file, offset: mapping.offset + (*address - mapping.start) as u64 });
@@ -83,7 +110,7 @@ struct Mapping<'a> {
     end: usize,
     executable: bool,
     offset: u64,
-    inode: u64,
+    number: Number,
     path: &'a [u8],
 }
 
@@ -99,13 +126,15 @@ impl Mapping<'_> {
         let (start, end) = field()?.split_once('-')?;
         let permissions = field()?;
         let offset = field()?;
-        let (_device, inode) = (field()?, field()?);
+        let (major, minor) = field()?.split_once(':')?;
+        let inode = field()?.parse().ok()?;
+        let part = |text| u32::from_str_radix(text, 16).ok();
         Some(Mapping {
             start: usize::from_str_radix(start, 16).ok()?,
             end: usize::from_str_radix(end, 16).ok()?,
             executable: permissions.contains('x'),
             offset: u64::from_str_radix(offset, 16).ok()?,
-            inode: inode.parse().ok()?,
+            number: (libc::makedev(part(major)?, part(minor)?), inode),
             path: rest,
         })
     }
@@ -131,6 +160,7 @@ mod tests {
         let mapping = Mapping::parse(line).unwrap();
         assert_eq!((mapping.start, mapping.end, mapping.offset), (0x7f1c, 0x8000, 0x26000));
         assert!(mapping.executable);
+        assert_eq!(mapping.number, (libc::makedev(0xfe, 1), 1234));
         assert_eq!(mapping.path(), b"/a path/of (us).so");
         assert_eq!(Mapping::parse(b"7f1c-8000 rw-p 00000000 00:00 0 ").unwrap().path, b"");
         assert!(Mapping::parse(b"nonsense").is_none());
@@ -143,6 +173,30 @@ mod tests {
         let place = maps.places[0].unwrap();
         assert_eq!(maps.files[place.file].path, std::env::current_exe().unwrap());
         assert!(maps.places[1].is_none());
+    }
+
+    #[test]
+    fn a_file_of_the_same_name_is_another_one() {
+        let line = |device, inode| format!("1000-2000 r-xp 00000000 {device} {inode} /a.so");
+        let mut maps = Maps { files: Vec::new(), places: vec![None; 1], runtimes: Vec::new() };
+        for (device, inode) in [("fe:01", 1), ("fe:01", 2), ("fe:02", 1), ("fe:01", 2)] {
+            maps.enter(&[0x1000], &Mapping::parse(line(device, inode).as_bytes()).unwrap());
+        }
+        assert_eq!(maps.files.len(), 3);
+        assert_eq!(maps.places[0].unwrap().file, 1);
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_number() {
+        let here = a_line_is_taken_apart as fn() as usize;
+        let own = Maps::read(&[here]).files.remove(0);
+        let open = |path: &str| crate::symbols::image::open(Path::new(path)).unwrap();
+        let (file, status) = open("/proc/self/exe");
+        let (other, status_of_other) = open("/bin/sh");
+        assert!(own.is(&file, &status));
+        // As where the numbers are not the same: it is asked for.
+        assert!(own.is(&file, &status_of_other));
+        assert!(!own.is(&other, &status_of_other));
     }
 
     #[test]

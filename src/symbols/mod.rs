@@ -3,21 +3,29 @@
 //! Everything is read from files: what is loaded where from /proc ([`maps`]), the rest from the programs and
 //! libraries themselves ([`elf`], [`dwarf`]). So nothing here waits for the dynamic loader, nothing has to be
 //! known of it, and nothing is kept.
+//!
+//! Files can be anything: damaged, or replaced since they were loaded, or changed while they are read. What
+//! they may cost has a bound ([`budget`]), and what makes no sense has no names.
 
+mod budget;
+#[cfg(test)]
+mod damaged;
 pub mod demangle;
 mod dwarf;
 mod elf;
+pub mod image;
 #[cfg(target_os = "linux")]
 pub mod loaded;
-mod mapped;
 pub mod maps;
+mod reader;
 
+use budget::Budget;
+use core::convert::Infallible;
 pub use dwarf::Frame;
-use dwarf::Reader;
-use elf::Elf;
-use gimli::{DwarfSections, EndianSlice, NativeEndian, SectionId};
-use mapped::Mapped;
-use std::borrow::Cow;
+use elf::{Elf, Section};
+use gimli::{DwarfSections, SectionId};
+use image::Image;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// What a file says of some places in it.
@@ -28,31 +36,37 @@ pub struct Answer {
     pub frames: Vec<Vec<Frame>>,
 }
 
-/// Looks up what stands at these offsets of a program or library.
-pub fn find(path: &Path, offsets: &[u64]) -> Option<Answer> {
-    let program = Mapped::open(path)?;
-    let program = Elf::parse(&program)?;
+/// Looks up what stands at these offsets of a program or library, whose path this is.
+pub fn find(file: File, path: &Path, offsets: &[u64]) -> Option<Answer> {
+    find_within(&Budget::new(), file, path, offsets)
+}
+
+fn find_within(budget: &Budget, file: File, path: &Path, offsets: &[u64]) -> Option<Answer> {
+    let own = Image::of(file, budget)?;
+    let program = Elf::parse(&own)?;
     let addresses: Vec<Option<u64>> = offsets.iter().map(|offset| program.address(*offset)).collect();
     // 0 is no code, in no file.
     let wanted: Vec<u64> = addresses.iter().map(|address| address.unwrap_or(0)).collect();
-    let debug_file = open_first(program.debug_files(path), program.build_id());
+    let debug_file = open_first(budget, program.debug_files(path), program.build_id());
     let debug = debug_file.as_ref().and_then(|(_, file)| Elf::parse(file));
+    // What costs least is looked up first, for the case that not all may be had.
+    let tables = [Some(&program), debug.as_ref()];
+    let names: Vec<_> = tables.iter().flatten().map(|table| table.functions(&wanted)).collect();
+
     let debug_path = debug_file.as_ref().map_or(path, |(path, _)| path);
     let described = debug.as_ref().unwrap_or(&program);
     let shared_file =
-        described.shared_debug_files(debug_path).and_then(|(paths, id)| open_first(paths, Some(id)));
+        described.shared_debug_files(debug_path).and_then(|(paths, id)| open_first(budget, paths, Some(id)));
     let shared = shared_file.as_ref().and_then(|(_, file)| Elf::parse(file));
-
     let sections = sections(described);
     let shared = shared.as_ref().map(self::sections);
-    let read = |section| -> Reader<'_> { EndianSlice::new(Cow::as_ref(section), NativeEndian) };
     let dwarf = match &shared {
-        Some(shared) => sections.borrow_with_sup(shared, read),
-        None => sections.borrow(read),
+        Some(shared) => sections.borrow_with_sup(shared, |section| section.reader(&own)),
+        None => sections.borrow(|section| section.reader(&own)),
     };
     let mut frames = dwarf::find(&dwarf, &wanted);
-    for table in [Some(&program), debug.as_ref()].into_iter().flatten() {
-        for (frames, name) in frames.iter_mut().zip(table.functions(&wanted)) {
+    for names in names {
+        for (frames, name) in frames.iter_mut().zip(names) {
             name_outermost(frames, name);
         }
     }
@@ -76,16 +90,22 @@ fn name_outermost(frames: &mut Vec<Frame>, name: Option<&[u8]>) {
 }
 
 /// The first of these files that there is, and that has the build id.
-fn open_first(paths: Vec<PathBuf>, build_id: Option<&[u8]>) -> Option<(PathBuf, Mapped)> {
+fn open_first<'b>(
+    budget: &'b Budget,
+    paths: Vec<PathBuf>,
+    build_id: Option<&[u8]>,
+) -> Option<(PathBuf, Image<'b>)> {
     paths.into_iter().find_map(|path| {
-        let file = Mapped::open(&path)?;
+        let (file, _) = image::open(&path)?;
+        let file = Image::of(file, budget)?;
         let its_own = Elf::parse(&file)?.build_id();
-        (its_own == build_id || its_own.is_none()).then_some((path, file))
+        let right = its_own == build_id || its_own.is_none();
+        right.then_some((path, file))
     })
 }
 
 /// Those sections that are read here.
-fn sections<'a>(file: &Elf<'a>) -> DwarfSections<Cow<'a, [u8]>> {
+fn sections<'a>(file: &Elf<'a>) -> DwarfSections<Section<'a>> {
     let load = |section: SectionId| {
         let needed = matches!(
             section,
@@ -100,7 +120,8 @@ fn sections<'a>(file: &Elf<'a>) -> DwarfSections<Cow<'a, [u8]>> {
                 | SectionId::DebugStr
                 | SectionId::DebugStrOffsets
         );
-        Ok::<_, ()>(if needed { file.section(section.name()) } else { Cow::default() })
+        Ok::<_, Infallible>(if needed { file.section(section.name()) } else { Section::Nowhere })
     };
-    DwarfSections::load(load).unwrap_or_default()
+    let Ok(sections) = DwarfSections::load(load);
+    sections
 }

@@ -14,13 +14,14 @@ use crate::base::heap::copied;
 use crate::base::turn::Turn;
 use crate::base::unwind;
 use crate::symbols::demangle::{self, Demangler};
+use crate::symbols::image;
 use crate::symbols::maps::{Loaded, Maps, Place};
 use crate::symbols::{self, Frame};
 use crate::thread::aside;
 use core::ffi::{CStr, c_char};
 use core::fmt::Write;
 use core::ptr::NonNull;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -101,23 +102,23 @@ struct Line {
 /// Lines by file and place.
 struct Known {
     /// Sorted.
-    lines: Vec<((File, u64), Vec<Line>)>,
+    lines: Vec<((Identity, u64), Vec<Line>)>,
     /// How many bytes they take.
     size: usize,
 }
 
 /// What tells a file from every other, and from what stood in it before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct File {
+struct Identity {
     device: u64,
     inode: u64,
     length: u64,
     changed: (i64, i64),
 }
 
-impl File {
-    fn of(status: &Metadata) -> File {
-        File {
+impl Identity {
+    fn of(status: &Metadata) -> Identity {
+        Identity {
             device: status.dev(),
             inode: status.ino(),
             length: status.len(),
@@ -131,14 +132,17 @@ impl Known {
         Known { lines: Vec::new(), size: 0 }
     }
 
-    fn get(&self, file: File, offset: u64) -> Option<&[Line]> {
+    fn get(&self, file: Identity, offset: u64) -> Option<&[Line]> {
         let place = self.lines.binary_search_by_key(&(file, offset), |(place, _)| *place).ok()?;
         self.lines.get(place).map(|(_, lines)| lines.as_slice())
     }
 
-    fn keep(&mut self, file: File, offset: u64, lines: &[Line]) {
+    fn keep(&mut self, file: Identity, offset: u64, lines: &[Line]) {
         let size: usize = lines.iter().map(|line| size_of::<Line>() + line.text.len()).sum();
-        let size = size + size_of::<((File, u64), Vec<Line>)>();
+        let size = size + size_of::<((Identity, u64), Vec<Line>)>();
+        if size > MOST_KEPT {
+            return;
+        }
         if self.size + size > MOST_KEPT {
             *self = Known::nothing();
         }
@@ -187,12 +191,12 @@ impl<'a> Trace<'a> {
         let offset_of =
             |place: &Option<Place>| place.filter(|place| place.file == number).map(|place| place.offset);
         let offsets = || places.iter().take(self.addresses.len()).filter_map(offset_of);
-        let (path, file) = source.open().unzip();
+        let (opened, file) = source.open().unzip();
         let is_known = |offset: &u64| file.is_some_and(|file| known.get(file, *offset).is_some());
         let mut new: Vec<u64> = offsets().filter(|offset| !is_known(offset)).collect();
         new.sort_unstable();
         new.dedup();
-        let found = if new.is_empty() { Vec::new() } else { source.look_up(path, &new) };
+        let found = if new.is_empty() { Vec::new() } else { source.look_up(opened, &new) };
         let fresh = |offset| Some(found.get(new.binary_search(&offset).ok()?)?.as_slice());
         for (place, lines) in places.iter().zip(&mut self.lines) {
             if let Some(offset) = offset_of(place) {
@@ -233,17 +237,18 @@ struct Source<'a> {
     demangler: &'a Demangler,
 }
 
-impl<'a> Source<'a> {
-    /// Where the file can be read, if it can: a program that was replaced on disk is still there for itself.
-    fn open(&self) -> Option<(&'a Path, File)> {
-        let path = if self.loaded.deleted { Path::new(PROGRAM) } else { &self.loaded.path };
-        let status = std::fs::metadata(path).ok()?;
-        (!self.loaded.deleted || status.ino() == self.loaded.inode).then(|| (path, File::of(&status)))
+impl Source<'_> {
+    /// The file, if it can still be reached: a program that was replaced on disk is there for itself.
+    fn open(&self) -> Option<(File, Identity)> {
+        [self.loaded.path.as_path(), Path::new(PROGRAM)].into_iter().find_map(|path| {
+            let (file, status) = image::open(path)?;
+            self.loaded.is(&file, &status).then(|| (file, Identity::of(&status)))
+        })
     }
 
     /// The lines for each of these places in it.
-    fn look_up(&self, path: Option<&Path>, offsets: &[u64]) -> Vec<Vec<Line>> {
-        let answer = path.and_then(|path| symbols::find(path, offsets));
+    fn look_up(&self, file: Option<File>, offsets: &[u64]) -> Vec<Vec<Line>> {
+        let answer = file.and_then(|file| symbols::find(file, &self.loaded.path, offsets));
         let mut answers =
             answer.into_iter().flat_map(|answer| answer.addresses.into_iter().zip(answer.frames));
         let lines = |offset: &u64| {
@@ -304,8 +309,8 @@ fn elsewhere(address: usize) -> String {
 mod tests {
     use super::*;
 
-    fn file(inode: u64) -> File {
-        File { device: 1, inode, length: 1, changed: (0, 0) }
+    fn identity(inode: u64) -> Identity {
+        Identity { device: 1, inode, length: 1, changed: (0, 0) }
     }
 
     fn lines(text: &str) -> Vec<Line> {
@@ -316,24 +321,33 @@ mod tests {
     fn lines_are_found_again_by_file_and_place() {
         let mut known = Known::nothing();
         for (inode, offset) in [(2, 7), (1, 9), (1, 7), (2, 1)] {
-            known.keep(file(inode), offset, &lines(&format!("{inode} {offset}")));
+            known.keep(identity(inode), offset, &lines(&format!("{inode} {offset}")));
         }
-        assert_eq!(known.get(file(1), 7).unwrap()[0].text, "1 7");
-        assert_eq!(known.get(file(2), 7).unwrap()[0].text, "2 7");
-        assert!(known.get(file(3), 7).is_none());
+        assert_eq!(known.get(identity(1), 7).unwrap()[0].text, "1 7");
+        assert_eq!(known.get(identity(2), 7).unwrap()[0].text, "2 7");
+        assert!(known.get(identity(3), 7).is_none());
         // The same file after it was written to.
-        assert!(known.get(File { changed: (0, 1), ..file(1) }, 7).is_none());
+        assert!(known.get(Identity { changed: (0, 1), ..identity(1) }, 7).is_none());
     }
 
     #[test]
     fn no_more_is_kept_than_promised() {
         let mut known = Known::nothing();
         for offset in 0..5000 {
-            known.keep(file(1), offset, &lines(&"x".repeat(900)));
+            known.keep(identity(1), offset, &lines(&"x".repeat(900)));
             assert!(known.size <= MOST_KEPT);
-            assert!(known.get(file(1), offset).is_some());
+            assert!(known.get(identity(1), offset).is_some());
         }
         assert!(known.lines.len() > 500);
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_kept_is_not() {
+        let mut known = Known::nothing();
+        known.keep(identity(1), 1, &lines("small"));
+        known.keep(identity(1), 2, &lines(&"x".repeat(MOST_KEPT)));
+        assert!(known.get(identity(1), 1).is_some());
+        assert!(known.get(identity(1), 2).is_none());
     }
 
     #[test]
