@@ -19,7 +19,7 @@ use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::{this_thread, wait};
 use crate::exec::due::{Due, Links, Member};
-use crate::thread::service::{Attendance, Service};
+use crate::thread::service::{Attendance, Duty, Service};
 use core::cell::Cell;
 use core::ffi::c_void;
 
@@ -99,7 +99,9 @@ unsafe impl Send for Schedule {}
 static SCHEDULE: Mutex<Schedule> =
     Mutex::new(Schedule { waiting: Due::new(), asleep_until: 0, running: None, ended: 0 });
 
-static SERVICE: Service = Service::new(c"lt-alarm", serve, finish);
+static SERVICE: Service = Service::absent();
+
+static DUTY: Duty = Duty { name: c"lt-alarm", work: serve, left: finish };
 
 /// Changes when the alarm thread is to look anew: what it sleeps on.
 static CHANGES: AtomicU32 = AtomicU32::new(0);
@@ -125,7 +127,7 @@ fn forget_all() {
 /// Sets an alarm: `period` is 0 for once. One that was set before is set anew.
 pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -> Result<(), Error> {
     PARTICIPANT.join();
-    SERVICE.ensure(0)?;
+    SERVICE.ensure(&DUTY, 0)?;
     let due = match after {
         Timeout::Poll | Timeout::Forever => now(),
         Timeout::Nanoseconds(n) => now().saturating_add(n),

@@ -24,19 +24,23 @@ use core::ffi::{CStr, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-/// What a service thread does, as long as it is one.
-pub type Work = fn(&mut Attendance);
+/// What a service is for.
+pub struct Duty {
+    /// The name of its thread.
+    pub name: &'static CStr,
+    /// What that does, as long as it is one.
+    pub work: fn(&mut Attendance),
+    /// Told on it that user code has ended it.
+    pub left: fn(),
+}
 
-/// Told on a service thread that user code has ended it.
-pub type Left = fn();
-
+/// All zeros at first, so that a table of them takes no room in the library's file.
 pub struct Service {
-    name: &'static CStr,
-    work: Work,
-    left: Left,
     /// A futex.
     state: AtomicU32,
-    /// For the work. This and the mask are the starter's, then the thread's.
+    /// This, the argument and the mask are the starter's, then the thread's.
+    duty: Cell<Option<&'static Duty>>,
+    /// For the work.
     argument: Cell<usize>,
     /// The signal mask that user code has.
     ordinary: UnsafeCell<MaybeUninit<libc::sigset_t>>,
@@ -50,27 +54,25 @@ const SERVED: u32 = 2;
 unsafe impl Sync for Service {}
 
 impl Service {
-    pub const fn new(name: &'static CStr, work: Work, left: Left) -> Service {
+    pub const fn absent() -> Service {
         Service {
-            name,
-            work,
-            left,
             state: AtomicU32::new(ABSENT),
+            duty: Cell::new(None),
             argument: Cell::new(0),
             ordinary: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
-    /// Makes sure that there is a thread, with this argument for its work. It waits for whoever else is
-    /// starting it, so nothing is locked meanwhile.
+    /// Makes sure that there is a thread for this duty, always the same, with this argument for its work. It waits
+    /// for whoever else is starting it, so nothing is locked meanwhile.
     #[inline]
-    pub fn ensure(&'static self, argument: usize) -> Result<(), Error> {
+    pub fn ensure(&'static self, duty: &'static Duty, argument: usize) -> Result<(), Error> {
         // Relaxed: there is or was a thread, and what it needs is given to it otherwise.
-        if self.state.load(Ordering::Relaxed) == SERVED { Ok(()) } else { self.begin(argument) }
+        if self.state.load(Ordering::Relaxed) == SERVED { Ok(()) } else { self.begin(duty, argument) }
     }
 
     #[cold]
-    fn begin(&'static self, argument: usize) -> Result<(), Error> {
+    fn begin(&'static self, duty: &'static Duty, argument: usize) -> Result<(), Error> {
         loop {
             // Acquire: the cells are no longer those of the thread before.
             match self.state.compare_exchange(ABSENT, STARTING, Ordering::Acquire, Ordering::Relaxed) {
@@ -79,6 +81,7 @@ impl Service {
                 Err(_) => return Ok(()),
             }
         }
+        self.duty.set(Some(duty));
         self.argument.set(argument);
         // SAFETY: asks for the caller's mask, and writes it. Who has set `STARTING` has the cell.
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), self.ordinary.get().cast()) };
@@ -88,7 +91,8 @@ impl Service {
     /// The state is `STARTING`, by this thread.
     fn start(&'static self) -> Result<(), Error> {
         let service = ptr::from_ref(self).cast_mut().cast();
-        let plan = Plan { name: Some(self.name), stack_size: 0, ..Plan::new(run, service) };
+        let plan =
+            Plan { name: self.duty.get().map(|duty| duty.name), stack_size: 0, ..Plan::new(run, service) };
         let started = plan.record(Role::Service).and_then(|record| {
             let created = with_mask(&resting(), || plan.create(record, libc::PTHREAD_CREATE_DETACHED));
             created.map(drop).inspect_err(|_| record.end())
@@ -134,7 +138,9 @@ unsafe extern "C-unwind" fn run(service: *mut c_void) {
     record.own().on_end.set(Some(succeed));
     Cpus::share(this_thread::main_native_id());
     service.go_on(SERVED);
-    (service.work)(&mut Attendance { service, record, ordinary: false, precise: false });
+    if let Some(duty) = service.duty.get() {
+        (duty.work)(&mut Attendance { service, record, ordinary: false, precise: false });
+    }
 }
 
 /// User code has ended a service thread.
@@ -145,7 +151,9 @@ fn succeed(record: &'static Record) {
     // Relaxed: the cells stay this thread's. Before what follows: who hears of the end and wants the service
     // waits for the next thread, or learns that there is none.
     service.state.store(STARTING, Ordering::Relaxed);
-    (service.left)();
+    if let Some(duty) = service.duty.get() {
+        (duty.left)();
+    }
     set_slack(USUAL);
     // Without a thread to be had, the next user tries again.
     let _ = service.start();

@@ -22,7 +22,7 @@ use crate::base::{this_thread, wait};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
 use crate::thread::excepthook;
-use crate::thread::service::{Attendance, Service};
+use crate::thread::service::{Attendance, Duty, Service};
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -113,10 +113,12 @@ static ROUTES: [Route; SIGNALS] = [const {
         way: AtomicU8::new(NOTHING),
         chained: AtomicUsize::new(UNCHAINED),
         course: Mutex::new(Course::NONE),
-        service: Service::new(c"lt-signal", serve, || ()),
+        service: Service::absent(),
         changes: AtomicU32::new(0),
     }
 }; SIGNALS];
+
+static DUTY: Duty = Duty { name: c"lt-signal", work: serve, left: || () };
 
 static PARTICIPANT: Participant = Participant::new(forget);
 
@@ -301,7 +303,7 @@ impl Route {
             unsafe { libc::sem_init(self.arrivals.get().cast(), 0, 0) };
         }
         drop(course);
-        self.service.ensure(signum as usize)
+        self.service.ensure(&DUTY, signum as usize)
     }
 
     /// Sees the service thread out of the queue that it was at before the route turned.
