@@ -17,7 +17,8 @@ use crate::symbols::demangle;
 #[cfg(target_os = "linux")]
 use crate::symbols::loaded;
 use crate::thread::{aside, raise};
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr;
 
 /// Raised with lt_raise().
 pub const LT_ERROR_RAISED: i32 = 1;
@@ -287,8 +288,14 @@ unsafe fn message(
             b"s" => number(object.cast::<i16>().read()),
             b"t" => number(object.cast::<u16>().read()),
             b"b" => number(object.cast::<u8>().read() != 0),
-            b"d" => number(object.cast::<f64>().read()),
-            b"f" => number(object.cast::<f32>().read()),
+            b"d" => {
+                let value = object.cast::<f64>().read();
+                float(value, 17, |text| text == value)
+            }
+            b"f" => {
+                let value = object.cast::<f32>().read();
+                float(value.into(), 9, |text| text as f32 == value)
+            }
             _ => match std_exception(type_info, object) {
                 Some(base) => what(exception, base).unwrap_or(Text::Static(NOTHING)),
                 None => Text::Static(NOTHING),
@@ -301,11 +308,31 @@ fn number(value: impl core::fmt::Display) -> Text {
     use std::io::Write;
     let mut buffer = [0; 64];
     let mut rest = buffer.as_mut_slice();
-    // What does not fit, of a very large float, is cut.
     let _ = write!(rest, "{value}");
     let room = rest.len();
     let used = buffer.get(..64 - room).unwrap_or_default();
     Text::copy_or(used, c"a number")
+}
+
+/// The shortest text that is read as this number, and has at most so many digits. By the C library: what Rust has
+/// for it takes 20 KiB.
+fn float(value: f64, most_digits: c_int, is_same: impl Fn(f64) -> bool) -> Text {
+    let mut buffer = [0_u8; 64];
+    for digits in 1..=most_digits {
+        // SAFETY: the buffer is as long as it is said to be, and holds a C string afterwards.
+        let text = unsafe {
+            libc::snprintf(buffer.as_mut_ptr().cast(), buffer.len(), c"%.*g".as_ptr(), digits, value);
+            libc::strtod(buffer.as_ptr().cast(), ptr::null_mut())
+        };
+        if is_same(text) {
+            break;
+        }
+    }
+    let text = buffer.split_mut(|byte| *byte == 0).next().unwrap_or_default();
+    // The program's language may have a comma there.
+    let is_point = |byte: &&mut u8| !byte.is_ascii_alphanumeric() && !b"+-".contains(byte);
+    text.iter_mut().filter(is_point).for_each(|byte| *byte = b'.');
+    Text::copy_or(text, c"a number")
 }
 
 /// The `std::exception` within an object, wherever among its bases.
@@ -385,6 +412,26 @@ unsafe fn what(exception: *mut Exception, object: *mut c_void) -> Option<Text> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn floats_are_told_by_the_shortest_text() {
+        let of_double = |value: f64| float(value, 17, |text| text == value);
+        let of_float = |value: f32| float(value.into(), 9, |text| text as f32 == value);
+        for (text, expected) in [
+            (of_double(0.1), "0.1"),
+            (of_double(-2.5), "-2.5"),
+            (of_double(1.0 / 3.0), "0.3333333333333333"),
+            (of_double(5e-324), "5e-324"),
+            (of_double(f64::MAX), "1.7976931348623157e+308"),
+            (of_double(f64::INFINITY), "inf"),
+            (of_double(42.0), "42"),
+            (of_float(0.1), "0.1"),
+            (of_float(16_777_216.0), "16777216"),
+        ] {
+            assert_eq!(text.bytes(), expected.as_bytes());
+        }
+        assert!(of_double(f64::NAN).bytes().ends_with(b"nan"));
+    }
 
     unsafe extern "C-unwind" fn panic_quietly(_: *mut c_void) {
         std::panic::resume_unwind(Box::new("a payload"));
