@@ -136,6 +136,7 @@ fn what_may_not_be_spent_is_left_out() {
             most = most.max(weight);
         }
         assert_eq!(most, all);
+        assert!(look(&Budget::of(1 << 20, 1), &bytes, &offsets).is_none());
         for most_bytes in (0..20).map(|power| 1 << power) {
             let weight = look(&Budget::of(most_bytes, 1 << 20), &bytes, &offsets).map_or(0, |it| weight(&it));
             assert!(weight <= all.min(most_bytes));
