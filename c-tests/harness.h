@@ -104,6 +104,9 @@ static inline void skip_where_children_have_no_threads(void) {
 #endif
 }
 
+// How often a case forks under a sanitizer: each time the tables of its shadow are copied.
+enum { FORKS_SANITIZED = 10 };
+
 // How often a case repeats what is to leave nothing behind: under a sanitizer, which keeps what was freed, only
 // so often that it sees each step.
 static inline int repetitions(int many) {

@@ -302,9 +302,9 @@ static void check_new(void) {
     _Atomic int counter = 0;
     lt_event *event = lt_event_new();
     lt_thread *threads[3];
+    void *pair[] = {event, &counter};
     for (size_t i = 0; i < LENGTH(threads); i++) {
-        must(lt_thread_start(wait_and_count, (void *[]){event, &counter}, NULL, &threads[i])
-            == LT_OK);
+        must(lt_thread_start(wait_and_count, pair, NULL, &threads[i]) == LT_OK);
     }
     must(lt_thread_count() == 3);
     must(lt_event_set(event) == LT_OK);
@@ -380,7 +380,7 @@ static void check_child(void *w) {
 // ---- The parent
 
 static int forks(void) {
-    return getenv("LT_LONG") != NULL ? 1000 : 100;
+    return getenv("LT_LONG") != NULL ? 1000 : under_sanitizer() ? FORKS_SANITIZED : 100;
 }
 
 static lt_status fork_often(void *arg) {
