@@ -798,10 +798,17 @@ TEST(interrupting_main_calls_a_chained_handler_and_is_one_answer) {
     for (size_t i = 0; i < LENGTH(signals); i++) {
         atomic_store(&chained_calls, 0);
         assert_ok(lt_signal_chain_to_main(signals[i]));
+        sigset_t only;
+        sigemptyset(&only);
+        sigaddset(&only, signals[i]);
         for (int turn = 1; turn <= 100; turn++) {
+            bool later = turn % 2 == 0; // The handler runs when the interrupt was taken: it makes no second one.
+            must(!later || pthread_sigmask(SIG_BLOCK, &only, NULL) == 0);
             assert_ok(lt_interrupt_main(signals[i]));
-            assert_int_equal(atomic_load(&chained_calls), turn);
+            assert_int_equal(atomic_load(&chained_calls), later ? turn - 1 : turn);
             wait_for_interrupt_by(signals[i]);
+            must(pthread_sigmask(SIG_UNBLOCK, &only, NULL) == 0);
+            assert_int_equal(atomic_load(&chained_calls), turn);
             assert_ok(lt_check_interrupt());
         }
         assert_ok(lt_signal_restore(signals[i]));
