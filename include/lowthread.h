@@ -821,7 +821,8 @@ typedef struct lt_queue lt_queue;
 // What is called for an item that is discarded.
 typedef void (*lt_drop_fn)(void *item);
 
-// A new queue for at most `capacity` items, 0 for any number; NULL when out of memory.
+// A new queue for at most `capacity` items, 0 for any number; NULL when out of memory. Up to 16,384
+// items, the first one brings the memory for all: after that, no put is LT_NO_MEMORY.
 LT_NODISCARD lt_queue *lt_queue_new(size_t capacity);
 
 // Closes a queue, discards the items in it, and frees it. LT_BUSY, and nothing is done, while a

@@ -13,7 +13,8 @@ pub struct lt_queue {
     _opaque: [u8; 0],
 }
 
-/// A new queue for at most `capacity` items, 0 for any number; NULL when out of memory.
+/// A new queue for at most `capacity` items, 0 for any number; NULL when out of memory. Up to 16,384
+/// items, the first one brings the memory for all: after that, no put is LT_NO_MEMORY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_queue_new(capacity: usize) -> *mut lt_queue {
