@@ -52,7 +52,11 @@ mod linux {
 /// In a model there are no signals; elsewhere, no forks in handlers.
 #[cfg(not(all(target_os = "linux", not(shuttle))))]
 mod others {
-    pub type Mask = ();
-    pub fn block() -> Mask {}
-    pub fn restore((): &Mask) {}
+    pub struct Mask;
+
+    pub fn block() -> Mask {
+        Mask
+    }
+
+    pub fn restore(_: &Mask) {}
 }
