@@ -196,6 +196,7 @@ impl Record {
         // Its thread may be inside the library from now on.
         fence::prepare();
         let record = &RECORDS.take()?.body;
+        drop(record.name.take());
         record.begin(role);
         registry::add(record);
         Ok(record)
@@ -350,10 +351,17 @@ fn take_signals() {
     }
 }
 
-/// The name of a thread: under the registry's lock.
+/// The name of a thread: under the registry's lock. It stays when the thread ends, which it does where some
+/// allocators have ended for it already; the next thread frees it.
 pub struct Name(UnsafeCell<Option<Text>>);
 
 impl Name {
+    /// For who alone has the record.
+    pub(super) fn take(&self) -> Option<Text> {
+        // SAFETY: as the caller says.
+        unsafe { (*self.0.get()).take() }
+    }
+
     pub fn get(&self) -> *mut Option<Text> {
         self.0.get()
     }
@@ -361,8 +369,7 @@ impl Name {
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: asked for a record that nobody else has.
-        unsafe { &*self.0.get() }.fmt(f)
+        f.write_str("a name")
     }
 }
 
@@ -387,11 +394,9 @@ impl Object for Record {
         self.daemon.store(false, Ordering::Relaxed);
         self.joinable.store(ptr::null_mut(), Ordering::Relaxed);
         self.number.store(0, Ordering::Relaxed);
-        // SAFETY: nobody else has it. Without its destructor: also in a forked child, which frees nothing.
-        core::mem::forget(unsafe { (*self.name.get()).take() });
         self.previous.set(ptr::null());
         self.next.set(ptr::null());
-        // SAFETY: as above. It has no destructor.
+        // SAFETY: nobody else has it. It has no destructor.
         unsafe { *self.own.get() = Own::new() };
     }
 

@@ -91,7 +91,7 @@ pub(super) fn add(record: &'static Record) {
 pub(super) fn remove(record: &'static Record) {
     let mut list = LIST.lock();
     // SAFETY: records are never unmapped; the list is locked.
-    let name = unsafe {
+    unsafe {
         match record.previous.get().as_ref() {
             Some(previous) => previous.next.set(record.next.get()),
             None if ptr::eq(list.0, record) => list.0 = record.next.get(),
@@ -100,15 +100,12 @@ pub(super) fn remove(record: &'static Record) {
         if let Some(next) = record.next.get().as_ref() {
             next.previous.set(record.previous.get());
         }
-        (*record.name.get()).take()
-    };
+    }
     record.previous.set(ptr::null());
     record.next.set(ptr::null());
     if record.role() == Role::Started {
         RUNNING.fetch_sub(1, Ordering::Relaxed);
     }
-    drop(list);
-    drop(name);
 }
 
 /// On the thread that is about to fork.

@@ -305,6 +305,8 @@ pub(super) fn become_main() {
         // What stood for another main thread is that one's: its values, its name.
         if !same {
             FIRST_THREAD.reset();
+            // Without its destructor: a forked child frees nothing.
+            core::mem::forget(FIRST_THREAD.name.take());
             FIRST_THREAD.begin(Role::Foreign);
         }
         &FIRST_THREAD
