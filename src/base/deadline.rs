@@ -33,6 +33,13 @@ impl Timeout {
         }
     }
 
+    /// Whether `from_seconds` accepts that.
+    #[inline]
+    pub fn is_valid(seconds: f64) -> bool {
+        // Not so for what is not a number.
+        seconds <= TIMEOUT_MAX
+    }
+
     /// The deadline, counted from now. Reads the clock only where there is a bound.
     pub fn start(self) -> Deadline {
         match self {

@@ -136,6 +136,11 @@ impl Interrupt {
         self.word.load(SeqCst) != Interrupt::NONE
     }
 
+    /// Whether nothing is pending, and nothing that `settled` would wait for.
+    pub fn is_idle(&self) -> bool {
+        self.coming.load(SeqCst) == 0 && !self.pending()
+    }
+
     /// Forgets everything: the thread that it belonged to is gone.
     pub fn clear(&self) {
         self.coming.store(0, SeqCst);

@@ -1,5 +1,6 @@
 //! Section 2 of the header: the lock.
 
+use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
 use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
@@ -60,10 +61,13 @@ pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_acquire_timeout(lock: *mut lt_lock, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    report(
-        &"lt_lock_acquire_timeout",
-        unsafe { at::<Lock>(lock) }.and_then(|lock| lock.acquire_timeout(seconds)),
-    )
+    unsafe {
+        at_once(
+            lock,
+            |lock: Handle<Lock>| Timeout::is_valid(seconds) && lock.acquire_at_once(),
+            |lock| report(&"lt_lock_acquire_timeout", lock.and_then(|lock| lock.acquire_timeout(seconds))),
+        )
+    }
 }
 
 /// Acquires the lock; blocks until that is possible, and leaves an interrupt pending.

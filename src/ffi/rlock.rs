@@ -3,7 +3,7 @@
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
 use crate::ffi::thread::lt_ident;
-use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_value, value_or_default};
 use crate::sync::rlock::RLock;
 
 /// A re-entrant lock is owned by the thread that acquired it, which may acquire it again and must
@@ -35,8 +35,11 @@ pub unsafe extern "C" fn lt_rlock_free(rlock: *mut lt_rlock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_acquire(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::enter);
-    report(&"lt_rlock_acquire", result)
+    unsafe {
+        at_once(rlock, Handle::<RLock>::enter_at_once, |rlock| {
+            report(&"lt_rlock_acquire", rlock.and_then(Handle::<RLock>::enter))
+        })
+    }
 }
 
 /// The same as lt_rlock_acquire(), but no interrupt ends it: that stays pending for the next wait.
@@ -73,8 +76,11 @@ pub unsafe extern "C" fn lt_rlock_acquire_timeout(rlock: *mut lt_rlock, seconds:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_release(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::leave);
-    report(&"lt_rlock_release", result)
+    unsafe {
+        at_once(rlock, Handle::<RLock>::leave_at_once, |rlock| {
+            report(&"lt_rlock_release", rlock.and_then(Handle::<RLock>::leave))
+        })
+    }
 }
 
 /// Whether the lock is acquired at this moment, by whatever thread.

@@ -15,6 +15,7 @@ use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::sync::exclusion::{Exclusive, forget_waiters};
@@ -85,6 +86,54 @@ fn me() -> Result<u64, Error> {
 impl Handle<RLock> {
     pub fn new() -> Result<Handle<RLock>, Error> {
         Handle::make(0, |_| ())
+    }
+
+    /// Acquires once more, or for the first time, if nothing stands in the way.
+    #[inline]
+    pub fn enter_at_once(self) -> bool {
+        let Some(me) = this_thread::existing().map(Record::ident) else { return false };
+        // Acquire: the body is that of the object that the word was seen alive for.
+        let word = self.word().load(Ordering::Acquire);
+        if word == self.tag() {
+            if !self.acquire_at_once() {
+                return false;
+            }
+            // SAFETY: acquired just now.
+            unsafe { self.body() }.set(me, 1);
+            return true;
+        }
+        if self.state_of(word).is_err() {
+            return false;
+        }
+        // SAFETY: the word was just seen alive.
+        let rlock = unsafe { self.body() };
+        let more = rlock.held_by(me).and_then(|count| count.checked_add(1));
+        more.is_some_and(|count| {
+            rlock.count.store(count, Ordering::Relaxed);
+            true
+        })
+    }
+
+    /// Releases once, if it is the calling thread's and nobody waits for it.
+    #[inline]
+    pub fn leave_at_once(self) -> bool {
+        let Some(me) = this_thread::existing().map(Record::ident) else { return false };
+        let Ok(rlock) = self.alive() else { return false };
+        match rlock.held_by(me) {
+            None => false,
+            Some(1) => {
+                rlock.set(NOBODY, 0);
+                // Else for `leave`, which is to find it as it was.
+                self.release_at_once() || {
+                    rlock.set(me, 1);
+                    false
+                }
+            }
+            Some(count) => {
+                rlock.count.store(count - 1, Ordering::Relaxed);
+                true
+            }
+        }
     }
 
     /// Acquires once more, or for the first time, without bound.

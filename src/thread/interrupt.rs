@@ -59,6 +59,12 @@ pub fn interrupt(ident: u64) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether the calling thread has a record, and no interrupt is pending for it, or about to be.
+#[inline]
+pub fn is_none_pending() -> bool {
+    this_thread::existing().is_some_and(|record| record.interrupt.is_idle())
+}
+
 /// Whether an interrupt was pending for the calling thread; takes it.
 pub fn check() -> Result<(), Error> {
     let Some(record) = this_thread::current() else { return Ok(()) };

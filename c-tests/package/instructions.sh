@@ -1,0 +1,26 @@
+# What is called all the time takes no more instructions than abi/instructions.txt allows, where nothing stands in
+# its way: no call, no system call and no lock can be in it unnoticed. What needs more says why, by a change there.
+set -eu
+case "$LT_PARKING_WAIT $LT_CONFIG" in
+    ON* | *Debug) exit 77 ;;
+esac
+case "$("$CC" -dumpmachine)" in
+    x86_64-*) ;;
+    *) exit 77 ;;
+esac
+command -v valgrind >/dev/null || exit 77
+
+work="$LT_WORK/instructions"
+mkdir -p "$work"
+ln -sf "$LT_SHARED" "$work/$LT_SONAME"
+"$CC" -O2 -I"$LT_SOURCE/include" "$LT_SOURCE/c-tests/package/instructions.c" "$work/$LT_SONAME" -o "$work/calls"
+
+failed=0
+while read -r function calls most; do
+    counted=$(LD_LIBRARY_PATH="$work" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --toggle-collect="$function" "$work/calls" 2>&1 | sed -n 's/.*Collected : *//p')
+    each=$((counted / calls))
+    echo "$function: $each instructions of $most"
+    [ "$each" -gt 0 ] && [ "$each" -le "$most" ] || failed=1
+done < "$LT_SOURCE/abi/instructions.txt"
+exit $failed
