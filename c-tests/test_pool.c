@@ -645,6 +645,7 @@ TEST(a_map_whose_tasks_are_cancelled_under_it_does_not_claim_to_be_done) {
     waiter w;
     waiter_start(&w, map_all, &m);
     assert_ok(lt_semaphore_acquire(g.arrived));
+    must_soon(stats_of(m.pool).queued == MAPPED - 1);
     assert_ok(lt_pool_shutdown(m.pool, false, true));
     open_gate(&g);
     lt_status status = waiter_join(&w);
@@ -653,6 +654,18 @@ TEST(a_map_whose_tasks_are_cancelled_under_it_does_not_claim_to_be_done) {
     assert_ok(lt_pool_free(m.pool));
     check_mapped(&m, 1);
     free_gate(&g);
+}
+
+TEST(a_map_that_is_refused_has_no_results) {
+    mapping m;
+    mapping_init(&m, 1);
+    assert_ok(lt_pool_shutdown(m.pool, true, false));
+    assert_status(map_all(&m), LT_CLOSED);
+    for (int i = 0; i < MAPPED; i++) {
+        assert_null(m.results[i]);
+    }
+    check_mapped(&m, 0);
+    assert_ok(lt_pool_free(m.pool));
 }
 
 static void *map_from_a_task(void *arg) {

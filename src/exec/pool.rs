@@ -276,6 +276,13 @@ impl Handle<Pool> {
                 }
             }
         }
+        for i in mapping.futures.len()..n {
+            // Was refused, or comes after one that was.
+            if !results.is_null() {
+                // SAFETY: as the caller vouches.
+                unsafe { results.add(i).write(ptr::null_mut()) };
+            }
+        }
         if mapping.met.is_ok() {
             let mapping = (&raw mut mapping).cast();
             // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
