@@ -312,3 +312,27 @@ fn an_immediate_close_discards_what_nobody_got() {
         free(queue);
     });
 }
+
+// Its grant may have been taken by one that has had its own, and waits again.
+#[test]
+fn who_gives_up_waits_for_no_put_to_come() {
+    check(|| {
+        let (queue, target, left) =
+            (Handle::<Queue>::new(4).unwrap(), Target::default(), AtomicUsize::new(0));
+        threads(|scope| {
+            scope.spawn(|| {
+                target.enter();
+                assert!(matches!(queue.get(), Ok(_) | Err(Error::Interrupted)));
+                left.store(1, SeqCst);
+            });
+            scope.spawn(|| (0..3).for_each(|_| assert!(queue.get().is_ok())));
+            scope.spawn(|| target.interrupt());
+            (0..2).for_each(|n| queue.put(item(0, n)).unwrap());
+            while left.load(SeqCst) == 0 {
+                model::yield_now();
+            }
+            (0..2).for_each(|n| queue.put(item(1, n)).unwrap());
+        });
+        free(queue);
+    });
+}
