@@ -613,7 +613,8 @@ TEST(a_map_that_times_out_cancels_what_is_pending_and_writes_nothing_later) {
         assert_ok(lt_pool_free(m.pool));
         for (int i = 1; i < MAPPED; i++) {
             assert_null(m.results[i]);
-            assert_true(i <= 2 || m.tasks[i].calls == 0);
+            // At once, any may have begun while those before it were being cancelled.
+            assert_true(i <= 2 || k == 0 || m.tasks[i].calls == 0);
         }
         assert_true(k == 0 || began_late == 1);
         assert_int_equal(hook_calls, m.tasks[2].calls);
