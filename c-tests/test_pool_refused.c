@@ -308,6 +308,9 @@ static bool map_some(void *arg) {
     if (status == LT_NO_MEMORY) {
         must_be_refused("lt_pool_map");
     }
+    for (size_t i = 0; i < LENGTH(results); i++) {
+        must(results[i] == NULL);
+    }
     return status == LT_TIMED_OUT;
 }
 

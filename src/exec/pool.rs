@@ -265,15 +265,15 @@ impl Handle<Pool> {
         self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
         let mut mapping = Mapping { futures: ManuallyDrop::new(Vec::new()), timeout, met: Ok(()) };
-        heap::reserve(|| mapping.futures.try_reserve_exact(n))?;
+        mapping.met = heap::reserve(|| mapping.futures.try_reserve_exact(n));
         for i in 0..n {
+            if mapping.met.is_err() {
+                break;
+            }
             // SAFETY: as the caller vouches.
             match self.submit(function, unsafe { *arguments.add(i) }) {
                 Ok(future) => mapping.futures.push(future),
-                Err(error) => {
-                    mapping.met = Err(error);
-                    break;
-                }
+                Err(error) => mapping.met = Err(error),
             }
         }
         for i in mapping.futures.len()..n {
@@ -464,7 +464,7 @@ impl Pool {
     }
 
     fn start_worker(&'static self, number: u64) -> Result<(), Error> {
-        // SAFETY: set by `new_pool`.
+        // SAFETY: set by `new`.
         let own = unsafe { Handle::<Pool>::from_raw(self.own.get()) }?;
         // SAFETY: does not change while the pool lives, which it does while a worker counts.
         let outfit = unsafe { &*self.outfit.get() };
@@ -503,7 +503,7 @@ impl Pool {
         let own = self.own.get();
         drop(inside);
         if lost {
-            // SAFETY: set by `new_pool`.
+            // SAFETY: set by `new`.
             let _ = unsafe { Handle::from_raw(own) }.map(|own| self.cancel_queued(own));
         }
         if left == 0 {
