@@ -157,11 +157,14 @@ impl Handle<RLock> {
     }
 
     fn enter_by(self, acquire: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        if self.enter_at_once() {
+            return Ok(());
+        }
         let rlock = self.alive()?;
         let me = me()?;
-        if let Some(count) = rlock.held_by(me) {
-            rlock.count.store(count.checked_add(1).ok_or(Error::TooOften)?, Ordering::Relaxed);
-            return Ok(());
+        // Not once more: so it is held as often as can be counted.
+        if rlock.held_by(me).is_some() {
+            return Err(Error::TooOften);
         }
         acquire()?;
         rlock.set(me, 1);
@@ -170,13 +173,8 @@ impl Handle<RLock> {
 
     /// Releases once.
     pub fn leave(self) -> Result<(), Error> {
-        let (rlock, count) = self.mine()?;
-        if count > 1 {
-            rlock.count.store(count - 1, Ordering::Relaxed);
-            return Ok(());
-        }
-        rlock.set(NOBODY, 0);
-        self.release()
+        // Held once, if at all, by who comes past that.
+        if self.leave_at_once() { Ok(()) } else { self.release_save().map(|_| ()) }
     }
 
     /// Whether the calling thread holds it.

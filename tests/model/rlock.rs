@@ -9,23 +9,6 @@ use lowthread::sync::rlock::RLock;
 
 const SOON: f64 = 1.5e-3;
 
-// As the functions of the header do.
-fn entered(rlock: Handle<RLock>) -> Result<(), Error> {
-    if rlock.enter_at_once() { Ok(()) } else { rlock.enter() }
-}
-
-fn left(rlock: Handle<RLock>) -> Result<(), Error> {
-    if rlock.leave_at_once() { Ok(()) } else { rlock.leave() }
-}
-
-fn enter(rlock: Handle<RLock>) {
-    entered(rlock).unwrap();
-}
-
-fn leave(rlock: Handle<RLock>) {
-    left(rlock).unwrap();
-}
-
 fn end_free(rlock: Handle<RLock>) {
     assert_eq!(rlock.state(SeqCst), Ok(0), "something was left in the state");
     assert_eq!(rlock.recursion_count(), Ok(0));
@@ -36,14 +19,14 @@ fn end_free(rlock: Handle<RLock>) {
 fn own(rlock: Handle<RLock>, inside: &Inside) {
     assert_eq!(rlock.recursion_count(), Ok(1));
     inside.visit(1);
-    enter(rlock);
+    rlock.enter().unwrap();
     rlock.try_enter().unwrap();
     inside.visit(1);
     assert_eq!(rlock.recursion_count(), Ok(3));
-    leave(rlock);
-    leave(rlock);
+    rlock.leave().unwrap();
+    rlock.leave().unwrap();
     inside.visit(1);
-    leave(rlock);
+    rlock.leave().unwrap();
     assert_eq!(rlock.is_owned(), Ok(false));
 }
 
@@ -54,19 +37,19 @@ fn one_owner_at_a_time_and_everybody_comes_in() {
         threads(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    enter(rlock);
+                    rlock.enter().unwrap();
                     own(rlock, &inside);
                 });
             }
-            enter(rlock);
-            enter(rlock);
+            rlock.enter().unwrap();
+            rlock.enter().unwrap();
             let count = rlock.release_save().unwrap();
             assert_eq!(count, 2);
             assert_eq!(rlock.is_owned(), Ok(false));
             rlock.acquire_restore(count).unwrap();
             inside.visit(1);
             assert_eq!(rlock.recursion_count(), Ok(2));
-            leave(rlock);
+            rlock.leave().unwrap();
             own(rlock, &inside);
         });
         end_free(rlock);
@@ -79,7 +62,7 @@ fn who_is_not_the_owner_is_told_so_at_any_moment() {
         let (rlock, inside) = (Handle::<RLock>::new().unwrap(), Inside::default());
         threads(|scope| {
             scope.spawn(|| {
-                assert!(matches!(left(rlock), Err(Error::NotOwner | Error::NotHeld)));
+                assert!(matches!(rlock.leave(), Err(Error::NotOwner | Error::NotHeld)));
                 assert!(matches!(rlock.release_save(), Err(Error::NotOwner | Error::NotHeld)));
                 match rlock.try_enter() {
                     Ok(()) => own(rlock, &inside),
@@ -89,7 +72,7 @@ fn who_is_not_the_owner_is_told_so_at_any_moment() {
             for _ in 0..2 {
                 scope.spawn(|| {
                     assert_eq!(rlock.is_owned(), Ok(false));
-                    enter(rlock);
+                    rlock.enter().unwrap();
                     own(rlock, &inside);
                 });
             }
@@ -111,7 +94,7 @@ fn who_gives_up_takes_no_wake_up_along() {
             scope.spawn(|| {
                 target.enter();
                 let restored = model::chance(2);
-                came(if restored { rlock.acquire_restore(1) } else { entered(rlock) }, Error::Interrupted);
+                came(if restored { rlock.acquire_restore(1) } else { rlock.enter() }, Error::Interrupted);
             });
             scope.spawn(|| target.interrupt());
             rlock.acquire_restore_uninterruptible(1).unwrap();
