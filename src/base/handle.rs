@@ -185,8 +185,8 @@ impl<T: Object> Handle<T> {
         self.state_of(self.word().load(order))
     }
 
-    /// Changes the state from one to another value, of no more bits than a state has, if it and the handle are still as they were.
-    /// On failure the word that was found: give it to `state_of`.
+    /// Changes the state from one to another value, of no more bits than a state has, if it and the handle are
+    /// still as they were. On failure the word that was found: give it to `state_of`.
     #[inline]
     pub fn exchange(self, from: impl Into<u64>, to: impl Into<u64>, success: Ordering) -> Result<(), u64> {
         let (from, to) = (self.tag() | from.into(), self.tag() | to.into());
@@ -325,6 +325,24 @@ impl<T: Object> Handle<T> {
 fn no_handle(raw: *const c_void, kind: Kind) -> Error {
     if raw.is_null() { Error::NullHandle(kind) } else { Error::NoHandle(kind) }
 }
+
+/// For a type around an `u64` that is the state of a word: see `Handle::update`.
+macro_rules! bits_of_word {
+    ($state:ident) => {
+        impl From<u64> for $state {
+            fn from(bits: u64) -> $state {
+                $state(bits)
+            }
+        }
+
+        impl From<$state> for u64 {
+            fn from(state: $state) -> u64 {
+                state.0
+            }
+        }
+    };
+}
+pub(crate) use bits_of_word;
 
 /// In a forked child: changes the state in a word; whether it was another. What is right already need not be
 /// copied for the child.

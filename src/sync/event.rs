@@ -17,7 +17,7 @@ use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{Handle, Kind, Object};
+use crate::base::handle::{Handle, Kind, Object, bits_of_word};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
@@ -49,17 +49,7 @@ impl State {
     }
 }
 
-impl From<u64> for State {
-    fn from(bits: u64) -> State {
-        State(bits)
-    }
-}
-
-impl From<State> for u64 {
-    fn from(state: State) -> u64 {
-        state.0
-    }
-}
+bits_of_word!(State);
 
 /// What an event has beside its word: nothing.
 #[derive(Debug)]

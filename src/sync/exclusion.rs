@@ -34,7 +34,7 @@
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{self, Handle, Object};
+use crate::base::handle::{self, Handle, Object, bits_of_word};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
@@ -150,17 +150,7 @@ impl State {
     }
 }
 
-impl From<u64> for State {
-    fn from(bits: u64) -> State {
-        State(bits)
-    }
-}
-
-impl From<State> for u64 {
-    fn from(state: State) -> u64 {
-        state.0
-    }
-}
+bits_of_word!(State);
 
 /// A type whose state is this one.
 pub trait Exclusive: Object {

@@ -349,7 +349,8 @@ impl Store {
             // SAFETY: within what was just allocated.
             unsafe { first.add(i as usize).write(free) };
         }
-        // Release: pairs with the load. Relaxed on failure: another thread was faster, and its cells are not looked at here.
+        // Release: pairs with the load. Relaxed on failure: another thread was faster, and its cells are not
+        // looked at here.
         if self.first.compare_exchange(ptr::null_mut(), first, Ordering::Release, Ordering::Relaxed).is_err()
         {
             // SAFETY: allocated above, and nobody else has seen it.

@@ -28,7 +28,7 @@ use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::awaited::Awaited;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{self, Handle, Kind, Object};
+use crate::base::handle::{self, Handle, Kind, Object, bits_of_word};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
@@ -158,17 +158,7 @@ impl State {
     }
 }
 
-impl From<u64> for State {
-    fn from(bits: u64) -> State {
-        State(bits)
-    }
-}
-
-impl From<State> for u64 {
-    fn from(state: State) -> u64 {
-        state.0
-    }
-}
+bits_of_word!(State);
 
 impl Handle<RwLock> {
     pub fn new() -> Result<Handle<RwLock>, Error> {
