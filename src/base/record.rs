@@ -13,7 +13,6 @@ use crate::base::status::Error;
 use crate::base::{registry, this_thread};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
-use core::fmt;
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
 
@@ -42,7 +41,7 @@ pub struct Record {
     /// The number in the default name.
     pub number: AtomicU64,
     /// The name, if it was given one; under the registry's lock.
-    pub name: Name,
+    pub name: Kept<Name>,
     /// Free slots that its thread keeps, by the kind of objects that they can be.
     spare: Kept<[Magazine; Kind::ALL]>,
     /// The neighbours in the registry, under its lock.
@@ -175,7 +174,7 @@ impl Record {
             daemon: AtomicBool::new(false),
             joinable: AtomicPtr::new(ptr::null_mut()),
             number: AtomicU64::new(0),
-            name: Name(UnsafeCell::new(None)),
+            name: Kept(Name(UnsafeCell::new(None))),
             spare: Kept([const { Magazine::empty() }; Kind::ALL]),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
@@ -364,12 +363,6 @@ impl Name {
 
     pub fn get(&self) -> *mut Option<Text> {
         self.0.get()
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
     }
 }
 
