@@ -106,6 +106,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_valid_is_accepted_and_nothing_else() {
+        let least_too_long = f64::from_bits(TIMEOUT_MAX.to_bits() + 1);
+        for seconds in [-1.0, -0.0, 0.0, 1e-10, 1.5, TIMEOUT_MAX, least_too_long, f64::INFINITY, f64::NAN] {
+            assert_eq!(Timeout::is_valid(seconds), Timeout::from_seconds(seconds).is_ok(), "{seconds}");
+        }
+    }
+
+    #[test]
     fn the_edges_of_the_range() {
         assert_eq!(Timeout::from_seconds(-0.0), Ok(Timeout::Poll));
         assert_eq!(Timeout::from_seconds(-1e-300), Ok(Timeout::Forever));
