@@ -8,7 +8,8 @@ use loom::thread;
 
 const CLOSED: u32 = 1;
 
-fn enter_and_close(light: fn()) {
+/// A thread says that it is inside, and looks at the gate.
+fn close_beside(enter: fn(&AtomicU32), look: fn(&AtomicU32) -> u32) {
     explore(move || {
         let shared = Arc::new((AtomicU32::new(0), AtomicU32::new(0)));
         let forker = {
@@ -19,58 +20,44 @@ fn enter_and_close(light: fn()) {
                 seq_cst::load(&shared.1) > 0
             })
         };
-        let (gate, stays) = (&shared.0, &shared.1);
-        stays.store(1, Relaxed);
-        light();
-        let outside = gate.load(Relaxed) == CLOSED;
-        let waited_for = forker.join().unwrap();
-        assert!(outside || waited_for);
-    });
-}
-
-#[test]
-fn who_goes_in_sees_the_gate_closed_or_is_waited_for() {
-    enter_and_close(full_fence);
-}
-
-#[test]
-#[should_panic]
-fn not_without_the_light_fence() {
-    enter_and_close(|| ());
-}
-
-/// A handler has interrupted its thread between the word and the look at the gate.
-fn handler_after_the_word(look: fn(&AtomicU32) -> u32) {
-    explore(move || {
-        let shared = Arc::new((AtomicU32::new(0), AtomicU32::new(0)));
-        let forker = {
-            let shared = shared.clone();
-            thread::spawn(move || {
-                seq_cst::swap(&shared.0, CLOSED);
-                full_fence();
-                seq_cst::load(&shared.1) > 0
-            })
-        };
-        let (gate, stays) = (&shared.0, &shared.1);
-        stays.store(1, Relaxed);
+        let (gate, inside) = (&shared.0, &shared.1);
+        enter(inside);
         let outside = look(gate) == CLOSED;
         let waited_for = forker.join().unwrap();
         assert!(outside || waited_for);
     });
 }
 
+fn knock(stays: &AtomicU32) {
+    stays.store(1, Relaxed);
+}
+
+fn look_behind_a_fence(gate: &AtomicU32) -> u32 {
+    full_fence();
+    gate.load(Relaxed)
+}
+
+#[test]
+fn who_goes_in_sees_the_gate_closed_or_is_waited_for() {
+    close_beside(knock, look_behind_a_fence);
+}
+
+#[test]
+#[should_panic]
+fn not_without_the_light_fence() {
+    close_beside(knock, |gate| gate.load(Relaxed));
+}
+
+// A handler has interrupted its thread between the word and the look at the gate.
 #[test]
 fn a_handler_that_looks_itself_is_waited_for_or_waits() {
-    handler_after_the_word(|gate| {
-        full_fence();
-        gate.load(Relaxed)
-    });
+    close_beside(knock, look_behind_a_fence);
 }
 
 #[test]
 #[should_panic]
 fn a_handler_is_not_if_it_takes_its_thread_for_one_that_has_looked() {
-    handler_after_the_word(|_| 0);
+    close_beside(knock, |_| 0);
 }
 
 /// What was done inside is seen by the fork that finds nobody there.
@@ -103,32 +90,17 @@ fn not_if_the_exit_is_relaxed() {
 }
 
 /// A thread without a record goes in and out by a count that all such threads share.
-fn stray(look: fn(&AtomicU32) -> u32) {
-    explore(move || {
-        let shared = Arc::new((AtomicU32::new(0), AtomicU32::new(0)));
-        let forker = {
-            let shared = shared.clone();
-            thread::spawn(move || {
-                seq_cst::swap(&shared.0, CLOSED);
-                full_fence();
-                seq_cst::load(&shared.1) > 0
-            })
-        };
-        let (gate, strays) = (&shared.0, &shared.1);
-        seq_cst::add(strays, 1);
-        let outside = look(gate) == CLOSED;
-        let waited_for = forker.join().unwrap();
-        assert!(outside || waited_for);
-    });
+fn count_in(strays: &AtomicU32) {
+    seq_cst::add(strays, 1);
 }
 
 #[test]
 fn a_stray_sees_the_gate_closed_or_is_waited_for() {
-    stray(seq_cst::load);
+    close_beside(count_in, seq_cst::load);
 }
 
 #[test]
 #[should_panic]
 fn a_stray_does_not_if_it_looks_with_acquire() {
-    stray(|gate| gate.load(Acquire));
+    close_beside(count_in, |gate| gate.load(Acquire));
 }
