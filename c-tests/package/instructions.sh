@@ -1,13 +1,7 @@
 # What is called all the time takes no more instructions than abi/instructions.txt allows, where nothing stands in
 # its way: no call, no system call and no lock can be in it unnoticed. What needs more says why, by a change there.
 set -eu
-case "$LT_PARKING_WAIT $LT_CONFIG" in
-    ON* | *Debug) exit 77 ;;
-esac
-case "$("$CC" -dumpmachine)" in
-    x86_64-*) ;;
-    *) exit 77 ;;
-esac
+. "$LT_SOURCE/c-tests/package/recorded.sh"
 command -v valgrind >/dev/null || exit 77
 
 work="$LT_WORK/instructions"
