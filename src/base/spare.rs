@@ -192,17 +192,22 @@ mod tests {
 
     #[test]
     fn what_was_put_by_all_is_taken_once() {
-        let pile = pile();
-        let links = links(3000);
+        const EACH: usize = 100_000;
+        let (pile, links) = (pile(), links(2 * EACH));
+        let together = std::sync::Barrier::new(4);
         let taken = std::thread::scope(|threads| {
-            links
-                .chunks(1000)
-                .for_each(|part| _ = threads.spawn(|| part.iter().for_each(|link| pile.put(link))));
+            for part in links.chunks(EACH) {
+                threads.spawn(|| {
+                    together.wait();
+                    part.iter().for_each(|link| pile.put(link));
+                });
+            }
             let takers = [(); 2].map(|()| {
                 threads.spawn(|| {
                     let magazine = Magazine::empty();
                     let mut taken = Vec::new();
-                    for _ in 0..100_000 {
+                    together.wait();
+                    for _ in 0..EACH {
                         taken.extend(magazine.pop(pile).map(|link| ptr::from_ref(link).addr()));
                     }
                     magazine.give_up();
@@ -213,6 +218,7 @@ mod tests {
         });
         let mut all: Vec<_> = taken.into_iter().flatten().collect();
         all.extend(emptied(|| pile.pop()).iter().map(|link| link.addr()));
+        assert_eq!(all.len(), links.len());
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), links.len());
