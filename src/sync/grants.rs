@@ -75,7 +75,8 @@ impl Grants {
         wake
     }
 
-    fn try_take(&self) -> bool {
+    /// Takes one if there is one.
+    pub fn try_take(&self) -> bool {
         // Acquire: pairs with `post`. Relaxed elsewhere: nothing was taken.
         let take = |n: u32| n.checked_sub(1);
         self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()

@@ -7,15 +7,17 @@
 //! | n > 0 | a waiter that found what it wants, or gives up | n - 1 |
 //! | 0 | the same | unchanged: its grant is on the way; it takes that, and passes it on if somebody waits by then |
 //!
-//! So each sleeper is woken once, and nobody pays for those who are awake. But the grant that one who gives up waits
-//! for may be taken by another, that has had its own and sleeps again. That one's count stands for both then. So
-//! who takes a grant while somebody gives up wakes one more: what it took may have been for that one, who waits
-//! for nothing else.
+//! So each sleeper is woken once, and nobody pays for those who are awake.
+//!
+//! The grant that one who gives up waits for may be taken by another, who has had its own and waits again. Then
+//! that one's count will do: of those who wait, as many are counted as there are no grants for. So who gives up
+//! goes by the one or the other, and is called when there is more of either.
 
-use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::atomic::{self, AtomicU32, Ordering};
 use crate::base::block::Block;
+use crate::base::deadline::Deadline;
 use crate::base::fence;
-use crate::base::wait::Wake;
+use crate::base::wait::{self, Wake};
 use crate::sync::grants::Grants;
 
 /// On a cache line of its own: those who do something look at it all the time.
@@ -23,14 +25,21 @@ use crate::sync::grants::Grants;
 #[derive(Debug)]
 pub struct Side {
     waiters: AtomicU32,
-    /// How many give up.
+    /// How many give up, and cannot yet.
     leavers: AtomicU32,
+    /// Changes when they are called. A futex.
+    calls: AtomicU32,
     grants: Grants,
 }
 
 impl Side {
     pub const fn new() -> Side {
-        Side { waiters: AtomicU32::new(0), leavers: AtomicU32::new(0), grants: Grants::none() }
+        Side {
+            waiters: AtomicU32::new(0),
+            leavers: AtomicU32::new(0),
+            calls: AtomicU32::new(0),
+            grants: Grants::none(),
+        }
     }
 
     /// Whether somebody waits. Who has just done something for them fences first: `fence::light`.
@@ -48,47 +57,68 @@ impl Side {
         }
         if woken > 0 {
             self.grants.post(woken);
+            self.call_leavers();
         }
     }
 
     /// Says that the calling thread waits. It looks once more before it sleeps.
     pub fn register(&self) {
-        // The fence orders it before the look. SeqCst: see `leave`.
-        self.waiters.fetch_add(1, Ordering::SeqCst);
+        // Relaxed: the fence orders it before the look, and before that for leavers.
+        self.waiters.fetch_add(1, Ordering::Relaxed);
         fence::heavy();
+        self.call_leavers();
     }
 
     /// Takes one waiter from the count; false if all have been granted something.
     fn withdraw(&self) -> bool {
         let less = |n: u32| n.checked_sub(1);
-        // The grant orders what it is given for. SeqCst: see `leave`.
-        self.waiters.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
+        // Relaxed: the grant orders what it is given for.
+        self.waiters.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     /// Sleeps until granted: then it does not wait any more. Fails with what ended the wait before.
     pub fn sleep(&self, block: &Block) -> Result<(), Wake> {
-        self.grants.take(block)?;
-        // SeqCst: see `leave`.
-        if self.leavers.load(Ordering::SeqCst) > 0 {
-            self.wake(1);
-        }
-        Ok(())
+        self.grants.take(block)
     }
 
     /// Waits no more.
     pub fn leave(&self) {
-        // SeqCst: of this thread, which looks at the waiters next, and one that waits again and then takes its
-        // grant, one sees the other.
-        self.leavers.fetch_add(1, Ordering::SeqCst);
-        let withdrawn = self.withdraw();
-        if !withdrawn {
-            self.grants.take_the_coming();
+        if !self.withdraw() {
+            self.leave_slowly();
         }
-        self.leavers.fetch_sub(1, Ordering::SeqCst);
-        if !withdrawn {
-            // Another may have had this one's before, and sleeps again: then what was just taken was given
-            // for something done since this one looked, and is for the next.
-            self.wake(1);
+    }
+
+    #[cold]
+    fn leave_slowly(&self) {
+        // SeqCst: of this thread, which looks for both next, and one that makes more of either and then looks
+        // for leavers, one sees the other. Those looks need not be SeqCst, behind a fence.
+        self.leavers.fetch_add(1, Ordering::SeqCst);
+        atomic::fence(Ordering::SeqCst);
+        loop {
+            // Acquire: with a call comes what it was made for.
+            let calls = self.calls.load(Ordering::Acquire);
+            if self.withdraw() {
+                break;
+            }
+            if self.grants.try_take() {
+                // Another may have had this one's before, and waits again: then what was just taken was given
+                // for something done since this one looked, and is for the next.
+                self.wake(1);
+                break;
+            }
+            wait::wait(&self.calls, calls, Deadline::Never, None);
+        }
+        // Relaxed: one too many only costs a call.
+        self.leavers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// There is one waiter more, or a grant.
+    fn call_leavers(&self) {
+        // SeqCst: see `leave_slowly`.
+        if self.leavers.load(Ordering::SeqCst) > 0 {
+            // Release: pairs with the load.
+            self.calls.fetch_add(1, Ordering::Release);
+            wait::wake_all(&self.calls);
         }
     }
 
@@ -96,6 +126,7 @@ impl Side {
     pub fn forget(&self) {
         self.waiters.store(0, Ordering::Relaxed);
         self.leavers.store(0, Ordering::Relaxed);
+        self.calls.store(0, Ordering::Relaxed);
         self.grants.forget();
     }
 }
