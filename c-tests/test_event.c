@@ -150,6 +150,34 @@ TEST(two_threads_take_turns_without_losing_one) {
     assert_ok(lt_event_free(r.ball[1]));
 }
 
+// Each waiter that is woken wakes others: also one that is just giving up.
+enum { CROWD = 48 };
+
+static lt_status wait_impatiently(void *event) {
+    lt_status status = lt_event_wait_timeout(event, 0.002);
+    return status == LT_TIMED_OUT ? LT_OK : status;
+}
+
+TEST(a_set_wakes_a_crowd_of_which_some_give_up_at_that_moment) {
+    lt_event *event = new_event();
+    for (int round = 0; round < 30; round++) {
+        waiter w[CROWD];
+        for (int i = 0; i < CROWD; i++) {
+            waiter_launch(&w[i], i % 2 == 0 ? waits_event_wait : wait_impatiently, event);
+        }
+        // The impatient ones fall asleep, and wake up again, in the course of this.
+        for (int i = 0; i < CROWD; i += 2) {
+            must_soon(waiter_asleep(&w[i]));
+        }
+        assert_ok(lt_event_set(event));
+        for (int i = 0; i < CROWD; i++) {
+            assert_ok(waiter_join(&w[i]));
+        }
+        assert_ok(lt_event_clear(event));
+    }
+    assert_ok(lt_event_free(event));
+}
+
 typedef struct flicker {
     lt_event *event;
     _Atomic bool stop;

@@ -5,9 +5,16 @@
 //!
 //! | from | by | to |
 //! |---|---|---|
-//! | not `SET` | set | `SET`, count + 1; all residents are woken |
+//! | not `SET` | set | `SET`, count + 1; the first sleepers are woken |
 //! | `SET` | set | written anew, unchanged |
-//! | any | clear | not `SET`, count unchanged; written anew even so |
+//! | `SET` | clear | not `SET`, count unchanged; whoever is still asleep is woken |
+//! | not `SET` | clear | written anew, unchanged |
+//!
+//! To wake a thread takes microseconds, and a set should not cost as many as there are waiters. So it wakes
+//! `FIRST` of them, and each of those that slept wakes `NEXT` more before it returns. That reaches all, since
+//! nobody falls asleep while the event is set: whoever is woken has slept since before, and knows that it is
+//! to wake others. A clear ends that time. So it wakes all who are left itself: after it, one that has come to
+//! wait for the next set could be woken in place of one that waited for the last.
 //!
 //! Every set and every clear is a write, so that there is one order of them all and each knows what was done
 //! before those before it. A set that only looked would not: a look can overtake the caller's own writes, and
@@ -26,6 +33,10 @@ const SET: u64 = 1;
 const ONE_TIME: u64 = 2;
 /// The state stays within the futex half.
 const MASK: u64 = u32::MAX as u64;
+
+/// How many sleepers a set wakes, and how many each of them.
+const FIRST: u32 = 1;
+const NEXT: u32 = if cfg!(shuttle) { 1 } else { 2 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State(u64);
@@ -94,14 +105,17 @@ impl Handle<Event> {
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
         if !from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
-            wait::wake_all(self.futex());
+            wait::wake(self.futex(), FIRST);
         }
         Ok(())
     }
 
     pub fn clear(self) -> Result<(), Error> {
-        // AcqRel: who clears sees what was done before the sets that this undoes.
-        self.update(Ordering::AcqRel, |state: State| Ok(state.cleared()))?;
+        // SeqCst: as for a set. And who clears sees what was done before the sets that this undoes.
+        let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.cleared()))?;
+        if from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
+            wait::wake_all(self.futex());
+        }
         Ok(())
     }
 
@@ -147,14 +161,23 @@ impl Handle<Event> {
                 return Ok(());
             }
             let wake = block.sleep(self.futex(), found.0 as u32);
+            if happened(Ordering::SeqCst)? {
+                // Whatever it was that ended the sleep: a wake may have been spent on it too.
+                self.wake_the_next();
+                return Ok(());
+            }
             if wake.ends_wait() {
-                if happened(Ordering::SeqCst)? {
-                    return Ok(());
-                }
                 if let Some(reason) = block.reason(wake) {
                     return Err(reason);
                 }
             }
+        }
+    }
+
+    /// Does its part in waking all. The caller is a visitor itself.
+    fn wake_the_next(self) {
+        if self.visitors().is_ok_and(|n| n > 1) {
+            wait::wake(self.futex(), NEXT);
         }
     }
 }

@@ -29,6 +29,33 @@ fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
 }
 
 #[test]
+fn who_comes_after_a_clear_takes_no_wake_from_those_before() {
+    check(|| {
+        let (event, awake) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0));
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    event.wait().unwrap();
+                    awake.fetch_add(1, SeqCst);
+                });
+            }
+            while event.visitors() != Ok(2) {
+                model::yield_now();
+            }
+            event.set().unwrap();
+            event.clear().unwrap();
+            scope.spawn(|| event.wait().unwrap());
+            // Nobody sets it again before both are awake.
+            while awake.load(SeqCst) < 2 {
+                model::yield_now();
+            }
+            event.set().unwrap();
+        });
+        event.free().unwrap();
+    });
+}
+
+#[test]
 fn a_set_is_seen_by_whoever_waits_and_by_whoever_comes() {
     check(|| {
         let (event, done, target) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0), Target::default());
