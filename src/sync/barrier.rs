@@ -80,7 +80,7 @@ impl State {
 const NOBODY: u64 = 0;
 
 /// What a waiter outside wants; one inside has its index there.
-const OUTSIDE: u32 = u32::MAX;
+const OUTSIDE: usize = usize::MAX;
 
 /// What waiters are served with.
 const RELEASED: u32 = 1;
@@ -140,7 +140,7 @@ impl Round {
     fn admit(&mut self) -> Option<Chosen> {
         let parties = self.parties as usize;
         while self.inside.len() < parties && !self.outside.is_empty() {
-            self.outside.move_first(&self.inside, self.inside.len() as u32);
+            self.outside.move_first(&self.inside, self.inside.len());
         }
         if self.inside.len() < parties {
             return None;
@@ -275,18 +275,18 @@ impl Handle<Barrier> {
             complete.serve(RELEASED);
             return Ok(Arrival::Over(index));
         }
-        let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { index });
+        let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { index as usize });
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
         unsafe { round.line_of(&waiter).join(&waiter) };
         drop(round);
         let served = barrier.await_service(&waiter, &Block::start(timeout))?;
         match (served, waiter.wants()) {
-            (RELEASED, index) => Ok(Arrival::Over(index)),
+            (RELEASED, index) => Ok(Arrival::Over(index as u32)),
             (ACT, index) => {
                 let mut round = barrier.round.lock();
                 round.actor = me;
                 let (action, argument) = round.action.ok_or(Error::Broken)?;
-                Ok(Arrival::Last(index, action, argument))
+                Ok(Arrival::Last(index as u32, action, argument))
             }
             _ => Err(Error::Broken),
         }
@@ -348,7 +348,7 @@ fn send_away(round: Guard<'_, Round>) {
 impl Barrier {
     /// Sleeps until served. If the wait ends before, the barrier is broken.
     fn await_service(&self, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
-        waiter.await_service(block, &self.round).map_err(|(mut round, reason)| {
+        waiter.await_service(block, &self.round).map(|served| served.with()).map_err(|(mut round, reason)| {
             round.line_of(waiter).leave(waiter);
             round.state = round.state.broken();
             send_away(round);

@@ -19,7 +19,7 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
-use crate::sync::waiters::{Waiter, Waiters};
+use crate::sync::waiters::{Served, Waiter, Waiters};
 use core::ffi::c_void;
 
 /// What a condition has beside its word, which is only its handle check.
@@ -191,14 +191,15 @@ impl Handle<Condition> {
         // While they are there, the lock is not freed, and what this wakes up to is the same condition.
         let _kept = lock.reside()?;
         let condition = self.reside()?;
-        let waiter = Waiter::new(0);
+        let waiter = Waiter::new(lock.into_raw().addr());
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
         unsafe { condition.join(self.line()?, &waiter) };
         match L::put_down(lock) {
             Ok(token) => {
-                let result = condition.await_notify(&waiter, block);
+                let served = condition.await_notify(&waiter, block);
                 L::take_up(lock, token)?;
-                result
+                // With the lock, which the heirs want: they come when it is about to be free.
+                served.map(drop)
             }
             // Somebody else released it at this moment, wrongly.
             Err(error) => {
@@ -229,18 +230,15 @@ impl Condition {
         let chosen = line.choose(n, |_| true);
         self.waiting.store(line.len(), Ordering::Relaxed);
         drop(line);
-        chosen.serve(NOTIFIED);
+        chosen.serve_apart(NOTIFIED);
     }
 
     /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.
-    fn await_notify(&self, waiter: &Waiter, block: &Block) -> Result<(), Error> {
-        match waiter.await_service(block, &self.line) {
-            Ok(_) => Ok(()),
-            Err((line, reason)) => {
-                self.leave(line, waiter);
-                Err(reason)
-            }
-        }
+    fn await_notify<'a>(&self, waiter: &'a Waiter, block: &Block) -> Result<Served<'a>, Error> {
+        waiter.await_service(block, &self.line).map_err(|(line, reason)| {
+            self.leave(line, waiter);
+            reason
+        })
     }
 
     /// Takes a waiter out that has not waited; a notify that had come for it goes to the next.
@@ -250,7 +248,7 @@ impl Condition {
             return self.leave(line, waiter);
         }
         drop(line);
-        waiter.sleep_till_served();
+        drop(waiter.sleep_till_served());
         self.serve(self.line.lock(), 1);
     }
 }

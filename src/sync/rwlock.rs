@@ -56,8 +56,8 @@ pub enum Access {
 
 impl Access {
     /// As what a waiter wants.
-    fn of(wants: u32) -> Access {
-        if wants == Access::Read as u32 { Access::Read } else { Access::Write }
+    fn of(wants: usize) -> Access {
+        if wants == Access::Read as usize { Access::Read } else { Access::Write }
     }
 }
 
@@ -238,7 +238,7 @@ impl Handle<RwLock> {
     fn hand_over(self, line: Guard<'_, Waiters>) {
         let access = line.first_wants().map_or(Access::Write, Access::of);
         let n = match access {
-            Access::Read => line.wanting(access as u32),
+            Access::Read => line.wanting(access as usize),
             Access::Write => line.len().min(1),
         };
         let hand_over = |state: State| {
@@ -276,7 +276,7 @@ impl Handle<RwLock> {
                 result => return result,
             }
         }
-        let waiter = Waiter::new(access as u32);
+        let waiter = Waiter::new(access as usize);
         if self.join_line(&rwlock, &waiter, access)? {
             return Ok(());
         }

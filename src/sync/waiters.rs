@@ -8,6 +8,9 @@
 //! | taken out to be served | the same, but it will not stay so | the server, which sets the word and wakes it |
 //! | served | its word is what it was served with | the end of its wait |
 //!
+//! To wake a thread takes microseconds. So of those that sleep a server wakes only one, and leaves to it two
+//! *heirs*, who are served, and woken, by it; and so on. Those that are awake it serves itself.
+//!
 //! A waiter that gives up takes itself out of the line; when it is not there any more, it was chosen, and
 //! waits for what it is served with, however late. So of those served none is lost.
 
@@ -25,8 +28,9 @@ use core::ptr;
 pub struct Waiter {
     word: AtomicU32,
     /// The rest is under the lock of the line. What it wants is told to whoever serves it.
-    wants: Cell<u32>,
+    wants: Cell<usize>,
     in_line: Cell<bool>,
+    /// Its neighbours in the line; when it is served, its heirs. Of those taken out they are the server's.
     previous: Cell<*const Waiter>,
     next: Cell<*const Waiter>,
     _stays: PhantomPinned,
@@ -37,7 +41,7 @@ const NOT_YET: u32 = 0;
 const ASLEEP: u32 = u32::MAX;
 
 impl Waiter {
-    pub fn new(wants: u32) -> Waiter {
+    pub fn new(wants: usize) -> Waiter {
         Waiter {
             word: AtomicU32::new(NOT_YET),
             wants: Cell::new(wants),
@@ -49,12 +53,12 @@ impl Waiter {
     }
 
     /// What it wants: under the lock of the line, or by itself once it was served.
-    pub fn wants(&self) -> u32 {
+    pub fn wants(&self) -> usize {
         self.wants.get()
     }
 
-    /// Sleeps until it is served: with what. Fails with what ended the wait before.
-    fn sleep(&self, block: &Block) -> Result<u32, Wake> {
+    /// Sleeps until it is served. Fails with what ended the wait before.
+    fn sleep(&self, block: &Block) -> Result<Served<'_>, Wake> {
         let mut spin = Spin::new();
         loop {
             if let Some(served) = self.served() {
@@ -72,13 +76,13 @@ impl Waiter {
         }
     }
 
-    /// Sleeps until it is served: with what. When the wait ends before, the reason, and the lock of the line,
-    /// in which the waiter still is: the caller takes it out.
+    /// Sleeps until it is served. When the wait ends before, the reason, and the lock of the line, in which the
+    /// waiter still is: the caller takes it out.
     pub fn await_service<'a, T>(
         &self,
         block: &Block,
         line: &'a Mutex<T>,
-    ) -> Result<u32, (Guard<'a, T>, Error)> {
+    ) -> Result<Served<'_>, (Guard<'a, T>, Error)> {
         loop {
             let wake = match self.sleep(block) {
                 Ok(served) => return Ok(served),
@@ -96,7 +100,7 @@ impl Waiter {
     }
 
     /// Sleeps until it is served, having been chosen.
-    pub fn sleep_till_served(&self) -> u32 {
+    pub fn sleep_till_served(&self) -> Served<'_> {
         loop {
             if let Ok(served) = self.sleep(&Block::uninterruptible()) {
                 return served;
@@ -104,12 +108,52 @@ impl Waiter {
         }
     }
 
-    fn served(&self) -> Option<u32> {
+    fn served(&self) -> Option<Served<'_>> {
         // Acquire: what was done before it was served happens before the end of the wait.
         match self.word.load(Ordering::Acquire) {
             NOT_YET | ASLEEP => None,
-            served => Some(served),
+            with => Some(Served { waiter: self, with }),
         }
+    }
+}
+
+/// That a waiter was served. Its heirs are when this is dropped: so not under a lock that they want.
+#[must_use]
+pub struct Served<'a> {
+    waiter: &'a Waiter,
+    with: u32,
+}
+
+impl Served<'_> {
+    /// With what.
+    pub fn with(&self) -> u32 {
+        self.with
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        for heir in [self.waiter.previous.get(), self.waiter.next.get()] {
+            if !heir.is_null() {
+                // SAFETY: who was chosen stays where it is until it is served, by its one predecessor.
+                unsafe { serve(heir, self.with) };
+            }
+        }
+    }
+}
+
+/// Serves a waiter: sets its word, and wakes it.
+///
+/// # Safety
+/// It was taken out to be served, and is by nobody else. It is not used after this, since it may be gone.
+unsafe fn serve(waiter: *const Waiter, with: u32) {
+    // SAFETY: there until its word is set.
+    let word = unsafe { &raw const (*waiter).word };
+    // SAFETY: as above.
+    // Release: pairs with `served`.
+    if unsafe { &*word }.swap(with, Ordering::Release) == ASLEEP {
+        // At the worst the wake reaches somebody else, as every sleeper must expect.
+        wait::wake(word, 1);
     }
 }
 
@@ -138,13 +182,13 @@ impl Waiters {
     }
 
     /// What the first one wants.
-    pub fn first_wants(&self) -> Option<u32> {
+    pub fn first_wants(&self) -> Option<usize> {
         // SAFETY: who is in the line stays where it is.
         unsafe { self.first.get().as_ref() }.map(Waiter::wants)
     }
 
     /// How many want this.
-    pub fn wanting(&self, wanted: u32) -> usize {
+    pub fn wanting(&self, wanted: usize) -> usize {
         let mut next = self.first.get();
         let mut count = 0;
         // SAFETY: as above.
@@ -161,10 +205,15 @@ impl Waiters {
     /// It is in no line. Its thread does not move or drop it before it is served or has left.
     pub unsafe fn join(&self, waiter: &Waiter) {
         waiter.in_line.set(true);
+        self.append(waiter);
+    }
+
+    /// The same for the links alone.
+    fn append(&self, waiter: &Waiter) {
         self.length.set(self.length.get() + 1);
         waiter.previous.set(self.last.get());
         waiter.next.set(ptr::null());
-        // SAFETY: who is in the line stays where it is.
+        // SAFETY: who is linked here stays where it is.
         match unsafe { self.last.get().as_ref() } {
             Some(last) => last.next.set(waiter),
             None => self.first.set(waiter),
@@ -195,7 +244,7 @@ impl Waiters {
     }
 
     /// Moves the first one to the end of another line, where it wants something else.
-    pub fn move_first(&self, to: &Waiters, wants: u32) {
+    pub fn move_first(&self, to: &Waiters, wants: usize) {
         // SAFETY: who is in a line stays where it is.
         if let Some(first) = unsafe { self.first.get().as_ref() } {
             self.leave(first);
@@ -206,7 +255,7 @@ impl Waiters {
     }
 
     /// Takes out up to `n` of those that want what `wanted` agrees to, the first ones first.
-    pub fn choose(&self, n: usize, wanted: impl Fn(u32) -> bool) -> Chosen {
+    pub fn choose(&self, n: usize, wanted: impl Fn(usize) -> bool) -> Chosen {
         let chosen = Waiters::none();
         let mut next = self.first.get();
         // SAFETY: who is in the line stays where it is; so does who was chosen, until it is served.
@@ -214,9 +263,7 @@ impl Waiters {
             next = waiter.next.get();
             if wanted(waiter.wants()) {
                 self.leave(waiter);
-                // SAFETY: it has just left.
-                unsafe { chosen.join(waiter) };
-                waiter.in_line.set(false);
+                chosen.append(waiter);
             }
         }
         Chosen { first: chosen.first.get() }
@@ -244,16 +291,66 @@ impl Chosen {
 
     /// Serves them all, with a number that is small and not 0.
     pub fn serve(self, with: u32) {
-        let mut next = self.first;
-        // SAFETY: who was chosen stays where it is until its word is set, and nobody else sets it.
+        let asleep = self.serve_those_awake(with);
+        asleep.make_heirs();
+        if !asleep.first.is_null() {
+            // SAFETY: as in `serve_those_awake`.
+            unsafe { serve(asleep.first, with) };
+        }
+    }
+
+    /// The same, where an heir must not wait for one that wants something else.
+    pub fn serve_apart(mut self, with: u32) {
+        // SAFETY: as in `serve_those_awake`.
+        while let Some(first) = unsafe { self.first.as_ref() } {
+            let (alike, others) = self.split(|waiter| waiter.wants() == first.wants());
+            alike.serve(with);
+            self = others;
+        }
+    }
+
+    /// Serves those who are not asleep. The others.
+    fn serve_those_awake(self, with: u32) -> Chosen {
+        // Relaxed: who falls asleep after this look is woken none the less.
+        let (asleep, awake) = self.split(|waiter| waiter.word.load(Ordering::Relaxed) == ASLEEP);
+        let mut next = awake.first;
+        // SAFETY: who was chosen stays where it is until it is served, and nobody else serves it.
         while let Some(waiter) = unsafe { next.as_ref() } {
             next = waiter.next.get();
-            let word = ptr::from_ref(&waiter.word);
-            // Release: pairs with `served`. The last use of the waiter: it may be gone a moment later, and
-            // at the worst the wake reaches somebody else, as every sleeper must expect.
-            if waiter.word.swap(with, Ordering::Release) == ASLEEP {
-                wait::wake(word, 1);
-            }
+            waiter.previous.set(ptr::null());
+            waiter.next.set(ptr::null());
+            // SAFETY: as above.
+            unsafe { serve(waiter, with) };
+        }
+        asleep
+    }
+
+    /// Those of which it is so, and those of which it is not, in their order.
+    fn split(self, is_so: impl Fn(&Waiter) -> bool) -> (Chosen, Chosen) {
+        let (these, those) = (Waiters::none(), Waiters::none());
+        let mut next = self.first;
+        // SAFETY: as in `serve_those_awake`.
+        while let Some(waiter) = unsafe { next.as_ref() } {
+            next = waiter.next.get();
+            if is_so(waiter) { these.append(waiter) } else { those.append(waiter) }
+        }
+        (Chosen { first: these.first.get() }, Chosen { first: those.first.get() })
+    }
+
+    /// Makes all heirs of the first one: of each, the next two that are nobody's yet.
+    fn make_heirs(&self) {
+        // SAFETY: as in `serve_those_awake`.
+        let next_of =
+            |waiter: *const Waiter| unsafe { waiter.as_ref() }.map_or(ptr::null(), |w| w.next.get());
+        let mut parent = self.first;
+        let mut child = next_of(parent);
+        // SAFETY: as above.
+        while let Some(waiter) = unsafe { parent.as_ref() } {
+            // A waiter's link to the next one is read before its heirs take the place of that.
+            let (younger, next_parent) = (next_of(child), waiter.next.get());
+            waiter.previous.set(child);
+            waiter.next.set(younger);
+            (parent, child) = (next_parent, next_of(younger));
         }
     }
 }

@@ -65,6 +65,36 @@ fn so_many_are_woken_in_the_order_in_which_they_came() {
 }
 
 #[test]
+fn whoever_waits_with_one_lock_keeps_nobody_with_another() {
+    check(|| {
+        let condition = Handle::<Condition>::new().unwrap();
+        let (held, free) = (Handle::<Lock>::new().unwrap(), Handle::<Lock>::new().unwrap());
+        let through = AtomicU32::new(0);
+        threads(|scope| {
+            for (i, lock) in [held, free].into_iter().enumerate() {
+                let through = &through;
+                scope.spawn(move || {
+                    lock.acquire().unwrap();
+                    condition.wait(lock).unwrap();
+                    through.fetch_add(1, SeqCst);
+                    lock.release().unwrap();
+                });
+                while condition.waiting() != Ok(i + 1) {
+                    model::yield_now();
+                }
+            }
+            held.acquire().unwrap();
+            condition.notify(usize::MAX).unwrap();
+            await_number(&through, 1);
+            held.release().unwrap();
+        });
+        end(|| condition.free());
+        end(|| held.free());
+        end(|| free.free());
+    });
+}
+
+#[test]
 fn who_gives_up_swallows_no_notify() {
     check(|| {
         let (condition, rlock) = (Handle::<Condition>::new().unwrap(), Handle::<RLock>::new().unwrap());
