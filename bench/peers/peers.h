@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* ---- Bounded queues. array_queue never sleeps: it spins and yields. ---- */
+/* ---- Queues; capacity 0 is no bound. array_queue has one, and never sleeps: it spins and yields. ---- */
 
 #define PEER_QUEUE(name)                                                                           \
     void *peer_##name##_new(size_t capacity);                                                      \

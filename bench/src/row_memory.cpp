@@ -179,7 +179,7 @@ void row_memory() {
         return one_by_one([] { return peer_crossbeam_new(1024); }, peer_crossbeam_free);
     });
 #endif
-    queue.at_least(1, Row::best_peer).best_of_many().run();
+    queue.at_least(0.5, "kanal").best_of_many().run();
 
     Row bytes("memory: bytes for each of 20,000", {{"malloc'ed"}, {"resident"}});
     bytes.ours([] { return bytes_for_each(new_lock); });
@@ -192,6 +192,9 @@ void row_memory() {
     bytes.peer("lowthread spinlock", [] { return bytes_for_each(new_spinlock); });
     bytes.peer("lowthread pool, unused", [] { return bytes_for_each(new_pool, 1000); });
     bytes.peer("lowthread queue of 1024", [] { return bytes_for_each(new_queue, 1000); });
+#ifdef HAVE_RUST
+    bytes.peer("kanal queue of 1024", [] { return bytes_for_each([] { return peer_kanal_new(1024); }, 1000); });
+#endif
     bytes.peer("malloc + pthread_mutex", [] { return bytes_for_each(new_mutex); });
     // A chunk's header and malloc's own are shared by all that live in the chunk.
     bytes.within(66).run();

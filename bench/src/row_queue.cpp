@@ -1,4 +1,4 @@
-// The bounded queue: alone, between producers and consumers, and there and back.
+// The queue, bounded and not: alone, between producers and consumers, in batches, and there and back.
 
 #include "locks.hpp"
 #include "rows.hpp"
@@ -19,18 +19,28 @@ namespace {
 
 constexpr size_t capacity = 1024;
 
-struct Ours {
+constexpr size_t unbounded = 0;
+constexpr size_t batch = 32;
+
+template <size_t bound> struct OursOf {
     static constexpr const char *name = "lowthread";
-    lt_queue *queue = lt_queue_new(capacity);
-    Ours() { MUST(queue != nullptr); }
-    ~Ours() { MUST(lt_queue_free(queue) == LT_OK); }
+    lt_queue *queue = lt_queue_new(bound);
+    OursOf() { MUST(queue != nullptr); }
+    ~OursOf() { MUST(lt_queue_free(queue) == LT_OK); }
     void put(void *item) { MUST(lt_queue_put(queue, item) == LT_OK); }
     void *get() {
         void *item = nullptr;
         MUST(lt_queue_get(queue, &item) == LT_OK);
         return item;
     }
+    void put_many(void **items, size_t n) { MUST(lt_queue_put_many(queue, items, n, -1, nullptr) == LT_OK); }
+    size_t get_many(void **items, size_t n) {
+        size_t done = 0;
+        MUST(lt_queue_get_many(queue, items, n, -1, &done) == LT_OK);
+        return done;
+    }
 };
+using Ours = OursOf<capacity>;
 
 // One producer, one consumer, and no sleep: nothing that blocks can be faster.
 struct Spsc {
@@ -112,6 +122,8 @@ struct MoodycamelQueue {
         queue.wait_dequeue(item);
         return item;
     }
+    void put_many(void **items, size_t n) { MUST(queue.enqueue_bulk(items, n)); }
+    size_t get_many(void **items, size_t n) { return queue.wait_dequeue_bulk(items, n); }
 };
 #endif
 
@@ -126,18 +138,18 @@ struct GlibQueue {
 #endif
 
 #ifdef HAVE_RUST
-struct Kanal {
+template <size_t bound> struct KanalOf {
     static constexpr const char *name = "kanal";
-    void *queue = peer_kanal_new(capacity);
-    ~Kanal() { peer_kanal_free(queue); }
+    void *queue = peer_kanal_new(bound);
+    ~KanalOf() { peer_kanal_free(queue); }
     void put(void *item) { peer_kanal_put(queue, item); }
     void *get() { return peer_kanal_get(queue); }
 };
 
-struct Crossbeam {
+template <size_t bound> struct CrossbeamOf {
     static constexpr const char *name = "crossbeam-channel";
-    void *queue = peer_crossbeam_new(capacity);
-    ~Crossbeam() { peer_crossbeam_free(queue); }
+    void *queue = peer_crossbeam_new(bound);
+    ~CrossbeamOf() { peer_crossbeam_free(queue); }
     void put(void *item) { peer_crossbeam_put(queue, item); }
     void *get() { return peer_crossbeam_get(queue); }
 };
@@ -161,8 +173,8 @@ template <class F> void each_limit(bool one_to_one_on_two_cores, F f) {
 
 template <class F> void each_peer(F f) {
 #ifdef HAVE_RUST
-    f.template operator()<Kanal>();
-    f.template operator()<Crossbeam>();
+    f.template operator()<KanalOf<capacity>>();
+    f.template operator()<CrossbeamOf<capacity>>();
 #endif
     f.template operator()<MutexRing>();
 #ifdef HAVE_TBB
@@ -175,6 +187,32 @@ template <class F> void each_peer(F f) {
     f.template operator()<GlibQueue>();
 #endif
 }
+
+template <class F> void each_unbounded_peer(F f) {
+#ifdef HAVE_RUST
+    f.template operator()<KanalOf<unbounded>>();
+    f.template operator()<CrossbeamOf<unbounded>>();
+#endif
+#ifdef HAVE_MOODYCAMEL
+    f.template operator()<MoodycamelQueue>();
+#endif
+#ifdef HAVE_GLIB
+    f.template operator()<GlibQueue>();
+#endif
+}
+
+// In batches, where a peer has them; else as many calls.
+template <class Queue> struct Batched : Queue {
+    void put_many(void **items, size_t n) {
+        if constexpr (requires { Queue::put_many(items, n); }) return Queue::put_many(items, n);
+        for (size_t i = 0; i < n; ++i) Queue::put(items[i]);
+    }
+    size_t get_many(void **items, size_t n) {
+        if constexpr (requires { Queue::get_many(items, n); }) return Queue::get_many(items, n);
+        items[0] = Queue::get();
+        return 1;
+    }
+};
 
 // NULL is no item for GLib, so items count from 1; the last that a consumer gets is this one.
 void *const poison = reinterpret_cast<void *>(UINTPTR_MAX);
@@ -209,6 +247,56 @@ template <class Queue> Row::Figures stream_round(int pairs) {
             }
         } else {
             for (void *item; (item = queue->get()) != poison; ++n) sum += reinterpret_cast<uintptr_t>(item);
+            got += n;
+            got_sum += sum;
+        }
+    }, [&] {
+        sleep_for(full_or_quick(40'000'000, 20'000'000));
+        stop.store(true);
+    });
+    if (put_sum != got_sum && !std::strstr(Queue::name, "moodycamel")) {
+        die("%s lost items: put %lu, got %lu", Queue::name, put.load(), got.load());
+    }
+    return {double(got) / team.wall * 1e3, team.cpu / double(got)};
+}
+
+// The same in batches. All consumers' ends come at once, to whoever gets them: who has one too many gives it back.
+template <class Plain> Row::Figures batch_round(int pairs) {
+    using Queue = Batched<Plain>;
+    auto queue = std::make_unique<Queue>();
+    std::atomic<bool> stop{false};
+    std::atomic<int> producing{pairs};
+    std::atomic<uint64_t> put{0}, got{0}, put_sum{0}, got_sum{0};
+    Team team = run_team(2 * pairs, spread_out, [&](int i) {
+        uint64_t n = 0, sum = 0;
+        void *items[batch];
+        if (i % 2 == 0) {
+            while (!stop.load(std::memory_order_relaxed)) {
+                for (void *&item : items) {
+                    sum += ++n;
+                    item = reinterpret_cast<void *>(n);
+                }
+                queue->put_many(items, batch);
+            }
+            put += n;
+            put_sum += sum;
+            if (producing.fetch_sub(1) == 1) {
+                for (int c = 0; c < pairs; ++c) queue->put(poison);
+            }
+        } else {
+            size_t ends = 0;
+            while (ends == 0) {
+                size_t count = queue->get_many(items, batch);
+                for (size_t k = 0; k < count; ++k) {
+                    if (items[k] == poison) {
+                        ++ends;
+                    } else {
+                        ++n;
+                        sum += reinterpret_cast<uintptr_t>(items[k]);
+                    }
+                }
+            }
+            while (--ends > 0) queue->put(poison);
             got += n;
             got_sum += sum;
         }
@@ -273,9 +361,38 @@ void row_queue() {
         each_peer([&]<class Queue>() { row.peer(Queue::name, [=] { return stream_round<Queue>(pairs); }); });
         row.at_least(pairs == 1 ? 1.2 : 1.1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
     }
+    for (int pairs : {1, 2}) {
+        char title[80];
+        std::snprintf(title, sizeof title, "queue: batches of %zu, %d producers, %d consumers", batch, pairs, pairs);
+        Row row(title, {{"M/s", Better::higher}, {"CPU ns/op"}});
+        row.ours([=] { return batch_round<Ours>(pairs); });
+        each_peer([&]<class Queue>() { row.peer(Queue::name, [=] { return batch_round<Queue>(pairs); }); });
+        row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
+    }
     compare_round_trip("queue: round trip through two queues, same core", all_on_one, false);
     if (processors() > 1) {
         compare_round_trip("queue: round trip through two queues, different cores", spread_out, true);
+    }
+}
+
+void row_unbounded() {
+    using Ours = OursOf<unbounded>;
+    {
+        Pinned pinned(0);
+        Row row("unbounded queue: put + get, uncontended", {{"ns"}});
+        row.ours(pair_round<Ours>);
+        each_unbounded_peer([&]<class Queue>() { row.peer(Queue::name, pair_round<Queue>); });
+        row.at_least(1, Row::best_peer).best_of_many().run();
+    }
+    for (int pairs : {1, 2, 4}) {
+        char title[80];
+        std::snprintf(title, sizeof title, "unbounded queue: stream, %d producers, %d consumers", pairs, pairs);
+        Row row(title, {{"M/s", Better::higher}, {"CPU ns/op"}});
+        row.ours([=] { return stream_round<Ours>(pairs); });
+        each_unbounded_peer([&]<class Queue>() {
+            row.peer(Queue::name, [=] { return stream_round<Queue>(pairs); });
+        });
+        row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
     }
 }
 

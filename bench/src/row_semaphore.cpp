@@ -74,6 +74,11 @@ template <class Semaphore> Row::Figures pair_round() {
     })};
 }
 
+struct Timed : Ours {
+    using Ours::Ours;
+    void acquire() { MUST(lt_semaphore_acquire_timeout(semaphore, 1.0) == LT_OK); }
+};
+
 // Producers that release, consumers that acquire, as fast as they can: permits per second.
 template <class Semaphore> Row::Figures signalling_round(int pairs) {
     Semaphore semaphore(0);
@@ -130,6 +135,13 @@ void row_semaphore() {
         row.limit("limit, in a .so", pair_round<Shared>);
         each_peer([&]<class Semaphore>() { row.peer(Semaphore::name, pair_round<Semaphore>); });
         row.at_least(1 / 1.05, "limit, in a .so").best_of_many().run();
+    }
+    {
+        Pinned pinned(0);
+        Row row("semaphore: acquire with a time-out + release, uncontended", {{"ns"}});
+        row.ours(pair_round<Timed>);
+        row.peer("without a time-out", pair_round<Ours>);
+        row.at_least(1 / 1.15, Row::best_peer).best_of_many().run();
     }
     for (int pairs : {1, 2}) {
         char title[80];

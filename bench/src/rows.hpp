@@ -15,6 +15,7 @@ void row_fairness();
 void row_memory();
 void row_timeout();
 void row_queue();
+void row_unbounded();
 void row_pool();
 void row_rwlock();
 void row_once();

@@ -1,8 +1,9 @@
-//! Bounded queues of pointers.
+//! Queues of pointers.
 
 use std::ffi::c_void;
 
 trait Queue: Sized {
+    /// 0: unbounded, where that is to be had.
     fn new(capacity: usize) -> Self;
     fn put(&self, item: usize);
     fn get(&self) -> usize;
@@ -12,7 +13,10 @@ struct Kanal(kanal::Sender<usize>, kanal::Receiver<usize>);
 
 impl Queue for Kanal {
     fn new(capacity: usize) -> Self {
-        let (sender, receiver) = kanal::bounded(capacity);
+        let (sender, receiver) = match capacity {
+            0 => kanal::unbounded(),
+            _ => kanal::bounded(capacity),
+        };
         Kanal(sender, receiver)
     }
     fn put(&self, item: usize) {
@@ -27,7 +31,10 @@ struct Crossbeam(crossbeam_channel::Sender<usize>, crossbeam_channel::Receiver<u
 
 impl Queue for Crossbeam {
     fn new(capacity: usize) -> Self {
-        let (sender, receiver) = crossbeam_channel::bounded(capacity);
+        let (sender, receiver) = match capacity {
+            0 => crossbeam_channel::unbounded(),
+            _ => crossbeam_channel::bounded(capacity),
+        };
         Crossbeam(sender, receiver)
     }
     fn put(&self, item: usize) {
