@@ -330,12 +330,27 @@ static lt_status put_and_get(void *arg) {
     size_t me = atomic_fetch_add(&t->next, 1);
     uintptr_t count[QUEUES] = {0};
     for (size_t turn = me; !atomic_load(&t->stop); turn++) {
-        size_t q = turn % QUEUES;
-        void *item;
-        if ((turn / QUEUES + me) % 2 == 0) {
-            count[q] += lt_queue_put_timeout(t->queue[q], (void *)(count[q] * 8 + me), 1e-5)
-                        == LT_OK;
-        } else if (lt_queue_get_timeout(t->queue[q], 1e-5, &item) == LT_OK) {
+        size_t q = turn % QUEUES, done = 0;
+        void *items[BATCH];
+        for (size_t i = 0; i < BATCH; i++) {
+            items[i] = (void *)((count[q] + i) * 8 + me);
+        }
+        switch ((turn / QUEUES + me) % 4) {
+        case 0:
+            count[q] += lt_queue_put_timeout(t->queue[q], items[0], 1e-5) == LT_OK;
+            break;
+        case 1:
+            done = lt_queue_get_timeout(t->queue[q], 1e-5, items) == LT_OK;
+            break;
+        case 2:
+            (void)!lt_queue_put_many(t->queue[q], items, BATCH, 1e-5, &done);
+            count[q] += done;
+            done = 0;
+            break;
+        default:
+            (void)!lt_queue_get_many(t->queue[q], items, BATCH, 1e-5, &done);
+        }
+        while (done-- > 0) {
             must(lt_queue_task_done(t->queue[q]) == LT_OK);
         }
     }

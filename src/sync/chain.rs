@@ -131,22 +131,27 @@ impl Chain {
     }
 
     pub fn push(&self, item: *mut c_void) -> Result<(), Refused> {
-        if self.capacity != 0 && !self.count_in() {
+        self.push_many(core::slice::from_ref(&item)).map(drop)
+    }
+
+    /// As [`Ring::push_many`].
+    pub fn push_many(&self, items: &[*mut c_void]) -> Result<usize, Refused> {
+        let room = self.count_in(items.len());
+        let items = items.get(..room).unwrap_or(items);
+        if items.is_empty() {
             return Err(if self.is_closed() { Refused::Closed } else { Refused::Not });
         }
-        let pushed = self.push_within(item);
-        if pushed.is_err() {
-            self.count_out();
-        }
+        let pushed = self.push_within(items);
+        self.count_out(room - pushed.unwrap_or(0));
         pushed
     }
 
-    fn push_within(&self, item: *mut c_void) -> Result<(), Refused> {
+    fn push_within(&self, items: &[*mut c_void]) -> Result<usize, Refused> {
         let mut link = self.last().ok_or(Refused::Closed)?;
         let mut spin = Spin::new();
         loop {
-            match link.ring.push(item) {
-                Ok(()) => return Ok(()),
+            match link.ring.push_many(items) {
+                Ok(n) => return Ok(n),
                 // A consumer has a few instructions to go. If it takes longer, there is another ring.
                 Err(Refused::NotYet) if spin.pause() => (),
                 Err(_) => link = self.go_on(link)?,
@@ -189,12 +194,19 @@ impl Chain {
     }
 
     pub fn pop(&self) -> Result<*mut c_void, Refused> {
+        let mut popped = ptr::null_mut();
+        self.pop_many(1, |item| popped = item)?;
+        Ok(popped)
+    }
+
+    /// As [`Ring::pop_many`].
+    pub fn pop_many(&self, most: usize, mut take: impl FnMut(*mut c_void)) -> Result<usize, Refused> {
         let mut link = self.first().ok_or(Refused::Closed)?;
         loop {
-            match link.ring.pop() {
-                Ok(item) => {
-                    self.count_out();
-                    return Ok(item);
+            match link.ring.pop_many(most, &mut take) {
+                Ok(n) => {
+                    self.count_out(n);
+                    return Ok(n);
                 }
                 Err(Refused::Closed) => {
                     // It was seen to be closed in an order that shows what is behind.
@@ -273,16 +285,33 @@ impl Chain {
         less
     }
 
-    /// Takes room for an item, if there is some.
-    fn count_in(&self) -> bool {
-        let more = |n: usize| (n < self.capacity).then_some(n + 1);
+    /// Takes room for as many of `n` items as there is.
+    fn count_in(&self, n: usize) -> usize {
+        if self.capacity == 0 {
+            return n;
+        }
         // Relaxed, here and below: the rings order the items, and the queue's fences who waits for room.
-        self.length.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        let mut before = self.length.load(Ordering::Relaxed);
+        loop {
+            let room = self.capacity.saturating_sub(before).min(n);
+            if room == 0 {
+                return 0;
+            }
+            match self.length.compare_exchange_weak(
+                before,
+                before + room,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return room,
+                Err(found) => before = found,
+            }
+        }
     }
 
-    fn count_out(&self) {
-        if self.capacity != 0 {
-            self.length.fetch_sub(1, Ordering::Relaxed);
+    fn count_out(&self, n: usize) {
+        if self.capacity != 0 && n > 0 {
+            self.length.fetch_sub(n, Ordering::Relaxed);
         }
     }
 

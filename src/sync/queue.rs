@@ -33,6 +33,8 @@ use crate::sync::ring::{self, Refused, Ring};
 use crate::sync::side::Side;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
+use core::ptr;
+use core::slice;
 
 /// What a queue has beside its word, which is only its handle check.
 #[derive(Debug)]
@@ -169,7 +171,7 @@ impl Handle<Queue> {
         let Ok(queue) = self.alive() else { return false };
         let put = on_store!(queue, store => store.push_at_once(item));
         if put {
-            self.after_push(queue);
+            self.after_push(queue, 1);
         }
         put
     }
@@ -179,15 +181,16 @@ impl Handle<Queue> {
     pub fn get_at_once(self) -> Option<*mut c_void> {
         let queue = self.alive().ok()?;
         let item = on_store!(queue, store => store.pop_at_once())?;
-        self.after_pop(queue);
+        self.after_pop(queue, 1);
         Some(item)
     }
 
     pub fn put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
+        let item = slice::from_ref(&item);
         match self.push(queue, item) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::User),
+            Ok(_) => Ok(()),
+            Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::User).map(drop),
         }
     }
 
@@ -203,16 +206,17 @@ impl Handle<Queue> {
     /// as a close does.
     pub fn put_as_guest(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.stay()?;
+        let item = slice::from_ref(&item);
         match self.push(&queue, item) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::Guest),
+            Ok(_) => Ok(()),
+            Err(refused) => self.put_slowly(refused, item, Timeout::Forever, Sleeper::Guest).map(drop),
         }
     }
 
     pub fn try_put(self, item: *mut c_void) -> Result<(), Error> {
         let queue = self.alive()?;
-        match self.push(queue, item) {
-            Ok(()) => Ok(()),
+        match self.push(queue, slice::from_ref(&item)) {
+            Ok(_) => Ok(()),
             Err(refused) => Err(refused.at_once(Error::Full)),
         }
     }
@@ -220,9 +224,10 @@ impl Handle<Queue> {
     pub fn put_timeout(self, item: *mut c_void, seconds: f64) -> Result<(), Error> {
         let queue = self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
+        let item = slice::from_ref(&item);
         match self.push(queue, item) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.put_slowly(refused, item, timeout, Sleeper::User),
+            Ok(_) => Ok(()),
+            Err(refused) => self.put_slowly(refused, item, timeout, Sleeper::User).map(drop),
         }
     }
 
@@ -230,7 +235,7 @@ impl Handle<Queue> {
         let queue = self.alive()?;
         match self.pop(queue) {
             Ok(item) => Ok(item),
-            Err(refused) => self.get_slowly(refused, Timeout::Forever),
+            Err(refused) => self.get_one_slowly(refused, Timeout::Forever),
         }
     }
 
@@ -247,24 +252,29 @@ impl Handle<Queue> {
         let timeout = Timeout::from_seconds(seconds)?;
         match self.pop(queue) {
             Ok(item) => Ok(item),
-            Err(refused) => self.get_slowly(refused, timeout),
+            Err(refused) => self.get_one_slowly(refused, timeout),
         }
     }
 
-    /// Puts the items one after the other; how many, and why not all.
+    /// Puts the items in their order; how many, and why not all.
     pub fn put_many(self, items: &[*mut c_void], seconds: f64) -> Result<(usize, Result<(), Error>), Error> {
         let queue = self.alive()?;
         let mut timeout = Timeout::from_seconds(seconds)?;
         let deadline = timeout.start();
-        for (done, item) in items.iter().enumerate() {
-            if let Err(refused) = self.push(queue, *item) {
-                if let Err(error) = self.put_slowly(refused, *item, timeout, Sleeper::User) {
-                    return Ok((done, Err(error)));
-                }
-                timeout = deadline.rest();
-            }
+        let mut done = 0;
+        while let Some(left @ [_, ..]) = items.get(done..) {
+            done += match self.push(queue, left) {
+                Ok(n) => n,
+                Err(refused) => match self.put_slowly(refused, left, timeout, Sleeper::User) {
+                    Ok(n) => {
+                        timeout = deadline.rest();
+                        n
+                    }
+                    Err(error) => return Ok((done, Err(error))),
+                },
+            };
         }
-        Ok((items.len(), Ok(())))
+        Ok((done, Ok(())))
     }
 
     /// Waits for one item, and takes as many as there are and `items` has room for; how many, and why none.
@@ -279,19 +289,26 @@ impl Handle<Queue> {
     ) -> Result<(usize, Result<(), Error>), Error> {
         let queue = self.alive()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        let mut done = 0;
-        while done < n {
-            let item = match self.pop(queue) {
-                Ok(item) => item,
-                Err(refused) if done == 0 => match self.get_slowly(refused, timeout) {
-                    Ok(item) => item,
-                    Err(error) => return Ok((0, Err(error))),
-                },
-                Err(_) => break,
-            };
-            // SAFETY: as the caller vouches.
-            unsafe { items.add(done).write(item) };
-            done += 1;
+        if n == 0 {
+            return Ok((0, Ok(())));
+        }
+        let mut next = items;
+        let mut take = |item| {
+            // SAFETY: as the caller vouches; no more than n are taken.
+            unsafe {
+                next.write(item);
+                next = next.add(1);
+            }
+        };
+        let mut done = match self.pop_many(queue, n, &mut take) {
+            Ok(done) => done,
+            Err(refused) => match self.get_slowly(refused, timeout, n, &mut take) {
+                Ok(done) => done,
+                Err(error) => return Ok((0, Err(error))),
+            },
+        };
+        while let (true, Ok(more)) = (done < n, self.pop_many(queue, n - done, &mut take)) {
+            done += more;
         }
         Ok((done, Ok(())))
     }
@@ -313,7 +330,7 @@ impl Handle<Queue> {
                 Ok(item) => item,
                 Err(Refused::Closed) => return Ok(()),
                 // Another thread is in the middle of a put.
-                Err(_) => match self.get_by(Block::uninterruptible()) {
+                Err(_) => match self.get_one_by(Block::uninterruptible()) {
                     Ok(item) => item,
                     Err(Error::Closed) => return Ok(()),
                     Err(error) => return Err(error),
@@ -378,27 +395,47 @@ impl Handle<Queue> {
         Ok(queue)
     }
 
+    /// As `push`, but waits for room.
     #[cold]
     fn put_slowly(
         self,
         refused: Refused,
-        item: *mut c_void,
+        items: &[*mut c_void],
         timeout: Timeout,
         sleeper: Sleeper,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
         let block = Block::begin(timeout)?;
-        self.within(block, sleeper, |queue| &queue.room, |queue| self.push(queue, item))
+        self.within(block, sleeper, |queue| &queue.room, |queue| self.push(queue, items))
+    }
+
+    /// As `pop_many`, but waits for an item.
+    #[cold]
+    fn get_slowly(
+        self,
+        refused: Refused,
+        timeout: Timeout,
+        most: usize,
+        take: impl FnMut(*mut c_void),
+    ) -> Result<usize, Error> {
+        refused.for_good().map_or(Ok(()), Err)?;
+        self.get_by(Block::begin(timeout)?, most, take)
     }
 
     #[cold]
-    fn get_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
+    fn get_one_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
-        self.get_by(Block::begin(timeout)?)
+        self.get_one_by(Block::begin(timeout)?)
     }
 
-    fn get_by(self, block: Block) -> Result<*mut c_void, Error> {
-        self.within(block, Sleeper::User, |queue| &queue.items, |queue| self.pop(queue))
+    fn get_one_by(self, block: Block) -> Result<*mut c_void, Error> {
+        let mut got = ptr::null_mut();
+        self.get_by(block, 1, |item| got = item)?;
+        Ok(got)
+    }
+
+    fn get_by(self, block: Block, most: usize, mut take: impl FnMut(*mut c_void)) -> Result<usize, Error> {
+        self.within(block, Sleeper::User, |queue| &queue.items, |queue| self.pop_many(queue, most, &mut take))
     }
 
     /// Tries until it is not refused; sleeps on `side` between.
@@ -407,12 +444,12 @@ impl Handle<Queue> {
         block: Block,
         sleeper: Sleeper,
         side: impl Fn(&Queue) -> &Side,
-        attempt: impl Fn(&Queue) -> Result<R, Refused>,
+        mut attempt: impl FnMut(&Queue) -> Result<R, Refused>,
     ) -> Result<R, Error> {
         let queue = self.stay()?;
         let side = side(&queue);
         // None: not now.
-        let attempt = || match attempt(&queue) {
+        let mut attempt = || match attempt(&queue) {
             Ok(result) => Some(Ok(result)),
             Err(refused) => refused.for_good().map(Err),
         };
@@ -454,17 +491,18 @@ impl Handle<Queue> {
         result
     }
 
+    /// Puts as many of the items as it can in one step, and wakes as many threads.
     #[inline(always)]
-    fn push(self, queue: &Queue, item: *mut c_void) -> Result<(), Refused> {
-        match on_store!(queue, store => store.push(item)) {
-            Ok(()) => {
-                self.after_push(queue);
-                Ok(())
+    fn push(self, queue: &Queue, items: &[*mut c_void]) -> Result<usize, Refused> {
+        match on_store!(queue, store => store.push_many(items)) {
+            Ok(n) => {
+                self.after_push(queue, n);
+                Ok(n)
             }
             Err(refused) => {
                 if refused == Refused::NoMemory {
                     // For a moment there was less room.
-                    self.after_pop(queue);
+                    self.after_pop(queue, items.len());
                 }
                 Err(refused)
             }
@@ -474,33 +512,41 @@ impl Handle<Queue> {
     #[inline(always)]
     fn pop(self, queue: &Queue) -> Result<*mut c_void, Refused> {
         let item = on_store!(queue, store => store.pop())?;
-        self.after_pop(queue);
+        self.after_pop(queue, 1);
         Ok(item)
     }
 
+    /// Takes as many items as it can in one step, and wakes as many threads.
     #[inline(always)]
-    fn after_push(self, queue: &Queue) {
+    fn pop_many(self, queue: &Queue, most: usize, take: impl FnMut(*mut c_void)) -> Result<usize, Refused> {
+        let n = on_store!(queue, store => store.pop_many(most, take))?;
+        self.after_pop(queue, n);
+        Ok(n)
+    }
+
+    #[inline(always)]
+    fn after_push(self, queue: &Queue, n: usize) {
         // What was pushed comes before the look at who waits for it; see `Side::register`.
         fence::light();
         if queue.items.is_awaited() || queue.room.is_awaited() {
-            self.wake_after_push();
+            self.wake_after_push(n);
         }
     }
 
     #[inline(always)]
-    fn after_pop(self, queue: &Queue) {
+    fn after_pop(self, queue: &Queue, n: usize) {
         // As above.
         fence::light();
         if queue.items.is_awaited() || queue.room.is_awaited() {
-            self.wake_after_pop();
+            self.wake_after_pop(n);
         }
     }
 
     #[cold]
-    fn wake_after_push(self) {
+    fn wake_after_push(self, n: usize) {
         // Freed meanwhile: nobody waits.
         let Ok(queue) = self.stay() else { return };
-        queue.items.wake(1);
+        queue.items.wake(n);
         // The room that a wake was for may have been hidden until now.
         if !queue.is_full() {
             queue.room.wake(1);
@@ -508,15 +554,15 @@ impl Handle<Queue> {
     }
 
     #[cold]
-    fn wake_after_pop(self) {
+    fn wake_after_pop(self, n: usize) {
         // As above.
         let Ok(queue) = self.stay() else { return };
-        queue.room.wake(1);
+        queue.room.wake(n);
         // And so may the next item, or that this was the last one of a closed queue.
         if on_store!(queue, store => store.length()) > 0 {
             queue.items.wake(1);
         } else if on_store!(queue, store => store.is_closed()) {
-            queue.items.wake(u32::MAX);
+            queue.items.wake(usize::MAX);
         }
     }
 
@@ -566,8 +612,8 @@ impl Queue {
     fn wake_all(&self) {
         // That it is closed comes before the look at who waits.
         fence::light();
-        self.items.wake(u32::MAX);
-        self.room.wake(u32::MAX);
+        self.items.wake(usize::MAX);
+        self.room.wake(usize::MAX);
     }
 
     fn all_done(&self) -> bool {
@@ -703,7 +749,7 @@ mod tests {
             assert_eq!(queue.put(item(2)), Err(Error::Closed));
             assert_eq!(get_nothing(queue), Error::Empty);
             ring(queue).end_push(position, item(1));
-            queue.after_push(queue.alive().unwrap());
+            queue.after_push(queue.alive().unwrap(), 1);
             closer.join().unwrap();
         });
         assert_eq!(queue.try_get(), Err(Error::Closed));
@@ -720,7 +766,7 @@ mod tests {
         drop(late);
         // One that is too late finds nothing to stay in.
         assert!(queue.stay().is_err());
-        queue.wake_after_push();
+        queue.wake_after_push(1);
     }
 
     #[test]

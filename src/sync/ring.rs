@@ -8,6 +8,9 @@
 //! | p | free, or a producer has claimed it and is writing | that producer: p + 1 |
 //! | p + 1 | full, or a consumer has claimed it and is reading | that consumer: p + length |
 //!
+//! A position is claimed by moving the tail or the head past it, and many by one such step: what was seen of the cells
+//! in between still holds if the tail, or the head, was where it had been. So a batch costs one exchange.
+//!
 //! The highest bit of the tail says that the ring is closed: no position can be claimed there any more.
 
 use crate::base::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -136,6 +139,12 @@ impl Ring {
 
     #[inline]
     pub fn push(&self, item: *mut c_void) -> Result<(), Refused> {
+        self.push_many(core::slice::from_ref(&item)).map(drop)
+    }
+
+    /// Pushes as many of the items as there is room for, in one step; how many: one at least.
+    #[inline]
+    pub fn push_many(&self, items: &[*mut c_void]) -> Result<usize, Refused> {
         // Relaxed: the exchange decides.
         let mut tail = self.tail.at.load(Ordering::Relaxed);
         loop {
@@ -146,10 +155,9 @@ impl Ring {
                 self.cells.make().map_err(|_| Refused::NoMemory)?;
                 continue;
             };
-            let cell = cells.at(tail);
-            // Acquire: the consumer before has read what this one overwrites.
-            let sequence = cell.sequence.load(Ordering::Acquire);
-            if sequence != tail || !self.has_room(tail) {
+            // Acquire: the consumers before have read what this one overwrites.
+            let n = cells.in_turn(tail, self.room(tail, items.len() as u64), 0);
+            if n == 0 {
                 let now = self.tail.at.load(Ordering::Relaxed);
                 if now == tail {
                     return Err(self.why_full(tail));
@@ -157,13 +165,16 @@ impl Ring {
                 tail = now;
                 continue;
             }
-            // Relaxed: the sequence is what publishes.
-            match self.tail.at.compare_exchange_weak(tail, tail + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            // Nobody else has changed those cells if the tail is still there. Relaxed: the sequences publish.
+            match self.tail.at.compare_exchange_weak(tail, tail + n, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    cell.item.store(item, Ordering::Relaxed);
-                    // Release: the put happens before the get.
-                    cell.sequence.store(tail + 1, Ordering::Release);
-                    return Ok(());
+                    for (position, item) in (tail..tail + n).zip(items) {
+                        let cell = cells.at(position);
+                        cell.item.store(*item, Ordering::Relaxed);
+                        // Release: the put happens before the get.
+                        cell.sequence.store(position + 1, Ordering::Release);
+                    }
+                    return Ok(n as usize);
                 }
                 Err(now) => tail = now,
             }
@@ -172,13 +183,21 @@ impl Ring {
 
     #[inline]
     pub fn pop(&self) -> Result<*mut c_void, Refused> {
+        let mut popped = ptr::null_mut();
+        self.pop_many(1, |item| popped = item)?;
+        Ok(popped)
+    }
+
+    /// Pops as many items as there are, up to `most`, in one step; how many: one at least.
+    #[inline]
+    pub fn pop_many(&self, most: usize, mut take: impl FnMut(*mut c_void)) -> Result<usize, Refused> {
         // Relaxed: the exchange decides.
         let mut head = self.head.at.load(Ordering::Relaxed);
         loop {
             let Some(cells) = self.cells.made() else { return Err(self.why_empty(head)) };
-            let cell = cells.at(head);
-            // Acquire: the put happens before the get.
-            if cell.sequence.load(Ordering::Acquire) != head + 1 {
+            // Acquire: the puts happen before the gets.
+            let n = cells.in_turn(head, most as u64, 1);
+            if n == 0 {
                 let now = self.head.at.load(Ordering::Relaxed);
                 if now == head {
                     return Err(self.why_empty(head));
@@ -186,13 +205,16 @@ impl Ring {
                 head = now;
                 continue;
             }
-            // Relaxed: the sequence orders the uses of the cell.
-            match self.head.at.compare_exchange_weak(head, head + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            // As in `push_many`. Relaxed: the sequences order the uses of the cells.
+            match self.head.at.compare_exchange_weak(head, head + n, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    let item = cell.item.load(Ordering::Relaxed);
-                    // Release: read before it is overwritten.
-                    cell.sequence.store(head + self.cells.length(), Ordering::Release);
-                    return Ok(item);
+                    for position in head..head + n {
+                        let cell = cells.at(position);
+                        take(cell.item.load(Ordering::Relaxed));
+                        // Release: read before it is overwritten.
+                        cell.sequence.store(position + self.cells.length(), Ordering::Release);
+                    }
+                    return Ok(n as usize);
                 }
                 Err(now) => head = now,
             }
@@ -225,17 +247,21 @@ impl Ring {
         self.tail.at.load(Ordering::Acquire) & !CLOSED
     }
 
-    /// Whether a producer at this position keeps to the capacity, where there are more cells than that.
+    /// How many of `wanted` items a producer at this position may put and keep to the capacity, where there are
+    /// more cells than that.
     #[inline]
-    fn has_room(&self, tail: u64) -> bool {
+    fn room(&self, tail: u64, wanted: u64) -> u64 {
+        if self.cells.length() == self.capacity {
+            return wanted;
+        }
         // Saturating: a tail that others have left behind long ago is found out by the exchange.
-        let fits = |head: u64| tail.saturating_sub(head) < self.capacity;
-        if self.cells.length() == self.capacity || fits(self.tail.head.load(Ordering::Relaxed)) {
-            return true;
+        let room = |head: u64| self.capacity.saturating_sub(tail.saturating_sub(head));
+        if room(self.tail.head.load(Ordering::Relaxed)) >= wanted {
+            return wanted;
         }
         let head = self.head.at.load(Ordering::Relaxed);
         self.tail.head.store(head, Ordering::Relaxed);
-        fits(head)
+        room(head).min(wanted)
     }
 
     #[cold]
@@ -321,6 +347,17 @@ impl<'a> Cells<'a> {
     fn at(self, position: u64) -> &'a Cell {
         // SAFETY: the mask keeps it within the cells, which live as long as the store.
         unsafe { self.first.add((position & self.mask) as usize).as_ref() }
+    }
+
+    /// How many of the cells at the `most` positions from the first on are there for a producer, whose `turn` is
+    /// 0, or a consumer, whose is 1; up to the first that is not.
+    #[inline(always)]
+    fn in_turn(self, first: u64, most: u64, turn: u64) -> u64 {
+        let mut n = 0;
+        while n < most && self.at(first + n).sequence.load(Ordering::Acquire) == first + n + turn {
+            n += 1;
+        }
+        n
     }
 }
 

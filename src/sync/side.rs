@@ -50,9 +50,9 @@ impl Side {
     }
 
     /// Wakes up to `n` waiters.
-    pub fn wake(&self, n: u32) {
+    pub fn wake(&self, n: usize) {
         let mut woken = 0;
-        while woken < n && self.withdraw() {
+        while (woken as usize) < n && self.withdraw() {
             woken += 1;
         }
         if woken > 0 {

@@ -1,4 +1,4 @@
-//! The ring alone: as if each push and pop took place at one moment.
+//! The ring alone: as if each push and pop took place at one moment, of one item or of many.
 
 use crate::{check, threads};
 use core::ffi::c_void;
@@ -10,31 +10,31 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 /// What a thread did, and between which two moments.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Operation {
     began: u64,
     ended: u64,
     what: What,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum What {
-    Pushed(usize),
+    Pushed(Vec<usize>),
     FoundFull,
-    Popped(usize),
+    Popped(Vec<usize>),
     FoundEmpty,
 }
 
 impl What {
     /// Does it to a plain queue; whether it could.
-    fn replay(self, items: &mut VecDeque<usize>, capacity: usize) -> bool {
+    fn replay(&self, items: &mut VecDeque<usize>, capacity: usize) -> bool {
         match self {
-            What::Pushed(item) => {
-                items.push_back(item);
+            What::Pushed(pushed) => {
+                items.extend(pushed);
                 items.len() <= capacity
             }
             What::FoundFull => items.len() == capacity,
-            What::Popped(item) => items.pop_front() == Some(item),
+            What::Popped(popped) => popped.iter().all(|item| items.pop_front() == Some(*item)),
             What::FoundEmpty => items.is_empty(),
         }
     }
@@ -63,13 +63,15 @@ fn linearizable(capacity: usize) {
             history.lock().unwrap().push(Operation { began, ended, what });
         }
     };
-    let push = |n: usize| {
-        let item: *mut c_void = without_provenance_mut(n);
-        if model::chance(2) && ring.push_at_once(item) {
-            return Some(What::Pushed(n));
+    // The first of these, or of two that are pushed at once.
+    let push = |first: usize| {
+        let batch = [first, first + 1].map(without_provenance_mut::<c_void>);
+        let batch = &batch[..1 + model::draw(2) as usize];
+        if model::chance(2) && ring.push_at_once(batch[0]) {
+            return Some(What::Pushed(vec![first]));
         }
-        match ring.push(item) {
-            Ok(()) => Some(What::Pushed(n)),
+        match ring.push_many(batch) {
+            Ok(n) => Some(What::Pushed(batch[..n].iter().map(|item| item.addr()).collect())),
             Err(Refused::Not) => Some(What::FoundFull),
             Err(refused) => {
                 assert_eq!(refused, Refused::NotYet);
@@ -77,30 +79,36 @@ fn linearizable(capacity: usize) {
             }
         }
     };
-    let pop = || match if model::chance(2) { ring.pop_at_once() } else { None } {
-        Some(item) => Some(What::Popped(item.addr())),
-        None => match ring.pop() {
-            Ok(item) => Some(What::Popped(item.addr())),
-            Err(Refused::Not) => Some(What::FoundEmpty),
-            Err(refused) => {
-                assert_eq!(refused, Refused::NotYet);
-                None
+    let pop = |most: usize| match if model::chance(2) { ring.pop_at_once() } else { None } {
+        Some(item) => Some(What::Popped(vec![item.addr()])),
+        None => {
+            let mut popped = Vec::new();
+            match ring.pop_many(most, |item| popped.push(item.addr())) {
+                Ok(n) => {
+                    assert!(popped.len() == n && (1..=most).contains(&n));
+                    Some(What::Popped(popped))
+                }
+                Err(Refused::Not) => Some(What::FoundEmpty),
+                Err(refused) => {
+                    assert_eq!(refused, Refused::NotYet);
+                    None
+                }
             }
-        },
+        }
     };
     threads(|scope| {
         for producer in 0..2 {
             let (did, push) = (&did, &push);
-            scope.spawn(move || (0..3).for_each(|n| did(&|| push(1 + producer * 3 + n))));
+            scope.spawn(move || (0..3).for_each(|n| did(&|| push(1 + (producer * 3 + n) * 2))));
         }
         for _ in 0..2 {
-            scope.spawn(|| (0..3).for_each(|_| did(&pop)));
+            scope.spawn(|| (0..3).for_each(|_| did(&|| pop(1 + model::draw(2) as usize))));
         }
     });
     let left = ring.length();
     // Alone: nothing is in the middle of anything.
     for n in 0..=left {
-        did(&pop);
+        did(&|| pop(1));
         assert_eq!(history.lock().unwrap().last().unwrap().ended, clock.load(SeqCst) - 1);
         assert_eq!(ring.length(), left.saturating_sub(n + 1));
     }
