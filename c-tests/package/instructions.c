@@ -23,6 +23,7 @@ int main(void) {
         bad |= lt_lock_acquire_timeout(lock, 1.0) | lt_lock_release(lock);
         bad |= lt_rlock_acquire(rlock) | lt_rlock_release(rlock);
         bad |= lt_semaphore_acquire(semaphore) | lt_semaphore_release(semaphore, 1);
+        bad |= lt_semaphore_acquire_timeout(semaphore, 1.0) | lt_semaphore_release(semaphore, 1);
         bad |= lt_event_set(event) | lt_event_wait(event) | lt_event_clear(event);
         bad |= lt_condition_notify(condition, 1);
         bad |= lt_rwlock_read_acquire(rwlock) | lt_rwlock_read_release(rwlock);

@@ -1,5 +1,6 @@
 //! Section 8 of the header: the semaphore.
 
+use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
 use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
@@ -63,9 +64,18 @@ pub unsafe extern "C" fn lt_semaphore_acquire_timeout(
     seconds: f64,
 ) -> lt_status {
     // SAFETY: see above.
-    let result =
-        unsafe { at::<Semaphore>(semaphore) }.and_then(|semaphore| semaphore.acquire_timeout(seconds));
-    report(&"lt_semaphore_acquire_timeout", result)
+    unsafe {
+        at_once(
+            semaphore,
+            |semaphore: Handle<Semaphore>| Timeout::is_valid(seconds) && semaphore.acquire_at_once(),
+            |semaphore| {
+                report(
+                    &"lt_semaphore_acquire_timeout",
+                    semaphore.and_then(|semaphore| semaphore.acquire_timeout(seconds)),
+                )
+            },
+        )
+    }
 }
 
 /// Gives `n` permits back. LT_OVERFLOW, and none is given, if the value would rise above the bound
