@@ -65,13 +65,13 @@ fn linearizable(capacity: usize) {
     };
     // The first of these, or of two that are pushed at once.
     let push = |first: usize| {
-        let batch = [first, first + 1].map(without_provenance_mut::<c_void>);
-        let batch = &batch[..1 + model::draw(2) as usize];
-        if model::chance(2) && ring.push_at_once(batch[0]) {
+        let batch: Vec<*mut c_void> =
+            (first..=first + model::draw(2) as usize).map(without_provenance_mut).collect();
+        if model::chance(2) && ring.push_at_once(without_provenance_mut(first)) {
             return Some(What::Pushed(vec![first]));
         }
-        match ring.push_many(batch) {
-            Ok(n) => Some(What::Pushed(batch[..n].iter().map(|item| item.addr()).collect())),
+        match ring.push_many(&batch) {
+            Ok(n) => Some(What::Pushed((first..first + n).collect())),
             Err(Refused::Not) => Some(What::FoundFull),
             Err(refused) => {
                 assert_eq!(refused, Refused::NotYet);
