@@ -49,11 +49,14 @@ typedef struct peer_guard {
 void *peer_parking_lot_mutex_new(void);
 void peer_parking_lot_mutex_free(void *mutex);
 void peer_parking_lot_mutex_acquire(void *mutex);
+/* 1: acquired. 0: not within the time. */
+int peer_parking_lot_mutex_acquire_for(void *mutex, uint64_t nanoseconds);
 void peer_parking_lot_mutex_release(void *mutex);
 void *peer_parking_lot_condition_new(void);
 void peer_parking_lot_condition_free(void *condition);
 void peer_parking_lot_condition_wait(void *condition, void *mutex);
 void peer_parking_lot_condition_notify(void *condition);
+void peer_parking_lot_condition_notify_all(void *condition);
 
 void *peer_std_mutex_new(void);
 void peer_std_mutex_free(void *mutex);
@@ -63,6 +66,7 @@ void *peer_std_condition_new(void);
 void peer_std_condition_free(void *condition);
 peer_guard peer_std_condition_wait(void *condition, peer_guard guard);
 void peer_std_condition_notify(void *condition);
+void peer_std_condition_notify_all(void *condition);
 
 void *peer_parking_lot_rwlock_new(void);
 void peer_parking_lot_rwlock_free(void *lock);

@@ -232,39 +232,42 @@ public:
     SleepWatch(const SleepWatch &) = delete;
     SleepWatch &operator=(const SleepWatch &) = delete;
 
-    void until_asleep() const {
+    bool asleep() const {
         char text[256];
-        for (;;) {
-            // Sleeping in between lets the other thread reach its sleep where both share a core.
-            sleep_for(20'000);
-            ssize_t n = pread(file_, text, sizeof text - 1, 0);
-            must(n > 0, "reading /proc/self/task/N/stat");
-            text[n] = 0;
-            const char *end = std::strrchr(text, ')');
-            if (end && end[1] && end[2] == 'S') return;
-        }
+        ssize_t n = pread(file_, text, sizeof text - 1, 0);
+        must(n > 0, "reading /proc/self/task/N/stat");
+        text[n] = 0;
+        const char *end = std::strrchr(text, ')');
+        return end && end[1] && end[2] == 'S';
+    }
+
+    void until_asleep() const {
+        // Sleeping in between lets the other thread reach its sleep where both share a core.
+        do sleep_for(20'000);
+        while (!asleep());
     }
 
 private:
     int file_;
 };
 
+// A step that is announced by a number that rises, and waited for in the kernel: so that each thread leaves
+// the core to the others where they share one.
+struct Step {
+    std::atomic<uint32_t> number{0};
+    void reach(uint32_t n) {
+        number.store(n);
+        futex_wake(number, INT32_MAX);
+    }
+    void await(uint32_t n) {
+        for (uint32_t found; (found = number.load()) != n;) futex_wait(number, found);
+    }
+};
+
 // Nanoseconds from just before `wake`, on another thread, until `sleep` has returned on this one:
 // once for each of `times`, each time from a real sleep. `reset` runs between two of them.
 template <class Sleep, class Wake, class Reset>
 std::vector<double> wake_latencies(int times, int sleeper_on, int waker_on, Sleep sleep, Wake wake, Reset reset) {
-    // A step is announced by a number that rises, and waited for in the kernel: so that each thread
-    // leaves the core to the other where they share one.
-    struct Step {
-        std::atomic<uint32_t> number{0};
-        void reach(uint32_t n) {
-            number.store(n);
-            futex_wake(number);
-        }
-        void await(uint32_t n) {
-            for (uint32_t found; (found = number.load()) != n;) futex_wait(number, found);
-        }
-    };
     Step begun, ended, prepared;
     std::vector<double> latencies;
     uint64_t woken_at = 0;
@@ -348,6 +351,7 @@ struct Metric {
     const char *name;
     Better better = Better::lower;
     Over over = Over::median;
+    bool compared = false;      // The table has its ratio too, as it has that of the first.
 };
 
 // A value and its noise band: the lowest and the highest of the rounds, which for five rounds hold the
@@ -445,7 +449,7 @@ public:
 
     // How many times as good ours was as a contestant, by any metric: the median over the rounds.
     Banded ratio(const std::string &against, size_t metric = 0) const {
-        const Contestant *us = find("lowthread"), *them = find(resolve(against));
+        const Contestant *us = find("lowthread"), *them = find(resolve(against, metric));
         if (!us || !them) return {};
         std::vector<double> ratios;
         for (size_t r = 0; r < us->figures[metric].size(); ++r) {
@@ -464,7 +468,7 @@ public:
     }
 
     // By the first metric.
-    std::string best() const { return resolve(best_peer); }
+    std::string best() const { return resolve(best_peer, 0); }
 
 private:
     enum class Kind { ours, peer, limit };
@@ -503,13 +507,13 @@ private:
         return nullptr;
     }
 
-    std::string resolve(const std::string &name) const {
+    std::string resolve(const std::string &name, size_t metric) const {
         if (name != best_peer) return name;
         const Contestant *best = nullptr;
         for (const Contestant &c : contestants_) {
             if (c.kind != Kind::peer) continue;
-            double mine = median(c.figures[0]), its = best ? median(best->figures[0]) : NAN;
-            if (!best || (metrics_[0].better == Better::lower ? mine < its : mine > its)) best = &c;
+            double mine = median(c.figures[metric]), its = best ? median(best->figures[metric]) : NAN;
+            if (!best || (metrics_[metric].better == Better::lower ? mine < its : mine > its)) best = &c;
         }
         return best ? best->name : std::string();
     }
@@ -527,13 +531,15 @@ private:
         return number(r.value) + " [" + number(r.low) + "-" + number(r.high) + "]";
     }
 
+    bool has_ratio(size_t metric) const { return metric == 0 || metrics_[metric].compared; }
+
     void print_table(double others, int again) const {
         std::printf("%s", title_.c_str());
         if (others > 0.03) std::printf("   (other processes used %.0f %% of the machine)", others * 100);
         if (again > 0) std::printf("   (rounds run again: %d)", again);
         std::printf("\n  %-28s", "");
         for (size_t m = 0; m < metrics_.size(); ++m) {
-            std::printf(" %13s%s", metrics_[m].name, m == 0 ? "    +-%  ratio              " : "");
+            std::printf(" %13s%s", metrics_[m].name, has_ratio(m) ? "    +-%  ratio              " : "");
         }
         std::puts("");
         for (const Contestant &c : contestants_) {
@@ -542,7 +548,7 @@ private:
                 Banded b = banded(c.figures[m], metrics_[m].over);
                 std::printf(" %13s", number(b.value).c_str());
                 Banded against = ratio(c.name, m);
-                if (m == 0) {
+                if (has_ratio(m)) {
                     double half = (b.high - b.low) / 2 / b.value * 100;
                     bool compare = c.kind != Kind::ours && find("lowthread");
                     std::printf(" %6s  %-19s", number(half).c_str(), compare ? ratio_text(against).c_str() : "");
@@ -559,7 +565,7 @@ private:
 
     void print_goal(const Goal &goal) const {
         Banded got;
-        std::string wanted, against = goal.is_ratio ? resolve(goal.against) : "";
+        std::string wanted, against = goal.is_ratio ? resolve(goal.against, goal.metric) : "";
         const Metric &metric = metrics_[goal.metric];
         const Contestant *us = find("lowthread");
         if (!us) return;

@@ -30,6 +30,7 @@ int limit_condition_notify(const uint64_t *word);
 int limit_rlock_acquire(limit_rlock *lock);
 int limit_rlock_release(limit_rlock *lock);
 int limit_spinlock_release(uint64_t *word);
+int limit_nothing(void);
 
 #ifdef __cplusplus
 }

@@ -40,6 +40,9 @@ constexpr Entry entries[] = {
     {"barrier", bench::row_barrier, "a round of 2, 4 and 8 threads"},
     {"rlock", bench::row_rlock, "acquire + release, alone and nested"},
     {"spinlock", bench::row_spinlock, "acquire + release, alone and with others"},
+    {"broadcast", bench::row_broadcast, "an event, and a condition, for which 64 and 512 threads sleep"},
+    {"timed", bench::row_timed, "a lock and a semaphore that are free, acquired with a timeout"},
+    {"calls", bench::row_calls, "calls that do nothing much: ident, local value, check for interrupts, clock"},
     {"size", bench::row_size, "the stripped .so"},
 };
 

@@ -1,31 +1,11 @@
 // The event: looking at it, and waking who waits for it.
 
-#include "locks.hpp"
+#include "events.hpp"
 #include "rows.hpp"
-
-#include <sys/eventfd.h>
-
-#ifdef HAVE_ABSEIL
-#include <absl/synchronization/notification.h>
-#endif
-#ifdef HAVE_NSYNC
-#include "nsync_c.hpp"
-#endif
 
 namespace bench {
 
 namespace {
-
-struct Ours {
-    static constexpr const char *name = "lowthread";
-    lt_event *event = lt_event_new();
-    Ours() { MUST(event != nullptr); }
-    ~Ours() { MUST(lt_event_free(event) == LT_OK); }
-    void set() { MUST(lt_event_set(event) == LT_OK); }
-    bool is_set() { return lt_event_is_set(event); }
-    void wait() { MUST(lt_event_wait(event) == LT_OK); }
-    void reset() { MUST(lt_event_clear(event) == LT_OK); }
-};
 
 struct alignas(64) Inlined {
     std::atomic<uint64_t> word{0};
@@ -40,95 +20,6 @@ struct alignas(64) Shared {
     bool is_set() { return limit_event_is_set(&word) != 0; }
     void wait() { MUST(is_set()); }
 };
-
-struct alignas(64) RawFutex {
-    static constexpr const char *name = "raw futex";
-    std::atomic<uint32_t> word{0};
-    void set() {
-        word.store(1, std::memory_order_release);
-        futex_wake(word, INT32_MAX);
-    }
-    void wait() {
-        while (word.load(std::memory_order_acquire) == 0) futex_wait(word, 0);
-    }
-    void reset() { word.store(0); }
-};
-
-struct alignas(64) EventFd {
-    static constexpr const char *name = "eventfd";
-    int file = eventfd(0, EFD_CLOEXEC);
-    EventFd() { MUST(file >= 0); }
-    ~EventFd() { close(file); }
-    void set() { MUST(eventfd_write(file, 1) == 0); }
-    void wait() {
-        eventfd_t value;
-        MUST(eventfd_read(file, &value) == 0);
-    }
-    void reset() {}
-};
-
-struct alignas(64) MutexAndCondition {
-    static constexpr const char *name = "pthread mutex + cond";
-    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
-    bool flag = false;
-    void set() {
-        pthread_mutex_lock(&mutex);
-        flag = true;
-        pthread_cond_broadcast(&condition);
-        pthread_mutex_unlock(&mutex);
-    }
-    bool is_set() {
-        pthread_mutex_lock(&mutex);
-        bool found = flag;
-        pthread_mutex_unlock(&mutex);
-        return found;
-    }
-    void wait() {
-        pthread_mutex_lock(&mutex);
-        while (!flag) pthread_cond_wait(&condition, &mutex);
-        pthread_mutex_unlock(&mutex);
-    }
-    void reset() { flag = false; }
-};
-
-#ifdef HAVE_ABSEIL
-struct alignas(64) AbseilNotification {
-    static constexpr const char *name = "absl::Notification";
-    std::unique_ptr<absl::Notification> event = std::make_unique<absl::Notification>();
-    void set() { event->Notify(); }
-    bool is_set() { return event->HasBeenNotified(); }
-    void wait() { event->WaitForNotification(); }
-    // It can be set only once.
-    void reset() { event = std::make_unique<absl::Notification>(); }
-};
-#endif
-
-#ifdef HAVE_NSYNC
-struct alignas(64) NsyncNote {
-    static constexpr const char *name = "nsync_note";
-    nsync_note note = make();
-    ~NsyncNote() { nsync_note_free(note); }
-    static nsync_note make() { return nsync_note_new(nullptr, nsync_time_no_deadline); }
-    void set() { nsync_note_notify(note); }
-    bool is_set() { return nsync_note_is_notified(note) != 0; }
-    void wait() { nsync_note_wait(note, nsync_time_no_deadline); }
-    void reset() {
-        nsync_note_free(note);
-        note = make();
-    }
-};
-#endif
-
-template <class F> void each_peer(F f) {
-    f.template operator()<MutexAndCondition>();
-#ifdef HAVE_ABSEIL
-    f.template operator()<AbseilNotification>();
-#endif
-#ifdef HAVE_NSYNC
-    f.template operator()<NsyncNote>();
-#endif
-}
 
 template <class Event> Row::Figures is_set_round() {
     Event event;
@@ -163,26 +54,26 @@ void row_event() {
         Row row(same_core ? "event: set to awake, one sleeping waiter, same core"
                           : "event: set to awake, one sleeping waiter, different cores",
                 {{"us"}, {"90 % us"}});
-        row.ours([=] { return awake_round<Ours>(same_core); });
-        row.limit(RawFutex::name, [=] { return awake_round<RawFutex>(same_core); });
+        row.ours([=] { return awake_round<LowthreadEvent>(same_core); });
+        row.limit(RawFutexEvent::name, [=] { return awake_round<RawFutexEvent>(same_core); });
         row.peer(EventFd::name, [=] { return awake_round<EventFd>(same_core); });
-        each_peer([&]<class Event>() { row.peer(Event::name, [=] { return awake_round<Event>(same_core); }); });
+        each_event_peer([&]<class Event>() { row.peer(Event::name, [=] { return awake_round<Event>(same_core); }); });
         row.at_least(1, Row::best_peer).in_parts(full_or_quick(4, 2)).run();
     }
 
     Pinned pinned(0);
     Row is_set("event: is_set", {{"ns"}});
-    is_set.ours(is_set_round<Ours>);
+    is_set.ours(is_set_round<LowthreadEvent>);
     is_set.limit("limit, inlined", is_set_round<Inlined>);
     is_set.limit("limit, in a .so", is_set_round<Shared>);
-    each_peer([&]<class Event>() { is_set.peer(Event::name, is_set_round<Event>); });
+    each_event_peer([&]<class Event>() { is_set.peer(Event::name, is_set_round<Event>); });
     is_set.at_least(0.93, "limit, in a .so").best_of_many().run();
 
     Row wait("event: wait, already set", {{"ns"}});
-    wait.ours(wait_round<Ours>);
+    wait.ours(wait_round<LowthreadEvent>);
     wait.limit("limit, inlined", wait_round<Inlined>);
     wait.limit("limit, in a .so", wait_round<Shared>);
-    each_peer([&]<class Event>() { wait.peer(Event::name, wait_round<Event>); });
+    each_event_peer([&]<class Event>() { wait.peer(Event::name, wait_round<Event>); });
     wait.at_least(1, Row::best_peer).best_of_many().run();
 }
 

@@ -24,5 +24,8 @@ void row_barrier();
 void row_rlock();
 void row_spinlock();
 void row_size();
+void row_broadcast();
+void row_timed();
+void row_calls();
 
 }  // namespace bench

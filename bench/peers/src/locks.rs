@@ -1,7 +1,8 @@
 //! Mutexes with condition variables, readers-writer locks, and a re-entrant lock.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::{ManuallyDrop, MaybeUninit, forget};
+use std::time::Duration;
 
 fn boxed<T>(value: T) -> *mut c_void {
     Box::into_raw(Box::new(value)).cast()
@@ -50,6 +51,16 @@ pub unsafe extern "C" fn peer_parking_lot_mutex_acquire(mutex: *mut c_void) {
     forget(unsafe { at::<Mutex>(mutex) }.lock());
 }
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn peer_parking_lot_mutex_acquire_for(mutex: *mut c_void, nanoseconds: u64) -> c_int {
+    match unsafe { at::<Mutex>(mutex) }.try_lock_for(Duration::from_nanos(nanoseconds)) {
+        Some(guard) => {
+            forget(guard);
+            1
+        }
+        None => 0,
+    }
+}
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn peer_parking_lot_mutex_release(mutex: *mut c_void) {
     unsafe { at::<Mutex>(mutex).force_unlock() }
 }
@@ -70,6 +81,10 @@ pub unsafe extern "C" fn peer_parking_lot_condition_wait(condition: *mut c_void,
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn peer_parking_lot_condition_notify(condition: *mut c_void) {
     unsafe { at::<Condition>(condition) }.notify_one();
+}
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn peer_parking_lot_condition_notify_all(condition: *mut c_void) {
+    unsafe { at::<Condition>(condition) }.notify_all();
 }
 
 #[unsafe(no_mangle)]
@@ -104,6 +119,10 @@ pub unsafe extern "C" fn peer_std_condition_wait(condition: *mut c_void, guard: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn peer_std_condition_notify(condition: *mut c_void) {
     unsafe { at::<StdCondition>(condition) }.notify_one();
+}
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn peer_std_condition_notify_all(condition: *mut c_void) {
+    unsafe { at::<StdCondition>(condition) }.notify_all();
 }
 
 // ---- A readers-writer lock -----------------------------------------------------------------------
