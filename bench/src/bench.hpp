@@ -30,6 +30,8 @@
 #include <thread>
 #include <vector>
 
+#include "json.hpp"
+
 namespace bench {
 
 // ---- What the command line says ----------------------------------------------------------------
@@ -40,7 +42,7 @@ struct Options {
     bool pin = true;
     bool control = false;       // Ours once more, under another name: what a ratio of 1 looks like.
     std::string only;           // One contestant, for a profiler; the tables then have no ratios.
-    std::FILE *tsv = nullptr;   // Every figure once more, for a program to read.
+    Json *json = nullptr;       // All that was measured, for a program to read.
 };
 
 inline Options options;
@@ -310,12 +312,20 @@ inline double quantile(std::vector<double> values, double q) {
 }
 inline double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
 
+// Where the times of the single steps of a round go, in nanoseconds: a row's distributions are drawn from them.
+inline std::vector<double> *latencies_of_round = nullptr;
+
+inline void keep_latencies(const std::vector<double> &nanoseconds) {
+    if (!latencies_of_round) return;
+    latencies_of_round->insert(latencies_of_round->end(), nanoseconds.begin(), nanoseconds.end());
+}
 
 // ---- What others do to the machine meanwhile ---------------------------------------------------
 
 // From its making on: what part of the machine, 0 to 1, other processes have used.
 class Others {
 public:
+    double seconds() const { return double(now()) / 1e9 - begin_.wall; }
     double used() const {
         Sample end;
         double used = (end.busy - begin_.busy - (end.own - begin_.own)) / (end.wall - begin_.wall);
@@ -368,6 +378,14 @@ inline Banded banded(const std::vector<double> &rounds, Over over = Over::median
 inline std::vector<std::string> goals_missed, goals_in_noise;
 inline int goals_met = 0;
 
+// What two copies of lowthread came out as, in each row.
+struct Control {
+    std::string title;
+    double ratio, half;
+    bool holds;
+};
+inline std::vector<Control> controls;
+
 // One comparison. What is measured first is lowthread; a limit is the same work with nothing around
 // it, which nobody can beat, so it is not among the peers of which the best is sought.
 class Row {
@@ -413,9 +431,9 @@ public:
         });
         if (contestants_.empty()) return;
         if (options.control && contestants_[0].kind == Kind::ours) {
-            limit("lowthread, once more", contestants_[0].round);
+            limit(once_more, contestants_[0].round);
         }
-        double others = 0;
+        std::vector<double> others;
         int again = 0;
         for (int round = 0, turn = 0; round < options.rounds;) {
             Others meanwhile;
@@ -423,7 +441,12 @@ public:
                 // Another one begins each time: nobody is always the one after the heaviest.
                 for (size_t i = 0; i < contestants_.size(); ++i) {
                     Contestant &c = contestants_[(i + size_t(turn)) % contestants_.size()];
+                    latencies_of_round = &c.latencies;
+                    Others beside;
                     Figures figures = c.round();
+                    double seconds = beside.seconds();
+                    c.samples.push_back({round + again, figures, seconds >= kernel_counts ? beside.used() : NAN});
+                    latencies_of_round = nullptr;
                     must(figures.size() == metrics_.size(), "a round with all its figures");
                     for (size_t m = 0; m < figures.size(); ++m) c.parts[m].push_back(figures[m]);
                 }
@@ -431,18 +454,21 @@ public:
             // A round that others have disturbed is run again: twice the rounds must do, though.
             double used = meanwhile.used();
             bool keep = used < 0.1 || again == options.rounds;
-            for (Contestant &c : contestants_) end_round(c, keep);
+            for (Contestant &c : contestants_) end_round(c, keep, used);
             if (keep) {
-                others += used / options.rounds;
+                others.push_back(used);
                 ++round;
             } else {
                 ++again;
             }
         }
         print_table(others, again);
+        begin_json(others, again);
         if (options.only.empty()) {
             for (const Goal &goal : goals_) print_goal(goal);
         }
+        end_json();
+        if (find(once_more)) control();
         std::puts("");
         std::fflush(stdout);
     }
@@ -472,12 +498,25 @@ public:
 
 private:
     enum class Kind { ours, peer, limit };
+    static constexpr const char *once_more = "lowthread, once more";
+    // The kernel counts time in hundredths of a second: in a shorter sample it says nothing of others, and what
+    // it says of the whole round holds.
+    static constexpr double kernel_counts = 0.2;
+
+    struct Sample {
+        int round;              // Those that were run again are counted too.
+        Figures figures;
+        double others;          // What part of the machine they have used.
+        bool kept = false;
+    };
     struct Contestant {
         std::string name;
         Kind kind;
         Round round;
         std::vector<std::vector<double>> figures;   // [metric][round]
         std::vector<std::vector<double>> parts;     // [metric][part of this round]
+        std::vector<Sample> samples{};
+        std::vector<double> latencies{};
     };
     struct Goal {
         size_t metric;
@@ -492,7 +531,12 @@ private:
         return *this;
     }
 
-    void end_round(Contestant &c, bool keep) const {
+    void end_round(Contestant &c, bool keep, double others) const {
+        for (auto sample = c.samples.rbegin(); sample != c.samples.rend(); ++sample) {
+            if (sample->round != c.samples.back().round) break;
+            sample->kept = keep;
+            if (std::isnan(sample->others)) sample->others = others;
+        }
         for (size_t m = 0; m < metrics_.size(); ++m) {
             std::vector<double> &parts = c.parts[m];
             if (keep) c.figures[m].push_back(banded(parts, best_part_ ? Over::smallest : metrics_[m].over).value);
@@ -533,7 +577,9 @@ private:
 
     bool has_ratio(size_t metric) const { return metric == 0 || metrics_[metric].compared; }
 
-    void print_table(double others, int again) const {
+    void print_table(const std::vector<double> &of_rounds, int again) const {
+        double others = 0;
+        for (double used : of_rounds) others += used / double(of_rounds.size());
         std::printf("%s", title_.c_str());
         if (others > 0.03) std::printf("   (other processes used %.0f %% of the machine)", others * 100);
         if (again > 0) std::printf("   (rounds run again: %d)", again);
@@ -552,11 +598,6 @@ private:
                     double half = (b.high - b.low) / 2 / b.value * 100;
                     bool compare = c.kind != Kind::ours && find("lowthread");
                     std::printf(" %6s  %-19s", number(half).c_str(), compare ? ratio_text(against).c_str() : "");
-                }
-                if (options.tsv) {
-                    std::fprintf(options.tsv, "%s\t%s\t%s\t%g\t%g\t%g\t%g\t%g\t%g\n", title_.c_str(),
-                                 c.name.c_str(), metrics_[m].name, b.value, b.low, b.high, against.value,
-                                 against.low, against.high);
                 }
             }
             std::puts("");
@@ -592,9 +633,79 @@ private:
         bool missed = more_is_good ? best < goal.value : best > goal.value;
         std::string line = std::string(more_is_good ? "at least " : "at most ") + wanted + ": " +
                            (sure ? number(got.value) : ratio_text(got));
-        std::printf("  goal: %s %s\n", line.c_str(), met ? "met" : missed ? "MISSED" : "within the noise");
+        const char *outcome = met ? "met" : missed ? "MISSED" : "within the noise";
+        std::printf("  goal: %s %s\n", line.c_str(), outcome);
+        if (options.json) {
+            options.json->object().pair("metric", metric.name).pair("against", against).pair("wanted", goal.value);
+            write(got).pair("outcome", outcome).end();
+        }
         if (met) ++goals_met;
         else (missed ? goals_missed : goals_in_noise).push_back(title_ + ": " + line);
+    }
+
+    // Two copies of one back end must come out as alike: that 1 is not in the range of the rounds' ratios is
+    // chance twice in 2 to the power of the rounds, and else a defect of the bench.
+    void control() const {
+        Banded got = ratio(once_more);
+        double half = (got.high - got.low) / 2;
+        bool holds = got.low <= 1 && got.high >= 1;
+        std::printf("  control: two copies of lowthread are as 1 to %s +- %s%s\n", number(got.value).c_str(),
+                    number(half).c_str(), holds ? "" : ": they STRAY");
+        controls.push_back({title_, got.value, half, holds});
+    }
+
+    Json &write(const Banded &banded) const {
+        return options.json->pair("value", banded.value).pair("low", banded.low).pair("high", banded.high);
+    }
+
+    void begin_json(const std::vector<double> &others, int again) const {
+        if (!options.json) return;
+        Json &json = *options.json;
+        json.object().pair("title", title_).pair("others", others).pair("run again", again);
+        json.key("metrics").array();
+        for (const Metric &metric : metrics_) {
+            json.object().pair("name", metric.name).pair("higher is better", metric.better == Better::higher).end();
+        }
+        json.end().key("contestants").array();
+        for (const Contestant &c : contestants_) {
+            json.object().pair("name", c.name);
+            json.pair("kind", c.kind == Kind::ours ? "ours" : c.kind == Kind::peer ? "peer" : "limit");
+            json.key("figures").array();
+            for (size_t m = 0; m < metrics_.size(); ++m) {
+                json.object();
+                write(banded(c.figures[m], metrics_[m].over)).pair("rounds", c.figures[m]);
+                json.key("ratio").object();
+                write(ratio(c.name, m)).end().end();
+            }
+            json.end().key("samples").array();
+            for (const Sample &sample : c.samples) {
+                json.object().pair("round", sample.round).pair("kept", sample.kept).pair("others", sample.others);
+                json.pair("figures", sample.figures).end();
+            }
+            json.end();
+            if (!c.latencies.empty()) write_latencies(c.latencies);
+            json.end();
+        }
+        json.end().key("goals").array();
+    }
+
+    static void end_json() {
+        if (options.json) options.json->end().end();
+    }
+
+    // As quantiles: evenly, and from the last of these on twice as near to the end each.
+    static void write_latencies(std::vector<double> latencies) {
+        std::sort(latencies.begin(), latencies.end());
+        Json &json = *options.json;
+        double count = double(latencies.size()), steps = std::min(count, 200.0);
+        auto write = [&](double q) {
+            json.value(std::vector<double>{q, latencies[size_t(std::lround(q * (count - 1)))]});
+        };
+        json.key("latencies").object().pair("unit", "ns").pair("count", count).key("quantiles").array();
+        for (double i = 0; i < steps; ++i) write(i / steps);
+        for (double beyond = 0.5 / steps; beyond * count > 0.5; beyond /= 2) write(1 - beyond);
+        write(1);
+        json.end().end();
     }
 
     std::string title_;

@@ -54,6 +54,9 @@ template <class Wait, class Set, class Reset> Row::Figures broadcast(int waiters
             Call call = set();
             ended.await(n);
             cpu_us.push_back(double(read_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1e3);
+            std::vector<double> latencies;
+            for (const Waiter &waiter : all) latencies.push_back(double(waiter.awake_at) - double(call.begin));
+            keep_latencies(latencies);
             uint64_t last = std::ranges::max(all, {}, &Waiter::awake_at).awake_at;
             call_us.push_back(double(call.end - call.begin) / 1e3);
             last_us.push_back(double(last - call.begin) / 1e3);

@@ -41,6 +41,7 @@ template <class Event> Row::Figures awake_round(bool same_core) {
         std::vector<double> latencies = wake_latencies(
             full_or_quick(40, 20), 0, same_core ? 0 : 1, [&] { event.wait(); }, [&] { event.set(); },
             [&] { event.reset(); });
+        keep_latencies(latencies);
         figures = {median(latencies) / 1e3, quantile(latencies, 0.9) / 1e3};
     }).join();
     return figures;

@@ -13,6 +13,8 @@ template <class Lock> Row::Figures barging_round(int (*place)(int)) {
     Work work(500);
     std::atomic<bool> stop{false};
     uint64_t barged = 0, waited = 0, longest = 0, sum = 0;
+    std::vector<double> waits;
+    waits.reserve(1 << 20);
     run_team(2, place, [&](int i) {
         if (i == 0) {
             while (!stop.load(std::memory_order_relaxed)) {
@@ -32,11 +34,13 @@ template <class Lock> Row::Figures barging_round(int (*place)(int)) {
             ++waited;
             sum += wait;
             longest = std::max(longest, wait);
+            if (waits.size() < waits.capacity()) waits.push_back(double(wait));
         }
     }, [&] {
         sleep_for(full_or_quick(1'000'000'000, 200'000'000));
         stop.store(true);
     });
+    keep_latencies(waits);
     return {double(longest) / 1e6, double(sum) / double(std::max<uint64_t>(waited, 1)) / 1e3,
             double(waited) / 1e3, double(barged) / 1e3};
 }

@@ -28,7 +28,6 @@ void row_size() {
     std::ifstream input(stripped, std::ios::binary);
     std::vector<char> bytes((std::istreambuf_iterator<char>(input)), {});
     std::remove(stripped.c_str());
-    if (options.tsv) std::fprintf(options.tsv, "size\tlowthread\tbytes\t%zu\n", bytes.size());
 
     // Where it goes: the largest sections.
     auto header = reinterpret_cast<const ElfW(Ehdr) *>(bytes.data());
