@@ -10,8 +10,11 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 SONAME = liblowthread.so.$(shell sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Cargo.toml)
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
+RESULTS ?= build-bench/bench-results.json
+# The one that bench/setup has made where the system's has no matplotlib.
+BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
-.PHONY: all help demo test header install asan platform-musl stress model loom bench clean
+.PHONY: all help demo test header install asan platform-musl stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -29,7 +32,8 @@ help:
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
-	@echo "make bench     the benchmarks: BENCH_ARGS are for lowthread-bench"
+	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
+	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make clean     remove everything that was built"
 
 # The soname is what the program looks for when it starts.
@@ -78,11 +82,18 @@ loom:
 	@RUSTFLAGS="$(RUSTFLAGS) --cfg loom" \
 	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/loom --test loom -- $(MODEL)
 
+# Sets up, runs, writes bench-results.json in build-bench, and draws beside it.
 bench:
+	@bench/setup
 	@cmake -S bench -B build-bench -DCMAKE_BUILD_TYPE=Release
 	@cmake --build build-bench -j $(JOBS)
-	@build-bench/lowthread-bench $(BENCH_ARGS)
+	@build-bench/lowthread-bench --json $(RESULTS) $(BENCH_ARGS)
 	@build-bench/lowthread-timers
+	@$(BENCH_PYTHON) bench/draw.py $(RESULTS) --pictures build-bench/pictures
+
+# The generated parts and the pictures of docs/performance.md, from the results of one run or several.
+bench-docs:
+	@$(BENCH_PYTHON) bench/draw.py $(RESULTS) --document docs/performance.md --pictures docs/performance
 
 clean:
 	@rm -rf build build-*

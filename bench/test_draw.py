@@ -1,0 +1,62 @@
+"""The table of draw.py, on a small sample: python3 bench/test_draw.py"""
+
+import unittest
+
+import draw
+
+
+def figure(value, low, high, ratio=(None, None, None)):
+    return {"value": value, "low": low, "high": high, "rounds": [low, value, high],
+            "ratio": dict(zip(("value", "low", "high"), ratio))}
+
+
+def contestant(name, kind, *figures):
+    return {"name": name, "kind": kind, "figures": list(figures), "samples": []}
+
+
+def row(title, peer_ratio, higher=False):
+    return {
+        "title": title, "others": [0.01, 0.03], "run again": 0, "goals": [],
+        "metrics": [{"name": "M/s" if higher else "ns", "higher is better": higher}],
+        "contestants": [
+            contestant("lowthread", "ours", figure(5, 4, 6, (1, 1, 1))),
+            contestant("limit", "limit", figure(4, 4, 4, (0.8, 0.7, 0.9))),
+            contestant("slow", "peer", figure(1 if higher else 50, 1, 50, (10, 9, 11))),
+            contestant("good", "peer", figure(10, 9, 11, peer_ratio)),
+            contestant("lowthread, once more", "limit", figure(5, 4, 6, (1.1, 0.9, 1.2))),
+        ],
+    }
+
+
+RUN = {
+    "began": "2030-01-02T03:04:05Z", "rounds": 5, "quick": False, "peers": "good 1", "missing peers": "none",
+    "machine": {"processor": "P", "processors": 2, "system": "Linux", "glibc": "2.36"},
+    "rows": [row("a", (2, 1.9, 2.1)), row("b", (1.02, 0.9, 1.1)), row("q, 2 threads", (0.5, 0.4, 0.6), True),
+             row("q, 4 threads", (0.5, 0.4, 0.6), True)],
+}
+
+
+class Table(unittest.TestCase):
+    def test_a_row_has_the_best_peer_and_the_limit(self):
+        lines = draw.table(RUN).splitlines()
+        self.assertEqual(lines[2], "| a | 5.00 ns | good | 10.0 | 2.00 [1.90-2.10] | ahead | 0.800 |")
+        self.assertIn("| draw |", lines[3])
+        self.assertIn("| good | 10.0 | 0.500 [0.400-0.600] | behind |", lines[4])
+
+    def test_the_summary_counts_and_knows_the_control(self):
+        text = draw.describe(RUN)
+        self.assertIn("Of 4 rows 1 are ahead of the best peer, 1 are draws, 2 are behind.", text)
+        self.assertIn("used 2.0%", text)
+        self.assertIn("apart by 10.0%", text)
+
+    def test_rows_that_differ_in_threads_are_a_series(self):
+        self.assertEqual([n for n, _ in draw.series(RUN)["q, n threads"]], [2, 4])
+
+    def test_only_the_part_between_the_marks_is_written_anew(self):
+        text = "x\n<!-- table: begin -->\nold\n<!-- table: end -->\ny\n"
+        self.assertEqual(draw.replace(text, "table", "new"), text.replace("old", "new"))
+        self.assertRaises(ValueError, draw.replace, "x", "table", "new")
+
+
+if __name__ == "__main__":
+    unittest.main()
