@@ -9,6 +9,7 @@
 use crate::base::atomic::{self, AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::base::errno::Errno;
 use crate::base::handle::Object;
+use crate::base::late::Late;
 use crate::base::note::Note;
 use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
@@ -224,13 +225,22 @@ fn set_value(value: *const c_void) -> bool {
 static AT_LOAD: extern "C" fn() = at_load;
 
 extern "C" fn at_load() {
-    if on_first_thread() {
-        // So that others can name it, and tell of it, before its first call.
+    if alone() || on_first_thread() {
+        // So that others can name it before its first call. Its native id is known without (`main_native_id`).
         FIRST_THREAD.known_as(myself());
-        FIRST_THREAD.native_id.store(native_id(), Ordering::Relaxed);
     }
     // Without memory now, the first thread that needs it tries again.
     let _ = key();
+}
+
+/// glibc, from 2.32 on: whether there is one thread.
+static SINGLE_THREADED: Late = Late::new(c"__libc_single_threaded");
+
+/// Whether the calling thread is the only one, and so the first: found out without a system call. Where the first
+/// one has ended and the last of the others asks, it stands for the first.
+fn alone() -> bool {
+    // SAFETY: a `char` of the C library's, which is always there.
+    SINGLE_THREADED.get().is_some_and(|flag| unsafe { flag.cast::<u8>().read() } != 0)
 }
 
 /// The record that stands for the main thread.
