@@ -35,6 +35,9 @@ PEER_POOL(crossbeam_pool)
 PEER_POOL(rayon)
 PEER_POOL(threadpool)
 
+/* Runs the function for each of the arguments, by rayon's par_iter; `results` has room for as many. */
+void peer_rayon_map(void *pool, peer_function function, void *const *arguments, size_t n, void **results);
+
 /* What a `submit` returned. One thread may wait. */
 void *peer_future_result(void *future);
 void peer_future_free(void *future);

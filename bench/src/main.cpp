@@ -45,6 +45,7 @@ constexpr Entry entries[] = {
     {"broadcast", bench::row_broadcast, "an event, and a condition, for which 64 and 512 threads sleep"},
     {"timed", bench::row_timed, "a lock and a semaphore that are free, acquired with a timeout"},
     {"calls", bench::row_calls, "calls that do nothing much: ident, local value, check for interrupts, clock"},
+    {"timer", bench::row_timer, "start + cancel; a watchdog is fed"},
     {"size", bench::row_size, "the stripped .so"},
 };
 

@@ -5,6 +5,10 @@
 
 #include <dirent.h>
 
+#ifdef HAVE_TBB
+#include <oneapi/tbb/parallel_for.h>
+#endif
+
 #ifdef HAVE_RUST
 #include <peers.h>
 #endif
@@ -131,6 +135,55 @@ template <class Pool> Row::Figures forgotten_round() {
             double(submitted - begin) / double(tasks)};
 }
 
+// ---- Maps ----------------------------------------------------------------------------------------------
+
+constexpr size_t mapped = 1000;
+
+// The function for each of the arguments, again and again, on a pool that has its workers: `map(arguments, results)`.
+template <class Map> Row::Figures map_round(Map map) {
+    std::vector<void *> arguments(mapped), results(mapped);
+    for (void *&argument : arguments) argument = &argument;
+    std::vector<double> times;
+    uint64_t cpu = 0;
+    for (int i = -20, n = full_or_quick(500, 200); i < n; ++i) {
+        std::fill(results.begin(), results.end(), nullptr);
+        uint64_t cpu_before = process_cpu(), begin = now();
+        map(arguments.data(), results.data());
+        if (i < 0) continue;    // They start their threads.
+        times.push_back(double(now() - begin));
+        cpu += process_cpu() - cpu_before;
+        MUST(results == arguments);
+    }
+    return {median(times) / 1e3, double(cpu) / double(times.size()) / 1e3};
+}
+
+Row::Figures our_map_round() {
+    AllGone all_gone;
+    Ours ours(processors());
+    return map_round([&](void **arguments, void **results) {
+        MUST(lt_pool_map(ours.pool, give_back, arguments, mapped, results, LT_FOREVER) == LT_OK);
+    });
+}
+
+#ifdef HAVE_RUST
+Row::Figures rayon_map_round() {
+    AllGone all_gone;
+    Rayon rayon(processors());
+    return map_round([&](void **arguments, void **results) {
+        peer_rayon_map(rayon.pool, give_back, arguments, mapped, results);
+    });
+}
+#endif
+
+#ifdef HAVE_TBB
+Row::Figures tbb_map_round() {
+    static volatile Function function = give_back;    // Called as a library calls it.
+    return map_round([](void **arguments, void **results) {
+        tbb::parallel_for(size_t(0), mapped, [=](size_t i) { results[i] = function(arguments[i]); });
+    });
+}
+#endif
+
 template <class Pool> Row::Figures futures_round() {
     AllGone all_gone;
     Pool pool(processors());
@@ -204,6 +257,16 @@ void row_pool() {
             []<class Pool>() -> Row::Round { return [] { return one_task_round<Pool>(true); }; });
     compare("pool: submit to result, one after the other", {{"us"}, {"90 % us"}, {"CPU us"}}, full_or_quick(4, 2),
             []<class Pool>() -> Row::Round { return [] { return one_task_round<Pool>(false); }; });
+    // Last: tbb's threads stay.
+    Row map("pool: map of 1,000 empty tasks", {{"us"}, {"CPU us"}});
+    map.ours(our_map_round);
+#ifdef HAVE_RUST
+    map.peer("rayon's par_iter", rayon_map_round);
+#endif
+#ifdef HAVE_TBB
+    map.peer("tbb::parallel_for", tbb_map_round);
+#endif
+    map.at_least(1, Row::best_peer).in_parts(full_or_quick(4, 2)).run();
 }
 
 }  // namespace bench

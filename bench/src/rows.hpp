@@ -23,6 +23,7 @@ void row_condition();
 void row_barrier();
 void row_rlock();
 void row_spinlock();
+void row_timer();
 void row_size();
 void row_broadcast();
 void row_timed();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 
 use crossbeam_utils::Backoff;
+use rayon::prelude::*;
 
 type Function = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -176,6 +177,38 @@ macro_rules! export {
             ours.cast_mut().cast()
         }
     };
+}
+
+/// Two pointers into C's arrays, for the threads that share the work.
+#[derive(Clone, Copy)]
+struct Arrays {
+    arguments: *const *mut c_void,
+    results: *mut *mut c_void,
+}
+
+// SAFETY: the bench passes nothing that belongs to one thread.
+unsafe impl Send for Arrays {}
+// SAFETY: the same.
+unsafe impl Sync for Arrays {}
+
+impl Arrays {
+    unsafe fn fill(&self, i: usize, function: Function) {
+        unsafe { self.results.add(i).write(function(*self.arguments.add(i))) };
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn peer_rayon_map(
+    pool: *mut c_void,
+    function: Function,
+    arguments: *const *mut c_void,
+    n: usize,
+    results: *mut *mut c_void,
+) {
+    let arrays = Arrays { arguments, results };
+    unsafe { &*pool.cast::<Rayon>() }
+        .0
+        .install(|| (0..n).into_par_iter().for_each(|i| unsafe { arrays.fill(i, function) }));
 }
 
 export!(Crossbeam: peer_crossbeam_pool_new peer_crossbeam_pool_free
