@@ -168,6 +168,15 @@ template <class Lock> Row::Figures read_round() {
     return {fastest_batch([&] { lock.end_read(lock.read()); })};
 }
 
+// The same beside a reader that stays.
+template <class Lock> Row::Figures beside_reader_round() {
+    Lock lock;
+    auto reader = lock.read();
+    Row::Figures figures = {fastest_batch([&] { lock.end_read(lock.read()); })};
+    lock.end_read(std::move(reader));
+    return figures;
+}
+
 template <class Lock> Row::Figures write_round() {
     Lock lock;
     return {fastest_batch([&] { lock.end_write(lock.write()); })};
@@ -227,6 +236,13 @@ void row_rwlock() {
         row.limit(Shared::name, round.operator()<Shared>());
         each_peer([&]<class Lock>() { row.peer(Lock::name, round.operator()<Lock>()); });
         row.at_least(1 / 1.05, Shared::name).best_of_many().run();
+    }
+    {
+        Pinned pinned(0);
+        Row row("rwlock: read acquire + release, with a reader inside", {{"ns"}});
+        row.ours(beside_reader_round<Ours>);
+        each_peer([&]<class Lock>() { row.peer(Lock::name, beside_reader_round<Lock>); });
+        row.at_least(1, Row::best_peer).best_of_many().run();
     }
     for (int threads : {2, 4}) {
         char title[80];
