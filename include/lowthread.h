@@ -609,7 +609,8 @@ LT_NODISCARD lt_event *lt_event_new(void);
 // Frees an event. LT_BUSY, and nothing is freed, while a thread waits for it. NULL is LT_OK.
 LT_NODISCARD lt_status lt_event_free(lt_event *event);
 
-// Sets the event and wakes all who wait for it. Never blocks; async-signal-safe.
+// Sets the event and wakes all who wait for it; of more than eight those woken wake the others. Never
+// blocks; async-signal-safe.
 LT_NODISCARD lt_status lt_event_set(lt_event *event);
 
 // Clears the event: later waits block until the next set.
@@ -676,7 +677,7 @@ LT_NODISCARD lt_status lt_condition_wait_for_rlock(lt_condition *condition, lt_r
 // without the lock. Never blocks.
 LT_NODISCARD lt_status lt_condition_notify(lt_condition *condition, uint32_t n);
 
-// Wakes all threads that wait.
+// Wakes all threads that wait; of more than eight those woken wake the others.
 LT_NODISCARD lt_status lt_condition_notify_all(lt_condition *condition);
 
 // How many threads wait at this moment.

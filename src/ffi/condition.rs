@@ -151,7 +151,7 @@ pub unsafe extern "C" fn lt_condition_notify(condition: *mut lt_condition, n: u3
     }
 }
 
-/// Wakes all threads that wait.
+/// Wakes all threads that wait; of more than eight those woken wake the others.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_condition_notify_all(condition: *mut lt_condition) -> lt_status {

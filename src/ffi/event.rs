@@ -27,7 +27,8 @@ pub unsafe extern "C" fn lt_event_free(event: *mut lt_event) -> lt_status {
     unsafe { free(&"lt_event_free", event, Handle::<Event>::free) }
 }
 
-/// Sets the event and wakes all who wait for it. Never blocks; async-signal-safe.
+/// Sets the event and wakes all who wait for it; of more than eight those woken wake the others. Never
+/// blocks; async-signal-safe.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_set(event: *mut lt_event) -> lt_status {

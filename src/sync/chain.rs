@@ -309,8 +309,9 @@ impl Chain {
         }
     }
 
+    /// For none it touches nothing: after its last item was put the chain may be freed.
     fn count_out(&self, n: usize) {
-        if self.capacity != 0 && n > 0 {
+        if n > 0 && self.capacity != 0 {
             self.length.fetch_sub(n, Ordering::Relaxed);
         }
     }

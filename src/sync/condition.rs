@@ -230,7 +230,7 @@ impl Condition {
         let chosen = line.choose(n, |_| true);
         self.waiting.store(line.len(), Ordering::Relaxed);
         drop(line);
-        chosen.serve_apart(NOTIFIED);
+        chosen.serve_in_turn(NOTIFIED);
     }
 
     /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.

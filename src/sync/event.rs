@@ -10,11 +10,12 @@
 //! | `SET` | clear | not `SET`, count unchanged; whoever is still asleep is woken |
 //! | not `SET` | clear | written anew, unchanged |
 //!
-//! To wake a thread takes microseconds, and a set should not cost as many as there are waiters. So it wakes
-//! `FIRST` of them, and each of those that slept wakes `NEXT` more before it returns. That reaches all, since
-//! nobody falls asleep while the event is set: whoever is woken has slept since before, and knows that it is
-//! to wake others. A clear ends that time. So it wakes all who are left itself: after it, one that has come to
-//! wait for the next set could be woken in place of one that waited for the last.
+//! To wake a thread takes microseconds, and a set should not cost as many as there are waiters. So beside more than
+//! `AT_ONCE` of them it wakes one, and each that slept wakes `NEXT` more before it returns. (Then one that gets no
+//! processor, or is in a signal handler, delays others.) That reaches all, since nobody falls asleep while the event
+//! is set: whoever is woken has slept since before, and knows that it is to wake others. A clear ends that time. So it
+//! wakes all who are left itself: after it, one that has come to wait for the next set could be woken in place of one
+//! that waited for the last.
 //!
 //! Every set and every clear is a write, so that there is one order of them all and each knows what was done
 //! before those before it. A set that only looked would not: a look can overtake the caller's own writes, and
@@ -28,14 +29,14 @@ use crate::base::handle::{Handle, Kind, Object, bits_of_word};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
+use crate::sync::waiters::AT_ONCE;
 
 const SET: u64 = 1;
 const ONE_TIME: u64 = 2;
 /// The state stays within the futex half.
 const MASK: u64 = u32::MAX as u64;
 
-/// How many sleepers a set wakes, and how many each of them.
-const FIRST: u32 = 1;
+/// How many sleepers one that a set has woken wakes.
 const NEXT: u32 = if cfg!(shuttle) { 1 } else { 2 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,8 +105,12 @@ impl Handle<Event> {
     pub fn set(self) -> Result<(), Error> {
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
-        if !from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
-            wait::wake(self.futex(), FIRST);
+        if !from.is_set() {
+            match self.visitors().unwrap_or(0) {
+                0 => (),
+                n if n <= AT_ONCE as u32 => drop(wait::wake_all(self.futex())),
+                _ => drop(wait::wake(self.futex(), 1)),
+            }
         }
         Ok(())
     }

@@ -8,8 +8,10 @@
 //! | taken out to be served | the same, but it will not stay so | the server, which sets the word and wakes it |
 //! | served | its word is what it was served with | the end of its wait |
 //!
-//! To wake a thread takes microseconds. So of those that sleep a server wakes only one, and leaves to it two
-//! *heirs*, who are served, and woken, by it; and so on. Those that are awake it serves itself.
+//! To wake a thread takes microseconds. So where many sleep a server may wake only one, and leave to it two *heirs*,
+//! who are served, and woken, by it; and so on. Then each depends on those before it: one that gets no processor, or
+//! is in a signal handler, delays its heirs. So it is done only for more than `AT_ONCE`, and where all want the same
+//! lock anyway.
 //!
 //! A waiter that gives up takes itself out of the line; when it is not there any more, it was chosen, and
 //! waits for what it is served with, however late. So of those served none is lost.
@@ -39,6 +41,9 @@ pub struct Waiter {
 /// The word of a waiter that was not served, and is awake or may sleep.
 const NOT_YET: u32 = 0;
 const ASLEEP: u32 = u32::MAX;
+
+/// How many sleepers a server wakes itself, in any case.
+pub const AT_ONCE: usize = if cfg!(shuttle) { 1 } else { 8 };
 
 impl Waiter {
     pub fn new(wants: usize) -> Waiter {
@@ -291,29 +296,7 @@ impl Chosen {
 
     /// Serves them all, with a number that is small and not 0.
     pub fn serve(self, with: u32) {
-        let asleep = self.serve_those_awake(with);
-        asleep.make_heirs();
-        if !asleep.first.is_null() {
-            // SAFETY: as in `serve_those_awake`.
-            unsafe { serve(asleep.first, with) };
-        }
-    }
-
-    /// The same, where an heir must not wait for one that wants something else.
-    pub fn serve_apart(mut self, with: u32) {
-        // SAFETY: as in `serve_those_awake`.
-        while let Some(first) = unsafe { self.first.as_ref() } {
-            let (alike, others) = self.split(|waiter| waiter.wants() == first.wants());
-            alike.serve(with);
-            self = others;
-        }
-    }
-
-    /// Serves those who are not asleep. The others.
-    fn serve_those_awake(self, with: u32) -> Chosen {
-        // Relaxed: who falls asleep after this look is woken none the less.
-        let (asleep, awake) = self.split(|waiter| waiter.word.load(Ordering::Relaxed) == ASLEEP);
-        let mut next = awake.first;
+        let mut next = self.first;
         // SAFETY: who was chosen stays where it is until it is served, and nobody else serves it.
         while let Some(waiter) = unsafe { next.as_ref() } {
             next = waiter.next.get();
@@ -322,14 +305,42 @@ impl Chosen {
             // SAFETY: as above.
             unsafe { serve(waiter, with) };
         }
-        asleep
+    }
+
+    /// The same, but where many sleep only one of them is woken, and serves two heirs, and so on. No heir waits for
+    /// one that wants something else.
+    pub fn serve_in_turn(mut self, with: u32) {
+        // SAFETY: as in `serve`.
+        while let Some(first) = unsafe { self.first.as_ref() } {
+            let (alike, others) = self.split(|waiter| waiter.wants() == first.wants());
+            // Relaxed: who falls asleep after this look is woken none the less.
+            let (asleep, awake) = alike.split(|waiter| waiter.word.load(Ordering::Relaxed) == ASLEEP);
+            awake.serve(with);
+            asleep.serve_by_heirs(with);
+            self = others;
+        }
+    }
+
+    fn serve_by_heirs(self, with: u32) {
+        if !self.are_more_than(AT_ONCE) {
+            return self.serve(with);
+        }
+        self.make_heirs();
+        // SAFETY: as in `serve`; there are some.
+        unsafe { serve(self.first, with) };
+    }
+
+    fn are_more_than(&self, n: usize) -> bool {
+        let mut next = self.first;
+        // SAFETY: as in `serve`.
+        (0..=n).all(|_| unsafe { next.as_ref() }.map(|waiter| next = waiter.next.get()).is_some())
     }
 
     /// Those of which it is so, and those of which it is not, in their order.
     fn split(self, is_so: impl Fn(&Waiter) -> bool) -> (Chosen, Chosen) {
         let (these, those) = (Waiters::none(), Waiters::none());
         let mut next = self.first;
-        // SAFETY: as in `serve_those_awake`.
+        // SAFETY: as in `serve`.
         while let Some(waiter) = unsafe { next.as_ref() } {
             next = waiter.next.get();
             if is_so(waiter) { these.append(waiter) } else { those.append(waiter) }
@@ -339,7 +350,7 @@ impl Chosen {
 
     /// Makes all heirs of the first one: of each, the next two that are nobody's yet.
     fn make_heirs(&self) {
-        // SAFETY: as in `serve_those_awake`.
+        // SAFETY: as in `serve`.
         let next_of =
             |waiter: *const Waiter| unsafe { waiter.as_ref() }.map_or(ptr::null(), |w| w.next.get());
         let mut parent = self.first;
