@@ -105,12 +105,8 @@ impl Handle<Event> {
     pub fn set(self) -> Result<(), Error> {
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
-        if !from.is_set() {
-            match self.visitors().unwrap_or(0) {
-                0 => (),
-                n if n <= AT_ONCE as u32 => drop(wait::wake_all(self.futex())),
-                _ => drop(wait::wake(self.futex(), 1)),
-            }
+        if !from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
+            self.wake_the_first();
         }
         Ok(())
     }
@@ -177,6 +173,13 @@ impl Handle<Event> {
                 }
             }
         }
+    }
+
+    /// For a set: wakes all who sleep, or where these may be many, one.
+    #[cold]
+    fn wake_the_first(self) {
+        let few = self.visitors().is_ok_and(|n| n <= AT_ONCE as u32);
+        wait::wake(self.futex(), if few { AT_ONCE as u32 } else { 1 });
     }
 
     /// Does its part in waking all. The caller is a visitor itself.
