@@ -1,6 +1,10 @@
 // The event.
 #include "waits.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
 static lt_event *new_event(void) {
     lt_event *event = lt_event_new();
     assert_non_null(event);
@@ -148,6 +152,60 @@ TEST(two_threads_take_turns_without_losing_one) {
     assert_int_equal(r.score, 2L * STROKES);
     assert_ok(lt_event_free(r.ball[0]));
     assert_ok(lt_event_free(r.ball[1]));
+}
+
+// Of a few waiters none depends on another: not on one that is woken and stays in a signal handler.
+static _Atomic bool other_is_through, waited_in_vain;
+static pthread_t handled;
+
+static void wait_for_the_other(int signal) {
+    (void)signal;
+    for (double began = lt_monotonic(); !atomic_load(&other_is_through);) {
+        if (seconds_since(began) > 2) {
+            atomic_store(&waited_in_vain, true);
+            return;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+}
+
+static lt_status wait_to_be_handled(void *event) {
+    handled = pthread_self();
+    return lt_event_wait(event);
+}
+
+static lt_status wait_and_tell(void *event) {
+    lt_status status = lt_event_wait(event);
+    atomic_store(&other_is_through, true);
+    return status;
+}
+
+TEST(one_of_a_few_that_is_woken_and_stays_in_a_handler_keeps_nobody) {
+    struct sigaction action = {.sa_handler = wait_for_the_other};
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    // On one processor the first is still on its way out of its sleep when the signal comes.
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    lt_event *event = new_event();
+    for (int round = 0; round < 20; round++) {
+        atomic_store(&other_is_through, false);
+        assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+        waiter first, other;
+        waiter_start(&first, wait_to_be_handled, event);
+        assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+        waiter_start(&other, wait_and_tell, event);
+        assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+        assert_ok(lt_event_set(event));
+        assert_int_equal(pthread_kill(handled, SIGUSR1), 0);
+        assert_ok(waiter_join(&first));
+        assert_ok(waiter_join(&other));
+        assert_false(atomic_load(&waited_in_vain));
+        assert_ok(lt_event_clear(event));
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_ok(lt_event_free(event));
 }
 
 // Each waiter that is woken wakes others: also one that is just giving up.
