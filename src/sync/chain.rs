@@ -290,23 +290,10 @@ impl Chain {
         if self.capacity == 0 {
             return n;
         }
+        let room = |length: usize| self.capacity.saturating_sub(length).min(n);
+        let more = |length: usize| Some(length + room(length)).filter(|_| room(length) > 0);
         // Relaxed, here and below: the rings order the items, and the queue's fences who waits for room.
-        let mut before = self.length.load(Ordering::Relaxed);
-        loop {
-            let room = self.capacity.saturating_sub(before).min(n);
-            if room == 0 {
-                return 0;
-            }
-            match self.length.compare_exchange_weak(
-                before,
-                before + room,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return room,
-                Err(found) => before = found,
-            }
-        }
+        self.length.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_or(0, room)
     }
 
     /// For none it touches nothing: after its last item was put the chain may be freed.

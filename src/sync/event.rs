@@ -5,7 +5,7 @@
 //!
 //! | from | by | to |
 //! |---|---|---|
-//! | not `SET` | set | `SET`, count + 1; the first sleepers are woken |
+//! | not `SET` | set | `SET`, count + 1; sleepers are woken, or of many one |
 //! | `SET` | set | written anew, unchanged |
 //! | `SET` | clear | not `SET`, count unchanged; whoever is still asleep is woken |
 //! | not `SET` | clear | written anew, unchanged |
@@ -105,8 +105,11 @@ impl Handle<Event> {
     pub fn set(self) -> Result<(), Error> {
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
-        if !from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
-            self.wake_the_first();
+        if !from.is_set() {
+            match self.visitors() {
+                Ok(0) | Err(_) => (),
+                Ok(n) => self.wake_the_first_of(n),
+            }
         }
         Ok(())
     }
@@ -156,11 +159,11 @@ impl Handle<Event> {
                 return Ok(());
             }
         }
+        // SeqCst: see `set`. The event may have been freed before this thread was a resident.
+        if happened(Ordering::SeqCst)? {
+            return Ok(());
+        }
         loop {
-            // SeqCst: see `set`. The event may have been freed before this thread was a resident.
-            if happened(Ordering::SeqCst)? {
-                return Ok(());
-            }
             let wake = block.sleep(self.futex(), found.0 as u32);
             if happened(Ordering::SeqCst)? {
                 // Whatever it was that ended the sleep: a wake may have been spent on it too.
@@ -175,11 +178,10 @@ impl Handle<Event> {
         }
     }
 
-    /// For a set: wakes all who sleep, or where these may be many, one.
+    /// For a set: wakes all of the `n` who may sleep, or one of many.
     #[cold]
-    fn wake_the_first(self) {
-        let few = self.visitors().is_ok_and(|n| n <= AT_ONCE as u32);
-        wait::wake(self.futex(), if few { AT_ONCE as u32 } else { 1 });
+    fn wake_the_first_of(self, n: u32) {
+        wait::wake(self.futex(), if n as usize <= AT_ONCE { n } else { 1 });
     }
 
     /// Does its part in waking all. The caller is a visitor itself.

@@ -271,7 +271,7 @@ impl Waiters {
                 chosen.append(waiter);
             }
         }
-        Chosen { first: chosen.first.get() }
+        Chosen::all_of(chosen)
     }
 
     /// In a forked child: those who waited are gone.
@@ -287,11 +287,16 @@ impl Waiters {
 #[derive(Debug)]
 pub struct Chosen {
     first: *const Waiter,
+    count: usize,
 }
 
 impl Chosen {
     pub const fn none() -> Chosen {
-        Chosen { first: ptr::null() }
+        Chosen::all_of(Waiters::none())
+    }
+
+    const fn all_of(list: Waiters) -> Chosen {
+        Chosen { first: list.first.into_inner(), count: list.length.into_inner() }
     }
 
     /// Serves them all, with a number that is small and not 0.
@@ -322,18 +327,12 @@ impl Chosen {
     }
 
     fn serve_by_heirs(self, with: u32) {
-        if !self.are_more_than(AT_ONCE) {
+        if self.count <= AT_ONCE {
             return self.serve(with);
         }
         self.make_heirs();
         // SAFETY: as in `serve`; there are some.
         unsafe { serve(self.first, with) };
-    }
-
-    fn are_more_than(&self, n: usize) -> bool {
-        let mut next = self.first;
-        // SAFETY: as in `serve`.
-        (0..=n).all(|_| unsafe { next.as_ref() }.map(|waiter| next = waiter.next.get()).is_some())
     }
 
     /// Those of which it is so, and those of which it is not, in their order.
@@ -345,7 +344,7 @@ impl Chosen {
             next = waiter.next.get();
             if is_so(waiter) { these.append(waiter) } else { those.append(waiter) }
         }
-        (Chosen { first: these.first.get() }, Chosen { first: those.first.get() })
+        (Chosen::all_of(these), Chosen::all_of(those))
     }
 
     /// Makes all heirs of the first one: of each, the next two that are nobody's yet.
