@@ -8,12 +8,12 @@ command -v valgrind >/dev/null || exit 77
 work="$LT_WORK/instructions"
 mkdir -p "$work"
 ln -sf "$LT_SHARED" "$work/$LT_SONAME"
-"$CC" -O2 -I"$LT_SOURCE/include" "$LT_SOURCE/c-tests/package/instructions.c" "$work/$LT_SONAME" -o "$work/calls"
+"$CC" -O2 -I"$LT_SOURCE/include" "$LT_SOURCE/c-tests/package/uncontended.c" "$work/$LT_SONAME" -o "$work/calls"
 
 failed=0
 while read -r function calls most; do
     counted=$(LD_LIBRARY_PATH="$work" valgrind --tool=callgrind --callgrind-out-file="$work/graph" --compress-strings=no \
-        --toggle-collect="$function" "$work/calls" 2>&1 | sed -n 's/.*Collected : *//p')
+        --toggle-collect="$function" "$work/calls" 1000 2>&1 | sed -n 's/.*Collected : *//p')
     others=$(awk -v "self=fn=$function" '/^fn=/ { inside = $0 == self; seen += inside }
         inside && /^calls=/ { sub("calls=", ""); n += $1 } END { print seen ? n + 0 : "unknown" }' "$work/graph")
     each=$((counted / calls))
