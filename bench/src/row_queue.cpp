@@ -226,88 +226,77 @@ template <class Queue> Row::Figures pair_round() {
     }, 5'000)};
 }
 
-// Items per second through the queue, and that all arrive.
-template <class Queue> Row::Figures stream_round(int pairs) {
+// What one thread of a stream has put or got: how many, and the sum of their numbers.
+struct Share {
+    uint64_t n = 0, sum = 0;
+};
+
+// Items per second through the queue, and that all arrive. `put` puts some more; `get` gets all, until the end.
+template <class Queue> Row::Figures stream(int pairs, void (*put)(Queue &, Share &), void (*get)(Queue &, Share &)) {
     auto queue = std::make_unique<Queue>();
     std::atomic<bool> stop{false};
     std::atomic<int> producing{pairs};
-    std::atomic<uint64_t> put{0}, got{0}, put_sum{0}, got_sum{0};
+    std::atomic<uint64_t> put_n{0}, got_n{0}, put_sum{0}, got_sum{0};
     Team team = run_team(2 * pairs, spread_out, [&](int i) {
-        uint64_t n = 0, sum = 0;
+        Share share;
         if (i % 2 == 0) {
-            while (!stop.load(std::memory_order_relaxed)) {
-                sum += ++n;
-                queue->put(reinterpret_cast<void *>(n));
-            }
-            put += n;
-            put_sum += sum;
+            while (!stop.load(std::memory_order_relaxed)) put(*queue, share);
+            put_n += share.n;
+            put_sum += share.sum;
             // The last producer ends the consumers: what is in the queue goes before.
             if (producing.fetch_sub(1) == 1) {
                 for (int c = 0; c < pairs; ++c) queue->put(poison);
             }
         } else {
-            for (void *item; (item = queue->get()) != poison; ++n) sum += reinterpret_cast<uintptr_t>(item);
-            got += n;
-            got_sum += sum;
+            get(*queue, share);
+            got_n += share.n;
+            got_sum += share.sum;
         }
     }, [&] {
         sleep_for(full_or_quick(40'000'000, 20'000'000));
         stop.store(true);
     });
     if (put_sum != got_sum && !std::strstr(Queue::name, "moodycamel")) {
-        die("%s lost items: put %lu, got %lu", Queue::name, put.load(), got.load());
+        die("%s lost items: put %lu, got %lu", Queue::name, put_n.load(), got_n.load());
     }
-    return {double(got) / team.wall * 1e3, team.cpu / double(got)};
+    return {double(got_n) / team.wall * 1e3, team.cpu / double(got_n)};
+}
+
+template <class Queue> Row::Figures stream_round(int pairs) {
+    return stream<Queue>(pairs, [](Queue &queue, Share &share) {
+        share.sum += ++share.n;
+        queue.put(reinterpret_cast<void *>(share.n));
+    }, [](Queue &queue, Share &share) {
+        for (void *item; (item = queue.get()) != poison; ++share.n) share.sum += reinterpret_cast<uintptr_t>(item);
+    });
 }
 
 // The same in batches. All consumers' ends come at once, to whoever gets them: who has one too many gives it back.
 template <class Plain> Row::Figures batch_round(int pairs) {
     using Queue = Batched<Plain>;
-    auto queue = std::make_unique<Queue>();
-    std::atomic<bool> stop{false};
-    std::atomic<int> producing{pairs};
-    std::atomic<uint64_t> put{0}, got{0}, put_sum{0}, got_sum{0};
-    Team team = run_team(2 * pairs, spread_out, [&](int i) {
-        uint64_t n = 0, sum = 0;
+    return stream<Queue>(pairs, [](Queue &queue, Share &share) {
         void *items[batch];
-        if (i % 2 == 0) {
-            while (!stop.load(std::memory_order_relaxed)) {
-                for (void *&item : items) {
-                    sum += ++n;
-                    item = reinterpret_cast<void *>(n);
-                }
-                queue->put_many(items, batch);
-            }
-            put += n;
-            put_sum += sum;
-            if (producing.fetch_sub(1) == 1) {
-                for (int c = 0; c < pairs; ++c) queue->put(poison);
-            }
-        } else {
-            size_t ends = 0;
-            while (ends == 0) {
-                size_t count = queue->get_many(items, batch);
-                for (size_t k = 0; k < count; ++k) {
-                    if (items[k] == poison) {
-                        ++ends;
-                    } else {
-                        ++n;
-                        sum += reinterpret_cast<uintptr_t>(items[k]);
-                    }
-                }
-            }
-            while (--ends > 0) queue->put(poison);
-            got += n;
-            got_sum += sum;
+        for (void *&item : items) {
+            share.sum += ++share.n;
+            item = reinterpret_cast<void *>(share.n);
         }
-    }, [&] {
-        sleep_for(full_or_quick(40'000'000, 20'000'000));
-        stop.store(true);
+        queue.put_many(items, batch);
+    }, [](Queue &queue, Share &share) {
+        void *items[batch];
+        size_t ends = 0;
+        while (ends == 0) {
+            size_t count = queue.get_many(items, batch);
+            for (size_t k = 0; k < count; ++k) {
+                if (items[k] == poison) {
+                    ++ends;
+                } else {
+                    ++share.n;
+                    share.sum += reinterpret_cast<uintptr_t>(items[k]);
+                }
+            }
+        }
+        while (--ends > 0) queue.put(poison);
     });
-    if (put_sum != got_sum && !std::strstr(Queue::name, "moodycamel")) {
-        die("%s lost items: put %lu, got %lu", Queue::name, put.load(), got.load());
-    }
-    return {double(got) / team.wall * 1e3, team.cpu / double(got)};
 }
 
 template <class Queue> Row::Figures round_trip(int (*place)(int)) {
