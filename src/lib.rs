@@ -6,16 +6,14 @@
 //! * [`exec`]: timers and the watchdog;
 //! * [`thread`]: starting, ending and interrupting threads, and what a fork leaves of them;
 //! * [`sync`]: the primitives, as plain Rust types;
-//! * [`symbols`]: which function and line an address belongs to;
-//! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on.
+//! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on;
+//! * [`sys`]: what differs by system.
 
-#[cfg(not(all(unix, target_pointer_width = "64")))]
-compile_error!(
-    "lowthread needs a 64-bit Unix: handles keep their generation in the top 16 bits of an address"
-);
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("lowthread needs 64 bits: handles keep their generation in the top 16 bits of an address");
 
 pub mod base;
-pub mod symbols;
+mod sys;
 pub mod sync;
 pub mod thread;
 pub mod exec;

@@ -4,9 +4,8 @@
 //! locks itself across a fork is left alone; and what was never used costs nothing but address space.
 
 use crate::base::atomic::{AtomicUsize, Ordering};
-use crate::base::errno;
 use crate::base::status::Error;
-use core::ffi::c_void;
+use crate::sys::memory;
 use core::marker::PhantomData;
 use core::ptr;
 
@@ -34,16 +33,11 @@ impl<S> Chunk<S> {
     pub fn map(next: *const Chunk<S>) -> Result<*mut Chunk<S>, Error> {
         // SAFETY: NULL, or a chunk, and these are never unmapped.
         let bytes = unsafe { next.as_ref() }.map_or(FIRST, |next| (next.bytes * 2).min(LARGEST));
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
-        // SAFETY: any new memory will do.
-        let memory = errno::keeping(|| unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) });
-        if memory == libc::MAP_FAILED {
-            return Err(Error::NoMemory);
-        }
+        let memory = memory::map(bytes).ok_or(Error::NoMemory)?;
         let chunk: *mut Chunk<S> = memory.cast();
         // SAFETY: new memory, of at least this size, and aligned as a page.
         unsafe { chunk.write(Chunk { next, bytes, used: AtomicUsize::new(0), slots: PhantomData }) };
-        tell_leak_checker(memory, bytes);
+        memory::tell_leak_checker(memory, bytes);
         Ok(chunk)
     }
 
@@ -53,7 +47,7 @@ impl<S> Chunk<S> {
     /// From `map`, and nobody uses it any more.
     pub unsafe fn unmap(chunk: *mut Chunk<S>) {
         // SAFETY: as the caller vouches.
-        unsafe { libc::munmap(chunk.cast(), (*chunk).bytes) };
+        unsafe { memory::unmap(chunk.cast(), (*chunk).bytes) };
     }
 
     /// How many slots there is room for. In a model few, so that they are used again soon.
@@ -79,34 +73,6 @@ impl<S> Chunk<S> {
         unsafe { ptr::from_ref(self).add(1).cast::<S>().add(index) }
     }
 }
-
-// Rust has no weak symbols: a word that the loader fills in if somebody has the function.
-#[cfg(target_os = "linux")]
-core::arch::global_asm!(
-    ".weak __lsan_register_root_region",
-    ".pushsection .data.rel.ro.lt_leak_checker, \"aw\"",
-    ".balign 8",
-    ".hidden lt_leak_checker",
-    ".globl lt_leak_checker",
-    "lt_leak_checker:",
-    ".quad __lsan_register_root_region",
-    ".popsection",
-);
-
-/// LeakSanitizer, where the process has it, finds in the slots what only they lead to.
-#[cfg(target_os = "linux")]
-fn tell_leak_checker(memory: *mut c_void, bytes: usize) {
-    unsafe extern "C" {
-        safe static lt_leak_checker: Option<unsafe extern "C" fn(*const c_void, usize)>;
-    }
-    if let Some(register) = lt_leak_checker {
-        // SAFETY: the function asks for memory that stays.
-        unsafe { register(memory, bytes) };
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn tell_leak_checker(_memory: *mut c_void, _bytes: usize) {}
 
 #[cfg(test)]
 mod tests {

@@ -3,16 +3,14 @@
 //! What a destructor is to C++: whether an exception or lt_exit leaves the called function, the cleanup
 //! runs on the way, and the unwinding goes on. Like [`crate::base::unwind`], this needs a frame with a
 //! personality of its own; a frame of Rust with a destructor must not be in the way of lt_exit.
-//!
-//! Where there is no such assembly, nothing is unwound either: an exception ends the process.
 
-use crate::base::handlers::Handler;
 use crate::base::unwind::Function;
+use crate::sys::{frame, handlers::Handler};
 use core::ffi::c_void;
 
 /// One call of user code. The assembly knows the fields before the last.
 #[repr(C)]
-struct Watched {
+pub struct Watched {
     function: Function,
     argument: *mut c_void,
     /// What unwinds, once something does.
@@ -45,8 +43,35 @@ pub unsafe fn call(
     // SAFETY: as the caller vouches. The handler is on the list as long as this frame is there.
     unsafe {
         (*watched).handler.push(clean, watched.cast());
-        lt_watched_call(watched);
+        frame::watch(watched);
         (*watched).handler.pop();
+    }
+}
+
+impl Watched {
+    /// Makes the call, from a frame that cannot do more.
+    ///
+    /// # Safety
+    /// The function may be called with the argument.
+    #[allow(dead_code, reason = "where no frame can do more")]
+    pub unsafe fn call(&self) {
+        // SAFETY: as the caller vouches.
+        unsafe { (self.function)(self.argument) };
+    }
+
+    /// An unwinding comes by. Whether the cleanup is to be called now: the caller lands where that is done, and
+    /// then goes on with the exception.
+    ///
+    /// # Safety
+    /// The call is being left.
+    pub unsafe fn leave(&mut self, exception: *mut c_void) -> bool {
+        if core::mem::replace(&mut self.cleaned, true) {
+            return false;
+        }
+        // SAFETY: pushed before the call, which is being left.
+        unsafe { self.handler.pop() };
+        self.exception = exception;
+        true
     }
 }
 
@@ -61,88 +86,6 @@ unsafe extern "C-unwind" fn clean(watched: *mut c_void) {
         watched.cleaned = true;
         (watched.cleanup)(watched.cleanup_argument);
     }
-}
-
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-use watching::lt_watched_call;
-
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod watching {
-    use super::Watched;
-    use crate::base::frame::{CONTINUE_UNWIND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of};
-    use crate::base::unwind::Context;
-    use core::ffi::{c_int, c_void};
-
-    unsafe extern "C-unwind" {
-        pub(super) fn lt_watched_call(watched: *mut Watched);
-    }
-
-    unsafe extern "C" {
-        /// Where the unwinder lands, in the frame of `lt_watched_call`.
-        fn lt_watched_landing();
-    }
-
-    /// The personality of `lt_watched_call`: catches nothing.
-    extern "C" fn personality(
-        _version: c_int,
-        actions: c_int,
-        _class: u64,
-        exception: *mut c_void,
-        context: *mut Context,
-    ) -> c_int {
-        if actions & SEARCH_PHASE != 0 {
-            return CONTINUE_UNWIND;
-        }
-        // SAFETY: the register holds the call's record, as the assembly says, and that lives in the
-        // frame below, which waits.
-        let watched = unsafe { &mut *record_of::<Watched>(context) };
-        if watched.cleaned {
-            return CONTINUE_UNWIND;
-        }
-        watched.cleaned = true;
-        // SAFETY: pushed before the call, which is being left.
-        unsafe { watched.handler.pop() };
-        watched.exception = exception;
-        // SAFETY: the landing is in the frame of the context and finds its record in the register.
-        unsafe { land(context, lt_watched_landing) };
-        INSTALL_CONTEXT
-    }
-
-    // On the way: calls the cleanup, and goes on.
-    #[cfg(target_arch = "x86_64")]
-    frame!(
-        "lt_watched_call",
-        "lt_watched_landing",
-        personality,
-        r#"
-    mov rdi, [rbx + 32]
-    call [rbx + 24]
-    mov rdi, [rbx + 16]
-    call _Unwind_Resume@PLT
-    ud2
-    "#
-    );
-
-    #[cfg(target_arch = "aarch64")]
-    frame!(
-        "lt_watched_call",
-        "lt_watched_landing",
-        personality,
-        r#"
-    ldp x9, x0, [x19, #24]
-    blr x9
-    ldr x0, [x19, #16]
-    bl _Unwind_Resume
-    brk #1
-    "#
-    );
-}
-
-/// Without the assembly: a plain call.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-unsafe fn lt_watched_call(watched: *mut Watched) {
-    // SAFETY: as the caller of `call` vouches.
-    unsafe { ((*watched).function)((*watched).argument) };
 }
 
 #[cfg(test)]

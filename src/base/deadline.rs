@@ -1,6 +1,7 @@
 //! Seconds from C become, once, a point on the monotonic clock.
 
 use crate::base::status::Error;
+use crate::sys::clock;
 
 /// The longest timeout in seconds: what nanoseconds in a signed 64-bit integer can hold.
 pub const TIMEOUT_MAX: f64 = 9_223_372_036.0;
@@ -83,15 +84,7 @@ pub fn now() -> u64 {
     if let Some(now) = crate::base::model::now() {
         return now;
     }
-    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `t` is a valid timespec to write to. The call cannot fail: the clock always exists.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut t) };
-    (t.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(t.tv_nsec as u64)
-}
-
-/// Nanoseconds as the system has them.
-pub fn timespec(ns: u64) -> libc::timespec {
-    libc::timespec { tv_sec: (ns / 1_000_000_000) as _, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
+    clock::now()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 use crate::base::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 use crate::base::deadline::{Deadline, now};
 use crate::base::wait::{self, Wake};
+use crate::sys::fence::{self as system, Ask};
 
 const UNDECIDED: u32 = 0;
 const LIGHT: u32 = 1;
@@ -30,7 +31,7 @@ pub fn prepare() {
     // Relaxed: who publishes has the object from who made it, and so sees this, or what came later.
     // In a model all threads are on one core.
     if MODE.load(Ordering::Relaxed) == UNDECIDED {
-        let mode = if !cfg!(shuttle) && membarrier(REGISTER) { LIGHT } else { FULL };
+        let mode = if !cfg!(shuttle) && membarrier(Ask::Register) { LIGHT } else { FULL };
         // Another thread may have asked at the same time, with the same answer or not: the first counts.
         let _ = MODE.compare_exchange(UNDECIDED, mode, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -54,7 +55,7 @@ pub fn heavy() {
     fence(Ordering::SeqCst);
     match MODE.load(Ordering::Relaxed) {
         // A forked child may have to register anew.
-        LIGHT if membarrier(FENCE) || membarrier(REGISTER) && membarrier(FENCE) => (),
+        LIGHT if membarrier(Ask::Fence) || membarrier(Ask::Register) && membarrier(Ask::Fence) => (),
         LIGHT => {
             // SeqCst: before the time that is waited for next, and so are the fences of who sees it.
             MODE.store(SETTLING, Ordering::SeqCst);
@@ -85,25 +86,13 @@ fn settle() {
     fence(Ordering::SeqCst);
 }
 
-/// MEMBARRIER_CMD_PRIVATE_EXPEDITED, and its registration.
-const FENCE: i32 = 1 << 3;
-const REGISTER: i32 = 1 << 4;
-
 /// Whether the system did it.
-#[cfg(target_os = "linux")]
-fn membarrier(command: i32) -> bool {
+fn membarrier(ask: Ask) -> bool {
     #[cfg(all(test, not(shuttle)))]
     if tests::REFUSED.load(Ordering::SeqCst) {
         return false;
     }
-    let _errno = crate::base::errno::Errno::keep();
-    // SAFETY: touches no memory.
-    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn membarrier(_command: i32) -> bool {
-    false
+    system::membarrier(ask)
 }
 
 #[cfg(all(test, not(shuttle)))]

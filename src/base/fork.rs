@@ -35,9 +35,10 @@
 use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence};
 use crate::base::deadline::Deadline;
 use crate::base::mutex::{Mutex, Raw};
-use crate::base::quiet::{Quiet, quiet};
 use crate::base::status::Error;
 use crate::base::{fence, record, registry, this_thread, wait};
+use crate::sys;
+use crate::sys::quiet::{Quiet, quiet};
 use core::marker::PhantomData;
 use core::ptr;
 
@@ -263,8 +264,7 @@ fn myself() -> usize {
     if let Some(task) = crate::base::model::thread() {
         return task;
     }
-    // SAFETY: cannot fail and touches no memory.
-    unsafe { libc::pthread_self() as usize }
+    sys::thread::number(sys::thread::current())
 }
 
 /// Closes the gate, and waits until nobody is inside but, in a signal handler, the calling thread.
@@ -344,16 +344,14 @@ impl Participant {
     }
 }
 
-/// Hands the three handlers to the C library, once.
+/// Hands the three handlers to the system, once.
 pub fn install() -> Result<(), Error> {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     // AcqRel: one caller installs, and a failure is seen by whoever tries next.
-    if !INSTALLED.swap(true, Ordering::AcqRel) {
-        // SAFETY: the three functions live as long as the library, which is never unloaded.
-        if unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) } != 0 {
-            INSTALLED.store(false, Ordering::Release);
-            return Err(Error::NoMemory);
-        }
+    let begun = INSTALLED.load(Ordering::Acquire) || INSTALLED.swap(true, Ordering::AcqRel);
+    if !begun && !sys::fork::install(prepare, parent, child) {
+        INSTALLED.store(false, Ordering::Release);
+        return Err(Error::NoMemory);
     }
     Ok(())
 }

@@ -7,7 +7,6 @@ pub mod status;
 pub mod errno;
 pub mod fence;
 pub mod heap;
-pub mod late;
 pub mod deadline;
 pub mod wait;
 pub mod spare;
@@ -22,19 +21,10 @@ pub mod arena;
 pub mod awaited;
 pub mod handle;
 pub mod interrupt;
-pub mod quiet;
 pub mod record;
 pub mod registry;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod thread_word;
 pub mod this_thread;
 pub mod last_error;
 pub mod block;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod frame;
-pub mod handlers;
 pub mod unwind;
-pub mod cancellation;
 pub mod cleanup;
-#[cfg(target_env = "musl")]
-pub mod forced;

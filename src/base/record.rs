@@ -11,9 +11,10 @@ use crate::base::last_error::LastError;
 use crate::base::spare::Magazine;
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
+use crate::sys::mask;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::offset_of;
 use core::ptr;
 
 /// User code. It may be left by an unwinding.
@@ -203,7 +204,7 @@ impl Record {
 
     /// A record for a thread that is about to be started. `end` it if that fails.
     pub fn for_new_thread(role: Role, copied: *mut c_void) -> Result<&'static Record, Error> {
-        this_thread::key()?;
+        this_thread::prepare()?;
         let record = Record::take(role)?;
         record.own().copied.set(copied);
         Ok(record)
@@ -327,7 +328,7 @@ impl Record {
         if let Some(signum) = signum {
             self.own().interrupt_signal.set(signum);
             if signum != 0 {
-                take_signals();
+                mask::take_pending();
             }
         }
         signum.is_some()
@@ -335,18 +336,6 @@ impl Record {
 
     pub fn interrupt_signal(&self) -> i32 {
         self.own().interrupt_signal.get()
-    }
-}
-
-/// Has the program's handlers run for the signals that are pending for the calling thread: the one that was
-/// sent before an interrupt was made pending, too. Whoever sets the mask has the signals that it lets through before
-/// the call returns: POSIX.
-fn take_signals() {
-    // SAFETY: an empty set is added to the mask, which stays as it is; there is no place for the old one.
-    unsafe {
-        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_BLOCK, none.as_ptr(), ptr::null_mut());
     }
 }
 

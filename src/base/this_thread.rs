@@ -6,25 +6,16 @@
 //! that the user's destructors run before it, whichever way the thread ends. The main thread's record
 //! is static: it can be interrupted before it has ever called the library.
 
-use crate::base::atomic::{self, AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::base::atomic::{self, AtomicBool, AtomicPtr, Ordering};
 use crate::base::errno::Errno;
 use crate::base::handle::Object;
-use crate::base::late::Late;
 use crate::base::note::Note;
 use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-use crate::base::thread_word;
 use crate::base::{fence, fork, registry};
+use crate::sys::{at_load, own, thread};
 use core::ffi::c_void;
 use core::ptr;
-
-/// In how many rounds the C library runs the destructors of thread-specific values, at the least.
-const ROUNDS: u32 = 4;
-
-/// The key of the thread-specific value, `NO_KEY` until there is one.
-static KEY: AtomicUsize = AtomicUsize::new(NO_KEY);
-const NO_KEY: usize = usize::MAX;
 
 /// The record of the process's first thread, and whose record is the main thread's now: in a forked
 /// child, that of the thread that forked.
@@ -82,25 +73,7 @@ impl Known {
         if let Some(value) = crate::base::model::value() {
             return Known::of(value);
         }
-        Known::of(value())
-    }
-}
-
-/// The thread-specific value: that of the key, or where there is one the thread's word, which `set_value`
-/// keeps the same. Async-signal-safe.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-#[inline]
-fn value() -> *mut c_void {
-    thread_word::get()
-}
-
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-fn value() -> *mut c_void {
-    // Acquire: pairs with the creation in `key`.
-    match KEY.load(Ordering::Acquire) {
-        NO_KEY => ptr::null_mut(),
-        // SAFETY: the key exists.
-        key => unsafe { libc::pthread_getspecific(key as libc::pthread_key_t) },
+        Known::of(own::get())
     }
 }
 
@@ -146,7 +119,7 @@ pub fn told_ident() -> u64 {
 #[cold]
 fn attach() -> Option<&'static Record> {
     let _errno = Errno::keep();
-    key().ok()?;
+    prepare().ok()?;
     fence::prepare();
     let record = if on_first_thread() {
         registry::add(&FIRST_THREAD);
@@ -173,23 +146,14 @@ pub fn leave_note(note: Note) {
     }
 }
 
-/// Sets the thread-specific value as far as that is async-signal-safe: the thread's word alone, since
-/// nothing is to be done with it at the end of the thread.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// Sets the thread's value as far as that is async-signal-safe: nothing is to be done with it at the end of the
+/// thread. Where it is not, the value is forgotten.
 fn set_in_handler(value: *mut c_void) {
     #[cfg(shuttle)]
     if crate::base::model::set_value(value, thread_ended) {
         return;
     }
-    thread_word::set(value);
-}
-
-/// Apple's is one store; others allocate, and then the error is forgotten.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-fn set_in_handler(value: *mut c_void) {
-    if cfg!(target_vendor = "apple") && KEY.load(Ordering::Acquire) != NO_KEY {
-        set_value(value);
-    }
+    own::set_in_handler(value);
 }
 
 impl Record {
@@ -208,39 +172,21 @@ fn set_value(value: *const c_void) -> bool {
     if crate::base::model::set_value(value, thread_ended) {
         return true;
     }
-    // SAFETY: the key exists.
-    let set = key().is_ok_and(|key| unsafe { libc::pthread_setspecific(key, value) } == 0);
-    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-    if set {
-        thread_word::set(value.cast_mut());
-    }
-    set
+    prepare().is_ok() && own::set(value.cast_mut())
 }
 
-/// The key is created when the library is loaded, and with it the fork handlers are installed: so of all
-/// handlers ours run last before a fork and first in the child, and those of the user may use the library.
-#[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".init_array"))]
-#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
-#[used]
-static AT_LOAD: extern "C" fn() = at_load;
+// So of all handlers of forks ours run last before a fork and first in the child, and those of the user may use
+// the library.
+at_load!(load);
 
-extern "C" fn at_load() {
-    if alone() || on_first_thread() {
+fn load() {
+    // Where the first thread has ended and the last of the others asks, that stands for the first.
+    if thread::is_alone() || on_first_thread() {
         // So that others can name it before its first call. Its native id is known without (`main_native_id`).
         FIRST_THREAD.known_as(myself());
     }
     // Without memory now, the first thread that needs it tries again.
-    let _ = key();
-}
-
-/// glibc, from 2.32 on: whether there is one thread.
-static SINGLE_THREADED: Late = Late::new(c"__libc_single_threaded");
-
-/// Whether the calling thread is the only one, and so the first: found out without a system call. Where the first
-/// one has ended and the last of the others asks, it stands for the first.
-fn alone() -> bool {
-    // SAFETY: a `char` of the C library's, which is always there.
-    SINGLE_THREADED.get().is_some_and(|flag| unsafe { flag.cast::<u8>().read() } != 0)
+    let _ = prepare();
 }
 
 /// The record that stands for the main thread.
@@ -288,9 +234,7 @@ pub fn adopt_main() -> Result<(), Error> {
 pub fn main_native_id() -> i64 {
     let main = main_record();
     match main.native_id() {
-        #[cfg(target_os = "linux")]
-        // SAFETY: cannot fail and touches no memory. The first thread's id is the process's.
-        0 if ptr::eq(main, &FIRST_THREAD) => i64::from(unsafe { libc::getpid() }),
+        0 if ptr::eq(main, &FIRST_THREAD) => thread::first_native_id(),
         id => id,
     }
 }
@@ -334,38 +278,13 @@ pub(super) fn become_main() {
     MAIN.store(ptr::from_ref(record).cast_mut(), Ordering::Relaxed);
 }
 
-/// The key, created by the first caller; with it, forks are taken part in.
-pub(super) fn key() -> Result<libc::pthread_key_t, Error> {
-    let key = KEY.load(Ordering::Acquire);
-    if key != NO_KEY {
-        return Ok(key as libc::pthread_key_t);
-    }
+/// Sees to it that the ends of threads are told, and that forks are taken part in.
+pub(super) fn prepare() -> Result<(), Error> {
     fork::install()?;
-    let mut new: libc::pthread_key_t = 0;
-    // SAFETY: `new` is valid to write to, and the destructor lives as long as the library.
-    if unsafe { pthread_key_create(&mut new, destroy) } != 0 {
-        return Err(Error::NoMemory);
-    }
-    // Release: whoever sees the key may use it. Acquire on failure: the same for another's key.
-    match KEY.compare_exchange(NO_KEY, new as usize, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => Ok(new),
-        Err(other) => {
-            // SAFETY: this thread created it a moment ago and nobody else knows it.
-            unsafe { libc::pthread_key_delete(new) };
-            Ok(other as libc::pthread_key_t)
-        }
-    }
+    if own::prepare(destroy) { Ok(()) } else { Err(Error::NoMemory) }
 }
 
-unsafe extern "C" {
-    // As libc has it, but for a destructor that may be left by lt_exit in a user's destructor.
-    fn pthread_key_create(
-        key: *mut libc::pthread_key_t,
-        destructor: unsafe extern "C-unwind" fn(*mut c_void),
-    ) -> i32;
-}
-
-/// The destructor of the thread-specific value.
+/// The end of a thread whose value this was.
 unsafe extern "C-unwind" fn destroy(value: *mut c_void) {
     thread_ended(value);
 }
@@ -383,7 +302,7 @@ fn thread_ended(value: *mut c_void) {
     let on_round = record.own().on_round.get();
     let wanted = on_round.is_some_and(|on_round| on_round(record, Round::OneMore));
     // A foreign thread's record may have been made in a late round: it does not count on a later one.
-    let last = !kept || record.own().rounds.get() >= ROUNDS || record.role() == Role::Foreign && !wanted;
+    let last = !kept || record.own().rounds.get() >= own::ROUNDS || record.role() == Role::Foreign && !wanted;
     if last {
         on_round.map(|on_round| on_round(record, Round::Over));
         set_value(Known::ended(record.ident()));
@@ -391,37 +310,20 @@ fn thread_ended(value: *mut c_void) {
     }
 }
 
-/// The C library's name of the calling thread.
+/// The system's name of the calling thread.
 fn myself() -> usize {
-    // SAFETY: cannot fail and touches no memory.
-    unsafe { libc::pthread_self() as usize }
+    thread::number(thread::current())
 }
 
-#[cfg(target_os = "linux")]
 pub fn native_id() -> i64 {
-    // SAFETY: cannot fail and touches no memory.
-    i64::from(unsafe { libc::gettid() })
+    thread::native_id()
 }
 
-#[cfg(not(target_os = "linux"))]
-pub fn native_id() -> i64 {
-    // SAFETY: cannot fail and touches no memory.
-    unsafe { libc::pthread_self() as i64 }
-}
-
-#[cfg(target_os = "linux")]
 fn on_first_thread() -> bool {
     // A model's threads may all be on it, and none of them is it.
     #[cfg(shuttle)]
     if crate::base::model::inside() {
         return false;
     }
-    // SAFETY: cannot fail and touches no memory.
-    native_id() == i64::from(unsafe { libc::getpid() })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn on_first_thread() -> bool {
-    // SAFETY: cannot fail and touches no memory.
-    unsafe { libc::pthread_main_np() != 0 }
+    thread::is_first()
 }

@@ -1,18 +1,17 @@
 //! Calling the user's code, and catching what it throws.
 //!
-//! [`call`] is written in assembly for the sake of one thing that Rust cannot say: a frame with a
-//! personality of its own. The personality lets forced unwinding (lt_exit, pthread_cancel) pass, and
-//! stops every exception, of whatever language, at this frame. In the search phase, while the stack of
-//! the throw is still whole, it writes down the frames; then the unwinder runs the cleanups of the
+//! The call is made from a frame with a personality of its own ([`frame`]). That lets forced unwinding (lt_exit,
+//! pthread_cancel) pass, and stops every exception, of whatever language. In the search phase, while the stack of
+//! the throw is still whole, the frames are written down; then the unwinder runs the cleanups of the
 //! frames above and lands behind the call. Between user code and the thread's first frame there is
 //! nothing of ours that has a destructor.
-//!
-//! Where there is no such assembly, an exception ends the process as it does from a plain thread.
 
-use crate::base::handlers::Pending;
+use crate::base::heap::boxed;
+use crate::sys::{frame, handlers::Pending};
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ops::Deref;
+use core::ptr;
 
 pub use crate::base::record::Function;
 
@@ -53,10 +52,7 @@ impl Frames {
 ///
 /// # Safety
 /// The function may be called with the argument.
-pub(super) unsafe fn walk(
-    function: extern "C" fn(*mut Context, *mut c_void) -> c_int,
-    argument: *mut c_void,
-) {
+pub unsafe fn walk(function: extern "C" fn(*mut Context, *mut c_void) -> c_int, argument: *mut c_void) {
     // SAFETY: as the caller vouches.
     unsafe { _Unwind_Backtrace(function, argument) };
 }
@@ -74,12 +70,35 @@ extern "C" fn push_frame(context: *mut Context, frames: *mut c_void) -> c_int {
 /// One call of user code: what is called, and what it threw. The assembly knows the first two fields. Small, and
 /// without a destructor: such calls are on the stack under each other.
 #[repr(C)]
-struct Guarded {
+pub struct Guarded {
     function: Function,
     argument: *mut c_void,
     exception: *mut Exception,
     /// Boxed when something is thrown; NULL without memory for it.
     frames: *mut Frames,
+}
+
+impl Guarded {
+    /// Makes the call, from a frame that cannot do more.
+    ///
+    /// # Safety
+    /// The function may be called with the argument.
+    #[allow(dead_code, reason = "where no frame can do more")]
+    pub unsafe fn call(&self) {
+        // SAFETY: as the caller vouches.
+        unsafe { (self.function)(self.argument) };
+    }
+
+    /// The user code has thrown this, and its stack is still whole.
+    pub fn thrown(&mut self, exception: *mut Exception) {
+        self.exception = exception;
+        let frames = boxed(Frames::here()).map_or(ptr::null_mut(), Box::into_raw);
+        let before = core::mem::replace(&mut self.frames, frames);
+        if !before.is_null() {
+            // SAFETY: boxed here, for another exception, which has ended on the way.
+            drop(unsafe { Box::from_raw(before) });
+        }
+    }
 }
 
 /// An exception that was stopped: whoever gets it ends it.
@@ -112,11 +131,10 @@ impl Deref for Thrown {
 /// The function may be called with the argument.
 #[inline]
 pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> {
-    let mut guarded =
-        Guarded { function, argument, exception: core::ptr::null_mut(), frames: core::ptr::null_mut() };
+    let mut guarded = Guarded { function, argument, exception: ptr::null_mut(), frames: ptr::null_mut() };
     let pending = Pending::now();
     // SAFETY: as the caller vouches. Nothing in this frame has a destructor.
-    if unsafe { lt_guarded_call(&mut guarded) } == 0 {
+    if unsafe { !frame::catch(&mut guarded) } {
         None
     } else {
         // SAFETY: what was pushed since was in the frames that are gone.
@@ -129,13 +147,7 @@ pub unsafe fn call(function: Function, argument: *mut c_void) -> Option<Caught> 
 
 /// Whether this is where [`call`]'s frame goes on: below it, nothing is the user's.
 pub fn is_foundation(return_address: usize) -> bool {
-    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-    return catching::covers(return_address);
-    #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    return {
-        let _ = return_address;
-        false
-    };
+    frame::covers(return_address)
 }
 
 /// The head of every exception, by the ABI that all languages here share.
@@ -173,7 +185,7 @@ pub unsafe fn delete(exception: *mut Exception) {
 
 /// The unwinder's view of one frame.
 #[repr(C)]
-pub(super) struct Context {
+pub struct Context {
     _opaque: [u8; 0],
 }
 
@@ -190,108 +202,8 @@ unsafe extern "C" {
     fn _Unwind_GetIP(context: *mut Context) -> usize;
 }
 
-pub(super) const NO_REASON: c_int = 0;
-pub(super) const END_OF_STACK: c_int = 5;
-
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-use catching::lt_guarded_call;
-
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod catching {
-    use super::{Context, Exception, Frames, Guarded};
-    use crate::base::frame::{
-        CONTINUE_UNWIND, FORCE_UNWIND, HANDLER_FOUND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of,
-    };
-    use crate::base::heap::boxed;
-    use core::ffi::c_int;
-    use core::ptr;
-
-    unsafe extern "C-unwind" {
-        /// 0 if the function returned, 1 if something was caught.
-        pub(super) fn lt_guarded_call(guarded: *mut Guarded) -> c_int;
-    }
-
-    unsafe extern "C" {
-        /// Where the unwinder lands, in the frame of `lt_guarded_call`.
-        fn lt_guarded_landing();
-    }
-
-    /// The call in it lies before the landing.
-    pub(super) fn covers(return_address: usize) -> bool {
-        let start = lt_guarded_call as unsafe extern "C-unwind" fn(*mut Guarded) -> c_int as usize;
-        let landing = lt_guarded_landing as unsafe extern "C" fn() as usize;
-        (start..landing).contains(&return_address)
-    }
-
-    /// The personality of `lt_guarded_call`.
-    extern "C" fn personality(
-        _version: c_int,
-        actions: c_int,
-        _class: u64,
-        exception: *mut Exception,
-        context: *mut Context,
-    ) -> c_int {
-        if actions & FORCE_UNWIND != 0 {
-            return CONTINUE_UNWIND;
-        }
-        if actions & SEARCH_PHASE != 0 {
-            // SAFETY: the register holds the call's record, as the assembly says, and that lives in
-            // the frame below, which waits.
-            let guarded = unsafe { &mut *record_of::<Guarded>(context) };
-            guarded.exception = exception;
-            let frames = boxed(Frames::here()).map_or(ptr::null_mut(), Box::into_raw);
-            let before = core::mem::replace(&mut guarded.frames, frames);
-            if !before.is_null() {
-                // SAFETY: boxed here, for another exception, which has ended on the way.
-                drop(unsafe { Box::from_raw(before) });
-            }
-            return HANDLER_FOUND;
-        }
-        // SAFETY: the landing is in the frame of the context and finds its record in the register.
-        unsafe { land(context, lt_guarded_landing) };
-        INSTALL_CONTEXT
-    }
-
-    // Caught: returns 1 to the caller.
-    #[cfg(target_arch = "x86_64")]
-    frame!(
-        "lt_guarded_call",
-        "lt_guarded_landing",
-        personality,
-        r#"
-    mov eax, 1
-    pop rbx
-    .cfi_def_cfa_offset 8
-    .cfi_restore rbx
-    ret
-    "#
-    );
-
-    #[cfg(target_arch = "aarch64")]
-    frame!(
-        "lt_guarded_call",
-        "lt_guarded_landing",
-        personality,
-        r#"
-    mov w0, #1
-    ldr x19, [sp, #16]
-    ldp x29, x30, [sp], #32
-    .cfi_def_cfa_offset 0
-    .cfi_restore x19
-    .cfi_restore x29
-    .cfi_restore x30
-    ret
-    "#
-    );
-}
-
-/// Without the assembly: a plain call.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-unsafe fn lt_guarded_call(guarded: *mut Guarded) -> c_int {
-    // SAFETY: as the caller of `call` vouches.
-    unsafe { ((*guarded).function)((*guarded).argument) };
-    0
-}
+pub const NO_REASON: c_int = 0;
+pub const END_OF_STACK: c_int = 5;
 
 #[cfg(test)]
 mod tests {

@@ -31,7 +31,9 @@ use crate::exec::task::{Task, TaskFunction};
 use crate::exec::watch::{self, Mode};
 use crate::sync::discard::Discard;
 use crate::sync::grants::Grants;
-use crate::thread::cpus::Cpus;
+use crate::sys::cpus::Cpus;
+use crate::sys::process;
+use crate::sys::thread::End;
 use crate::thread::start::Plan;
 use crate::thread::{excepthook, stack};
 use core::cell::{Cell, UnsafeCell};
@@ -475,7 +477,7 @@ impl Pool {
         let record = plan.record(Role::Started)?;
         record.own().pool.set(self.own.get());
         record.own().on_gone.set(Some((gone, resident.into_raw().cast_mut().cast())));
-        plan.create(record, libc::PTHREAD_CREATE_DETACHED).inspect_err(|_| {
+        plan.create(record, End::Detached).inspect_err(|_| {
             if let Some((_, resident)) = record.own().on_gone.take() {
                 // SAFETY: given away above.
                 drop(unsafe { Resident::<Pool>::from_raw(resident.cast_const().cast()) });
@@ -755,9 +757,7 @@ impl Drop for Aside {
 
 /// As many as Python starts.
 fn default_workers() -> u32 {
-    // SAFETY: asks for a number.
-    let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    u32::try_from(processors).unwrap_or(1).saturating_add(4).min(32)
+    process::processors().saturating_add(4).min(32)
 }
 
 /// The prefix, the separator and the number.

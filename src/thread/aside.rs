@@ -1,10 +1,11 @@
 //! Doing something on another stack, where this one has no room left for it: on a thread for this one thing,
 //! which is waited for. It is no thread of the library's: it is not counted, has no record and takes no signals.
 
-use crate::base::cancellation::PutOff;
+use crate::sys::cancellation::PutOff;
+use crate::sys::thread::{self, End, OVER, Over};
+use crate::sys::{mask, memory};
 use crate::thread::service;
 use core::ffi::c_void;
-use core::mem::MaybeUninit;
 use core::ptr;
 
 /// Calls `work` where there are `room` bytes of stack. False if there are not, and no thread can be had.
@@ -17,63 +18,35 @@ pub fn with_room(room: usize, work: impl FnOnce() + Send) -> bool {
 }
 
 fn elsewhere<F: FnOnce() + Send>(room: usize, work: F) -> bool {
-    extern "C" fn main<F: FnOnce()>(work: *mut c_void) -> *mut c_void {
+    unsafe extern "C-unwind" fn main<F: FnOnce()>(work: *mut c_void) -> Over {
         // SAFETY: `elsewhere` passes a work, and waits until this is over.
         if let Some(work) = unsafe { &mut *work.cast::<Option<F>>() }.take() {
             work();
         }
-        ptr::null_mut()
+        OVER
     }
     let _uncancelled = PutOff::begin();
     let mut work = Some(work);
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let attributes = attributes.as_mut_ptr();
-    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
-    // SAFETY: the attributes are initialised first, and destroyed last, here. The thread is joined before
-    // `work` ends.
-    unsafe {
-        if libc::pthread_attr_init(attributes) != 0 {
-            return false;
-        }
-        // What the thread itself needs comes out of it too.
-        let mut failed = libc::pthread_attr_setstacksize(attributes, 2 * room);
-        if failed == 0 {
-            failed = service::with_mask(&service::resting(), || {
-                libc::pthread_create(thread.as_mut_ptr(), attributes, main::<F>, (&raw mut work).cast())
-            });
-        }
-        libc::pthread_attr_destroy(attributes);
-        if failed == 0 {
-            libc::pthread_join(thread.assume_init(), ptr::null_mut());
-        }
-        failed == 0
-    }
+    // What the thread itself needs comes out of it too.
+    // SAFETY: the function takes this work, and the thread is joined before that ends.
+    let created = service::with_mask(&mask::resting(), || unsafe {
+        thread::create(2 * room, End::Joined, main::<F>, (&raw mut work).cast())
+    });
+    // SAFETY: just started, to be joined.
+    created.is_ok_and(|native| unsafe { thread::join(native) })
 }
 
 /// How many bytes of its stack the calling thread has left; none at all on a stack that is not its own, as that
 /// of a coroutine or a signal. None where the system does not say.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn room_left() -> Option<usize> {
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let attributes = attributes.as_mut_ptr();
-    let (mut start, mut size) = (ptr::null_mut(), 0);
-    // SAFETY: the attributes are initialised by the first call, if that succeeds, and destroyed here.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes) != 0 {
-            return Some(0);
-        }
-        libc::pthread_attr_getstack(attributes, &mut start, &mut size);
-        libc::pthread_attr_destroy(attributes);
+    if !thread::TELLS_STACKS {
+        return None;
     }
+    let Some((lowest, size)) = thread::stack() else { return Some(0) };
     let here = ptr::from_ref(&size).addr();
     // The lowest page may be a guard, as some C libraries count.
-    let left = here.wrapping_sub(start.addr());
-    Some(if left < size { left.saturating_sub(crate::thread::stack::page()) } else { 0 })
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn room_left() -> Option<usize> {
-    None
+    let left = here.wrapping_sub(lowest);
+    Some(if left < size { left.saturating_sub(memory::page()) } else { 0 })
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Who hears of an error that ended a thread: the thread's lt_errors, or the hook.
 
-use crate::base::cancellation::PutOff;
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::mutex::Mutex;
@@ -9,6 +8,8 @@ use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::turn::Turn;
 use crate::base::unwind::{self, Caught, Exception, Frames};
+use crate::sys::cancellation::PutOff;
+use crate::sys::process::write_error;
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
 use crate::thread::{errors, joinable};
@@ -180,17 +181,5 @@ fn write_whole(parts: &[&[u8]]) {
     let _uncancelled = PutOff::begin();
     PARTICIPANT.join();
     let _turn = PRINTING.take(PATIENCE);
-    parts.iter().for_each(|part| write_all(part));
-}
-
-fn write_all(mut text: &[u8]) {
-    while !text.is_empty() {
-        // SAFETY: the bytes are there to be read.
-        let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
-        match usize::try_from(written) {
-            Ok(n) => text = text.get(n..).unwrap_or_default(),
-            Err(_) if crate::base::errno::Errno::now() == libc::EINTR => (),
-            Err(_) => return,
-        }
-    }
+    parts.iter().for_each(|part| write_error(part));
 }

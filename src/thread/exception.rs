@@ -13,10 +13,8 @@
 use crate::base::heap::Text;
 use crate::base::unwind::{self, Exception};
 use crate::base::{cleanup, this_thread};
-use crate::symbols::demangle;
-#[cfg(target_os = "linux")]
-use crate::symbols::loaded;
-use crate::thread::{aside, raise};
+use crate::sys::runtime;
+use crate::thread::{aside, demangle, raise};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 
@@ -169,16 +167,9 @@ unsafe fn end_panic(exception: *mut Exception) -> bool {
 ///
 /// # Safety
 /// The exception is a valid one of C++.
-#[cfg(target_os = "linux")]
 unsafe fn runtime_function(exception: *mut Exception, name: &CStr) -> Option<*const c_void> {
     // SAFETY: as the caller vouches; a runtime stays loaded as long as there is an exception of it.
-    unsafe { loaded::function((*exception).cleanup? as usize, name) }
-}
-
-/// Nothing is caught there.
-#[cfg(not(target_os = "linux"))]
-unsafe fn runtime_function(_exception: *mut Exception, _name: &CStr) -> Option<*const c_void> {
-    None
+    unsafe { runtime::function((*exception).cleanup? as usize, name) }
 }
 
 /// # Safety

@@ -4,9 +4,9 @@ use crate::base::errno::Errno;
 use crate::base::record::Role;
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
+use crate::sys::signal::{Action, send_marked};
 use crate::thread::signal;
 use core::cell::Cell;
-use core::mem::MaybeUninit;
 use core::ptr;
 
 /// The signals that can be simulated.
@@ -26,7 +26,7 @@ pub fn interrupt_main(signum: i32) -> Result<(), Error> {
         // another thread has become the main one meanwhile: that is interrupted by what is pending.
         let send = || {
             if !sent.replace(true) {
-                signal::simulate(signum, this_thread::main_native_id());
+                send_marked(signum, this_thread::main_native_id());
             }
         };
         if disposition != Disposition::Handled {
@@ -86,21 +86,12 @@ enum Disposition {
 }
 
 fn disposition(signum: i32) -> Disposition {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: asks without changing; on success the action was written.
-    let action = unsafe {
-        if libc::sigaction(signum, ptr::null(), action.as_mut_ptr()) != 0 {
-            // The C library keeps some signals to itself.
-            return Disposition::Default;
-        }
-        action.assume_init()
-    };
-    if action.sa_sigaction == libc::SIG_IGN {
-        Disposition::Ignored
-    } else if action.sa_flags & libc::SA_RESETHAND == 0 && signal::is_handled(signum, &action) {
-        Disposition::Handled
-    } else {
+    match Action::of(signum) {
+        // The C library keeps some signals to itself.
+        None => Disposition::Default,
+        Some(action) if action.is_ignored() => Disposition::Ignored,
+        Some(action) if !action.is_for_one() && signal::is_handled(signum, &action) => Disposition::Handled,
         // Or a handler that is for one signal, with the default action for the next: none is sent.
-        Disposition::Default
+        Some(_) => Disposition::Default,
     }
 }

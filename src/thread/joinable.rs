@@ -18,7 +18,9 @@ use crate::base::handle::{Handle, Kind, Object};
 use crate::base::mutex::Mutex;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::base::{cancellation, this_thread, wait};
+use crate::base::{this_thread, wait};
+use crate::sys::cancellation;
+use crate::sys::thread::{self as system, End, Native};
 use crate::thread::errors::Errors;
 use crate::thread::report::{Report, lt_error_info};
 use crate::thread::roll::{self, Place};
@@ -55,7 +57,7 @@ struct Life {
     /// While it runs: for its interrupt.
     record: Option<&'static Record>,
     /// From when it runs: to be joined or detached once.
-    os_thread: Option<libc::pthread_t>,
+    os_thread: Option<Native>,
     /// Whether the handle was freed.
     freed: bool,
     report: Option<Report>,
@@ -176,7 +178,7 @@ pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Re
     } else {
         roll::enter(on_roll);
     }
-    plan.create(record, libc::PTHREAD_CREATE_JOINABLE).map(|_| handle).inspect_err(|_| {
+    plan.create(record, End::Joined).map(|_| handle).inspect_err(|_| {
         record.end();
         let _ = handle.free();
     })
@@ -206,7 +208,7 @@ pub fn current() -> Option<Handle<Thread>> {
 pub fn begun(record: &'static Record) {
     if let Some(thread) = object(record) {
         // SAFETY: cannot fail and touches no memory.
-        thread.life.lock().os_thread = Some(unsafe { libc::pthread_self() });
+        thread.life.lock().os_thread = Some(system::current());
         thread.native_id.store(record.native_id(), Ordering::Relaxed);
         // Release: with it, the native id.
         thread.begun.store(1, Ordering::Release);
@@ -407,39 +409,16 @@ impl Thread {
 }
 
 /// For a thread that is joinable, and was neither joined nor detached before.
-fn see_out(os_thread: libc::pthread_t, how: SeeOut) -> bool {
+fn see_out(os_thread: Native, how: SeeOut) -> bool {
     // SAFETY: as the caller makes sure. Joined or not: the one error there can be is that it is not out yet.
     unsafe {
         match how {
             // A cancellation point: who is cancelled there would leave the others waiting for him.
-            SeeOut::Wait => cancellation::put_off(|| libc::pthread_join(os_thread, ptr::null_mut())) == 0,
-            SeeOut::IfOut => try_join(os_thread),
-            SeeOut::Detach => libc::pthread_detach(os_thread) == 0,
+            SeeOut::Wait => cancellation::put_off(|| system::join(os_thread)),
+            SeeOut::IfOut => system::try_join(os_thread),
+            SeeOut::Detach => system::detach(os_thread),
         }
     }
-}
-
-/// Joins a thread if that needs no waiting.
-///
-/// # Safety
-/// As for pthread_join.
-#[cfg(target_os = "linux")]
-unsafe fn try_join(os_thread: libc::pthread_t) -> bool {
-    unsafe extern "C" {
-        fn pthread_tryjoin_np(thread: libc::pthread_t, value: *mut *mut c_void) -> i32;
-    }
-    // SAFETY: passed on.
-    unsafe { pthread_tryjoin_np(os_thread, ptr::null_mut()) == 0 }
-}
-
-/// The same where the system cannot tell: the thread is on its last few steps.
-///
-/// # Safety
-/// As for pthread_join.
-#[cfg(not(target_os = "linux"))]
-unsafe fn try_join(os_thread: libc::pthread_t) -> bool {
-    // SAFETY: passed on.
-    cancellation::put_off(|| unsafe { libc::pthread_join(os_thread, ptr::null_mut()) }) == 0
 }
 
 /// A thread that joins: while there is one, the handle is not freed.

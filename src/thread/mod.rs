@@ -1,5 +1,6 @@
 //! Threads as `_thread` has them: started, ended, sized, interrupted.
 
+pub mod demangle;
 pub mod exception;
 pub mod raise;
 pub mod failure;
@@ -10,7 +11,6 @@ pub mod errors;
 pub mod names;
 pub mod joinable;
 pub mod roll;
-pub mod cpus;
 pub mod service;
 pub mod signal;
 pub mod local;

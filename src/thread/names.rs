@@ -5,10 +5,8 @@ use crate::base::heap::Text;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
+use crate::sys::thread::{LONGEST_NAME, set_name};
 use core::ffi::CStr;
-
-/// How many bytes the operating system keeps of a name.
-const OS_LIMIT: usize = 15;
 
 /// The name of the calling thread, as a copy.
 pub fn of(record: &'static Record) -> Text {
@@ -58,30 +56,17 @@ pub fn set_own(name: &CStr) -> Result<(), Error> {
 /// Gives the operating system its part of the name that the calling thread was started with, which else has
 /// that of its starter there.
 pub fn tell_system_first(record: &'static Record) {
-    let mut short = [0_u8; OS_LIMIT + 1];
+    let mut short = [0_u8; LONGEST_NAME + 1];
     // Its own: nobody changes it meanwhile.
     copy_locked(record, &mut short);
-    tell(&short);
+    set_name(&short);
 }
 
 /// Gives the operating system its part of the calling thread's name.
 fn tell_system(name: &CStr) {
-    let mut short = [0_u8; OS_LIMIT + 1];
+    let mut short = [0_u8; LONGEST_NAME + 1];
     copy_cut(name, &mut short);
-    tell(&short);
-}
-
-fn tell(short: &[u8; OS_LIMIT + 1]) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: NUL-terminated, and short enough, for the calling thread itself.
-    unsafe {
-        libc::pthread_setname_np(libc::pthread_self(), short.as_ptr().cast());
-    }
-    #[cfg(target_vendor = "apple")]
-    // SAFETY: NUL-terminated.
-    unsafe {
-        libc::pthread_setname_np(short.as_ptr().cast());
-    }
+    set_name(&short);
 }
 
 /// Copies as many whole characters of the name as fit before a NUL.

@@ -17,10 +17,12 @@ use crate::base::deadline::Deadline;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::{this_thread, wait};
-use crate::thread::cpus::Cpus;
+use crate::sys::cpus::Cpus;
+use crate::sys::mask::{self, Mask};
+use crate::sys::thread::{End, set_slack};
 use crate::thread::start::Plan;
 use core::cell::{Cell, UnsafeCell};
-use core::ffi::{CStr, c_int, c_void};
+use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 
@@ -43,7 +45,7 @@ pub struct Service {
     /// For the work.
     argument: Cell<usize>,
     /// The signal mask that user code has.
-    ordinary: UnsafeCell<MaybeUninit<libc::sigset_t>>,
+    ordinary: UnsafeCell<MaybeUninit<Mask>>,
 }
 
 const ABSENT: u32 = 0;
@@ -83,8 +85,8 @@ impl Service {
         }
         self.duty.set(Some(duty));
         self.argument.set(argument);
-        // SAFETY: asks for the caller's mask, and writes it. Who has set `STARTING` has the cell.
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), self.ordinary.get().cast()) };
+        // SAFETY: who has set `STARTING` has the cell.
+        unsafe { (*self.ordinary.get()).write(mask::current()) };
         self.start()
     }
 
@@ -94,7 +96,7 @@ impl Service {
         let plan =
             Plan { name: self.duty.get().map(|duty| duty.name), stack_size: 0, ..Plan::new(run, service) };
         let started = plan.record(Role::Service).and_then(|record| {
-            let created = with_mask(&resting(), || plan.create(record, libc::PTHREAD_CREATE_DETACHED));
+            let created = with_mask(&mask::resting(), || plan.create(record, End::Detached));
             created.map(drop).inspect_err(|_| record.end())
         });
         if started.is_err() {
@@ -177,14 +179,14 @@ impl Attendance {
         }
         if !core::mem::replace(&mut self.ordinary, true) {
             // SAFETY: written before the thread was started.
-            set_mask(unsafe { (*self.service.ordinary.get()).assume_init_ref() });
+            mask::set(unsafe { (*self.service.ordinary.get()).assume_init_ref() });
         }
     }
 
     /// For waiting.
     pub fn rest(&mut self) {
         if core::mem::take(&mut self.ordinary) {
-            set_mask(&resting());
+            mask::set(&mask::resting());
         }
     }
 
@@ -199,47 +201,14 @@ impl Attendance {
 }
 
 /// In nanoseconds; 0 is what the thread had at first.
-const USUAL: libc::c_ulong = 0;
-const LEAST: libc::c_ulong = 1;
-
-/// By how much the system may put off a wake-up of the calling thread.
-fn set_slack(nanoseconds: libc::c_ulong) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: a setting of the calling thread.
-    unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds);
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = nanoseconds;
-}
-
-/// The mask of a service thread that waits.
-pub(super) fn resting() -> libc::sigset_t {
-    const TAKEN: [c_int; 7] =
-        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGPROF];
-    let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is written before it is changed and read.
-    unsafe {
-        libc::sigfillset(mask.as_mut_ptr());
-        for signum in TAKEN {
-            libc::sigdelset(mask.as_mut_ptr(), signum);
-        }
-        mask.assume_init()
-    }
-}
-
-fn set_mask(mask: &libc::sigset_t) {
-    // SAFETY: a mask, for the calling thread.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, ptr::null_mut()) };
-}
+const USUAL: u32 = 0;
+const LEAST: u32 = 1;
 
 /// Does something with another mask, as a thread that is created meanwhile then has it.
-pub(super) fn with_mask<R>(mask: &libc::sigset_t, f: impl FnOnce() -> R) -> R {
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: masks to be read and written.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, before.as_mut_ptr()) };
+pub(super) fn with_mask<R>(mask: &Mask, f: impl FnOnce() -> R) -> R {
+    let before = mask::current();
+    mask::set(mask);
     let result = f();
-    // SAFETY: written above.
-    set_mask(unsafe { before.assume_init_ref() });
+    mask::set(&before);
     result
 }

@@ -21,15 +21,11 @@ use crate::base::unwind;
 use crate::base::{this_thread, wait};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
+use crate::sys::signal::{Action, Handler, Info, SIGNALS, Semaphore, can_be_handled, is_marked};
 use crate::thread::excepthook;
 use crate::thread::service::{Attendance, Duty, Service};
-use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
-use core::mem::MaybeUninit;
 use core::ptr;
-
-/// How many signals there can be; they are counted from 1.
-const SIGNALS: usize = 64;
 
 /// A callback of the user's.
 pub type Callback = unsafe extern "C-unwind" fn(c_int, *mut c_void);
@@ -68,8 +64,8 @@ pub enum Theirs {
 
 /// One signal.
 struct Route {
-    /// Posted once for each arrival that the service is to take. Initialised before the service starts.
-    arrivals: UnsafeCell<MaybeUninit<libc::sem_t>>,
+    /// Posted once for each arrival that the service is to take. Made before the service starts.
+    arrivals: Semaphore,
     /// What the handler does: `NOTHING`, `INTERRUPT_MAIN` or `POST`.
     way: AtomicU8,
     /// The handler of the program's that ours calls first, `UNCHAINED` if none.
@@ -96,7 +92,7 @@ struct Course {
     /// The service thread while it is at a queue, and for which version.
     at_queue: Option<(&'static Record, u64)>,
     /// What was there before the first route, or was found in the place of ours by a later one.
-    before: Option<libc::sigaction>,
+    before: Option<Action>,
 }
 
 impl Course {
@@ -104,12 +100,9 @@ impl Course {
         Course { target: Target::Nowhere, version: 0, ready: false, at_queue: None, before: None };
 }
 
-// SAFETY: a semaphore is made to be shared, and is initialised before it is posted or waited for.
-unsafe impl Sync for Route {}
-
 static ROUTES: [Route; SIGNALS] = [const {
     Route {
-        arrivals: UnsafeCell::new(MaybeUninit::zeroed()),
+        arrivals: Semaphore::unmade(),
         way: AtomicU8::new(NOTHING),
         chained: AtomicUsize::new(UNCHAINED),
         course: Mutex::new(Course::NONE),
@@ -139,12 +132,12 @@ fn forget() {
 /// Routes a signal, in the place of where it went before.
 pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error> {
     let index = index(signum)?;
-    let (Some(route), false) = (ROUTES.get(index), matches!(signum, libc::SIGKILL | libc::SIGSTOP)) else {
+    let (Some(route), true) = (ROUTES.get(index), can_be_handled(signum)) else {
         return Err(Error::NotASignal);
     };
     PARTICIPANT.join();
     // Asked first: what the system refuses leaves nothing behind.
-    if action(signum).is_none() {
+    if Action::of(signum).is_none() {
         return Err(Error::NotASignal);
     }
     if target.needs_service() {
@@ -153,8 +146,8 @@ pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error>
     let mut course = route.course.lock();
     if let (Target::Nowhere, true) = (course.target, course.ready) {
         // What arrived for a route that was given up, and the service has not taken, is not for this one.
-        // SAFETY: initialised; this does not wait.
-        errno::keeping(|| while unsafe { libc::sem_trywait(route.arrivals.get().cast()) } == 0 {});
+        // SAFETY: made.
+        errno::keeping(|| unsafe { route.arrivals.drain() });
     }
     // Before the handler is there: nothing that arrives is dropped.
     let way = match target {
@@ -189,85 +182,13 @@ pub fn restore(signum: c_int) -> Result<(), Error> {
 
 /// Whether an action comes down to a handler of the program's: installed, or called by ours.
 /// Async-signal-safe.
-pub fn is_handled(signum: c_int, action: &libc::sigaction) -> bool {
+pub fn is_handled(signum: c_int, action: &Action) -> bool {
     if !is_ours(action) {
-        return is_handler(action);
+        return action.is_handler();
     }
     let route = index(signum).ok().and_then(|index| ROUTES.get(index));
     // Relaxed: a route that changes at this moment may be seen as it was.
     route.is_some_and(|route| route.chained.load(Ordering::Relaxed) != UNCHAINED)
-}
-
-/// Sends a thread of this process a signal for the program's handler alone: no route is fired. Async-signal-safe.
-#[cfg(target_os = "linux")]
-pub fn simulate(signum: c_int, thread: i64) {
-    let info = Simulated::new(signum);
-    // SAFETY: plain system calls; the second one reads a siginfo_t, as long as that.
-    unsafe {
-        let process = libc::getpid();
-        if libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signum, &raw const info) != 0 {
-            // A filter, or too many real-time signals that are pending: then without a mark.
-            libc::syscall(libc::SYS_tgkill, process, thread, signum);
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn simulate(signum: c_int, thread: i64) {
-    if thread != 0 {
-        // SAFETY: there, the native id of a thread is its pthread_t; the main thread has one.
-        unsafe { libc::pthread_kill(thread as libc::pthread_t, signum) };
-    }
-}
-
-/// The kernel's siginfo_t of a signal that was simulated: our handler knows it by its value.
-#[cfg(target_os = "linux")]
-#[repr(C)]
-struct Simulated {
-    signum: c_int,
-    errno: c_int,
-    code: c_int,
-    sender: Sender,
-    rest: [u64; 12],
-}
-
-#[cfg(target_os = "linux")]
-#[repr(C)]
-struct Sender {
-    process: libc::pid_t,
-    user: libc::uid_t,
-    value: *const c_void,
-}
-
-#[cfg(target_os = "linux")]
-impl Simulated {
-    fn new(signum: c_int) -> Simulated {
-        // SAFETY: asks for two numbers.
-        let (process, user) = unsafe { (libc::getpid(), libc::getuid()) };
-        let sender = Sender { process, user, value: Simulated::mark() };
-        Simulated { signum, errno: 0, code: libc::SI_QUEUE, sender, rest: [0; 12] }
-    }
-
-    /// An address that nobody else has.
-    fn mark() -> *const c_void {
-        (&raw const ROUTES).cast()
-    }
-}
-
-/// # Safety
-/// A siginfo_t that the kernel has made.
-#[cfg(target_os = "linux")]
-unsafe fn is_simulated(info: *const libc::siginfo_t) -> bool {
-    // SAFETY: as the caller vouches; the value of one that was queued is there.
-    unsafe {
-        (*info).si_code == libc::SI_QUEUE && (*info).si_value().sival_ptr.cast_const() == Simulated::mark()
-    }
-}
-
-/// Without a mark, a chain that was called for a simulated signal makes a second interrupt pending.
-#[cfg(not(target_os = "linux"))]
-unsafe fn is_simulated(_info: *const libc::siginfo_t) -> bool {
-    false
 }
 
 fn handler_address() -> usize {
@@ -300,7 +221,7 @@ impl Route {
         let mut course = self.course.lock();
         if !core::mem::replace(&mut course.ready, true) {
             // SAFETY: there is no service thread yet, and no handler posts before there is one.
-            unsafe { libc::sem_init(self.arrivals.get().cast(), 0, 0) };
+            unsafe { self.arrivals.make() };
         }
         drop(course);
         self.service.ensure(&DUTY, signum as usize)
@@ -323,21 +244,22 @@ impl Route {
 
     /// Installs our handler, in the place of whichever is there, which is remembered if it is not ours.
     fn install(&self, course: &mut Course, signum: c_int, theirs: Theirs) -> Result<(), Error> {
-        let mut found = action(signum).ok_or(Error::NotASignal)?;
+        let mut found = Action::of(signum).ok_or(Error::NotASignal)?;
         loop {
             if !is_ours(&found) {
                 course.before = Some(found);
             }
             // Ours without a route: the program has put back what it once displaced.
-            let before = *course.before.get_or_insert(default_action());
+            let before = *course.before.get_or_insert(Action::usual());
             let chained = match theirs {
-                Theirs::Chained if is_handler(&before) => before.sa_sigaction,
+                Theirs::Chained if before.is_handler() => before.address(),
                 _ => UNCHAINED,
             };
             // Release: the handler finds the code that was installed there.
             self.chained.store(chained, Ordering::Release);
-            let displaced = exchange(signum, &our_action(&before, chained)).ok_or(Error::NotASignal)?;
-            if is_ours(&displaced) || displaced.sa_sigaction == before.sa_sigaction {
+            let displaced =
+                before.replaced(handler, chained != UNCHAINED).exchange(signum).ok_or(Error::NotASignal)?;
+            if is_ours(&displaced) || displaced.address() == before.address() {
                 return Ok(());
             }
             // The program has installed another one meanwhile.
@@ -346,37 +268,14 @@ impl Route {
     }
 }
 
-/// Our handler, in the place of `before`: with the mask and flags of what it calls.
-fn our_action(before: &libc::sigaction, chained: usize) -> libc::sigaction {
-    let mut ours = *before;
-    if chained == UNCHAINED {
-        ours.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
-        // SAFETY: a mask to be written.
-        unsafe { libc::sigemptyset(&mut ours.sa_mask) };
-    }
-    ours.sa_flags |= libc::SA_SIGINFO;
-    ours.sa_sigaction = handler_address();
-    ours
-}
-
-fn is_ours(action: &libc::sigaction) -> bool {
-    action.sa_sigaction == handler_address()
-}
-
-fn default_action() -> libc::sigaction {
-    // SAFETY: all zeros is a valid action: the default one, with an empty mask.
-    unsafe { core::mem::zeroed() }
-}
-
-/// Whether the action is a handler.
-fn is_handler(action: &libc::sigaction) -> bool {
-    !matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
+fn is_ours(action: &Action) -> bool {
+    action.address() == handler_address()
 }
 
 /// Puts back what was there before, unless the program has installed something else over ours.
-fn give_back(signum: c_int, before: &libc::sigaction) {
-    if action(signum).is_some_and(|now| is_ours(&now)) {
-        exchange(signum, before);
+fn give_back(signum: c_int, before: &Action) {
+    if Action::of(signum).is_some_and(|now| is_ours(&now)) {
+        before.exchange(signum);
     }
 }
 
@@ -385,25 +284,8 @@ fn index(signum: c_int) -> Result<usize, Error> {
     index.filter(|index| *index < SIGNALS).ok_or(Error::SignalOutOfRange)
 }
 
-/// The action of a signal, or None if the system has none to tell.
-fn action(signum: c_int) -> Option<libc::sigaction> {
-    let mut now = MaybeUninit::uninit();
-    // SAFETY: asks without changing; on success the action was written.
-    unsafe { (libc::sigaction(signum, ptr::null(), now.as_mut_ptr()) == 0).then(|| now.assume_init()) }
-}
-
-/// Sets the action of a signal; the one before, or None if the system refuses.
-fn exchange(signum: c_int, action: &libc::sigaction) -> Option<libc::sigaction> {
-    let mut before = MaybeUninit::uninit();
-    // SAFETY: a valid action to be read, and one to be written, which it is on success.
-    unsafe { (libc::sigaction(signum, action, before.as_mut_ptr()) == 0).then(|| before.assume_init()) }
-}
-
-/// A handler, as the kernel calls each: with three arguments, whether or not it was installed with SA_SIGINFO.
-type Handler = unsafe extern "C-unwind" fn(c_int, *mut libc::siginfo_t, *mut c_void);
-
 /// Runs on whatever thread the signal interrupts. It may be unwound by the handler that it calls.
-unsafe extern "C-unwind" fn handler(signum: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+unsafe extern "C-unwind" fn handler(signum: c_int, info: *mut Info, context: *mut c_void) {
     let Some(route) = index(signum).ok().and_then(|index| ROUTES.get(index)) else { return };
     // Acquire: pairs with `install`.
     let chained = route.chained.load(Ordering::Acquire);
@@ -412,7 +294,7 @@ unsafe extern "C-unwind" fn handler(signum: c_int, info: *mut libc::siginfo_t, c
         unsafe { core::mem::transmute::<usize, Handler>(chained)(signum, info, context) };
     }
     // SAFETY: from the kernel.
-    if !unsafe { is_simulated(info) } {
+    if !unsafe { is_marked(info) } {
         arrived(route, signum);
     }
 }
@@ -422,8 +304,8 @@ fn arrived(route: &Route, signum: c_int) {
     // Acquire: pairs with `route`.
     match route.way.load(Ordering::Acquire) {
         INTERRUPT_MAIN => this_thread::with_main(|main| main.interrupt.raise(signum as u32)),
-        // SAFETY: initialised before this way was taken; sem_post is async-signal-safe.
-        POST => drop(unsafe { libc::sem_post(route.arrivals.get().cast()) }),
+        // SAFETY: made before this way was taken.
+        POST => unsafe { route.arrivals.post() },
         _ => (),
     }
 }
@@ -434,8 +316,8 @@ fn serve(attendance: &mut Attendance) {
     let Some(route) = index(signum).ok().and_then(|index| ROUTES.get(index)) else { return };
     while attendance.serving() {
         attendance.rest();
-        // SAFETY: initialised before this thread was started.
-        if unsafe { libc::sem_wait(route.arrivals.get().cast()) } != 0 {
+        // SAFETY: made before this thread was started.
+        if unsafe { !route.arrivals.wait() } {
             continue;
         }
         let Course { target, version, .. } = *route.course.lock();

@@ -1,11 +1,8 @@
 //! How large the stacks of new threads are.
 
 use crate::base::atomic::{AtomicUsize, Ordering};
-#[cfg(target_os = "linux")]
-use crate::base::late::MIN_STACK;
 use crate::base::status::Error;
-#[cfg(target_os = "linux")]
-use core::ffi::c_void;
+use crate::sys::{memory, thread};
 
 /// Below this, a stack size is taken for a mistake.
 const LEAST: usize = 4096;
@@ -29,8 +26,11 @@ pub fn effective(asked: usize) -> Result<usize, Error> {
         0 => Ok(0),
         1..LEAST => Err(Error::StackTooSmall),
         _ => {
-            let usable = asked.max(least()).checked_add(overhead()).ok_or(Error::StackTooLarge)?;
-            let rounded = usable.checked_next_multiple_of(page()).ok_or(Error::StackTooLarge)?;
+            let usable = asked
+                .max(thread::LEAST_STACK)
+                .checked_add(thread::stack_overhead())
+                .ok_or(Error::StackTooLarge)?;
+            let rounded = usable.checked_next_multiple_of(memory::page()).ok_or(Error::StackTooLarge)?;
             if rounded > usize::MAX / 2 { Err(Error::StackTooLarge) } else { Ok(rounded) }
         }
     }
@@ -41,26 +41,9 @@ pub fn more_than(size: usize) -> usize {
     size.saturating_mul(2)
 }
 
-/// Where the last quarter of the calling thread's stack begins, 0 if that is not known. Slow: asks the C library.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// Where the last quarter of the calling thread's stack begins, 0 if that is not known. Slow: asks the system.
 pub fn reserve() -> usize {
-    let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let attributes = attributes.as_mut_ptr();
-    let (mut lowest, mut size) = (core::ptr::null_mut(), 0);
-    // SAFETY: the attributes are written by the first call, if that succeeds, and destroyed by the last.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes) != 0 {
-            return 0;
-        }
-        libc::pthread_attr_getstack(attributes, &mut lowest, &mut size);
-        libc::pthread_attr_destroy(attributes);
-    }
-    lowest.addr() + size / 4
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn reserve() -> usize {
-    0
+    thread::stack().map_or(0, |(lowest, size)| lowest + size / 4)
 }
 
 /// Whether the calling thread's stack has come below this address.
@@ -68,32 +51,6 @@ pub fn reserve() -> usize {
 pub fn is_below(address: usize) -> bool {
     let here = 0_u8;
     core::hint::black_box(&raw const here).addr() < address
-}
-
-pub fn page() -> usize {
-    // SAFETY: reads a constant of the system.
-    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(LEAST)
-}
-
-/// The smallest stack that the platform starts a thread on.
-fn least() -> usize {
-    libc::PTHREAD_STACK_MIN
-}
-
-/// What the C library takes from a stack before the thread can use it: in glibc, the static
-/// thread-local storage of all loaded libraries.
-#[cfg(target_os = "linux")]
-fn overhead() -> usize {
-    type MinStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize;
-    MIN_STACK.get().map_or(0, |function| {
-        // SAFETY: the function is of this type, and reads nothing through its argument.
-        unsafe { core::mem::transmute::<*const c_void, MinStack>(function)(core::ptr::null()) }
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn overhead() -> usize {
-    0
 }
 
 #[cfg(test)]
@@ -107,7 +64,7 @@ mod tests {
         assert_eq!(effective(4095), Err(Error::StackTooSmall));
         for asked in [4096, 32_769, 1 << 20] {
             let size = effective(asked).unwrap();
-            assert!(size >= asked && size % page() == 0);
+            assert!(size >= asked && size % memory::page() == 0);
         }
         assert_eq!(effective(usize::MAX), Err(Error::StackTooLarge));
         assert_eq!(effective(usize::MAX / 2), Err(Error::StackTooLarge));

@@ -5,9 +5,9 @@ use crate::base::errno;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::unwind;
+use crate::sys::thread::{self, End, Native, OVER, Over};
 use crate::thread::{excepthook, failure, joinable, names, stack};
 use core::ffi::{CStr, c_void};
-use core::mem::MaybeUninit;
 use core::ptr;
 
 pub use crate::base::record::Function;
@@ -63,17 +63,20 @@ impl Plan<'_> {
     }
 
     /// Creates the OS thread for a record.
-    pub fn create(&self, record: &'static Record, detach: libc::c_int) -> Result<libc::pthread_t, Error> {
+    pub fn create(&self, record: &'static Record, end: End) -> Result<Native, Error> {
         // The thread may be over before its starter knows what it was created as.
         record.keep();
-        let create = |stack_size| errno::keeping(|| create_with(stack_size, detach, record));
+        let argument = ptr::from_ref(record).cast_mut().cast();
+        // SAFETY: `main` gets the record that is for it alone.
+        let create =
+            |stack_size| errno::keeping(|| unsafe { thread::create(stack_size, end, main, argument) });
         let mut created = create(self.stack_size);
         // The minimum can be larger than the library could know: once more, with more.
-        if created == Err(libc::EINVAL) && self.stack_size != 0 {
+        if created.is_err_and(thread::wants_more_stack) && self.stack_size != 0 {
             created = create(stack::more_than(self.stack_size));
         }
-        if let Ok(thread) = created {
-            record.known_as(thread as usize);
+        if let Ok(native) = created {
+            record.known_as(thread::number(native));
         }
         record.release();
         created.map_err(Error::NoThread)
@@ -85,7 +88,7 @@ pub fn start(plan: Plan) -> Result<u64, Error> {
     let record = plan.record(Role::Started)?;
     // Read before the thread runs: it may be over, and its record another's, a moment later.
     let ident = record.ident();
-    plan.create(record, libc::PTHREAD_CREATE_DETACHED).inspect_err(|_| record.end())?;
+    plan.create(record, End::Detached).inspect_err(|_| record.end())?;
     Ok(ident)
 }
 
@@ -111,48 +114,8 @@ pub unsafe fn start_copy(
     start(Plan { copied, told, ..Plan::new(function, copied) })
 }
 
-/// Creates the OS thread, or says which errno it failed with.
-fn create_with(
-    stack_size: usize,
-    detach: libc::c_int,
-    record: &'static Record,
-) -> Result<libc::pthread_t, i32> {
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let attributes = attributes.as_mut_ptr();
-    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
-    // SAFETY: the attributes are initialised first, and destroyed last, here. `main` has the type of a
-    // start routine, and gets the record that is for it alone.
-    let errno = unsafe {
-        let mut errno = libc::pthread_attr_init(attributes);
-        if errno != 0 {
-            return Err(errno);
-        }
-        errno = libc::pthread_attr_setdetachstate(attributes, detach);
-        if errno == 0 && stack_size != 0 {
-            errno = libc::pthread_attr_setstacksize(attributes, stack_size);
-        }
-        if errno == 0 {
-            errno = pthread_create(thread.as_mut_ptr(), attributes, main, ptr::from_ref(record).cast());
-        }
-        libc::pthread_attr_destroy(attributes);
-        errno
-    };
-    // SAFETY: written by pthread_create, which succeeded.
-    if errno == 0 { Ok(unsafe { thread.assume_init() }) } else { Err(errno) }
-}
-
-unsafe extern "C" {
-    // As libc has it, but for a start routine that may be unwound.
-    fn pthread_create(
-        thread: *mut libc::pthread_t,
-        attributes: *const libc::pthread_attr_t,
-        main: unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-        argument: *const c_void,
-    ) -> i32;
-}
-
 /// The first frame of a thread. Nothing in it has a destructor: `lt_exit` unwinds through it.
-unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
+unsafe extern "C-unwind" fn main(record: *mut c_void) -> Over {
     // SAFETY: a record, made for this thread; records are never unmapped.
     let record = unsafe { &*record.cast::<Record>() };
     let adopted = begin(record);
@@ -168,11 +131,10 @@ unsafe extern "C-unwind" fn main(record: *mut c_void) -> *mut c_void {
     if !adopted {
         record.end();
     }
-    ptr::null_mut()
+    OVER
 }
 
 /// Where the code of a thread's first frame begins.
-#[cfg(target_env = "musl")]
 pub fn first_frame() -> usize {
     main as *const () as usize
 }

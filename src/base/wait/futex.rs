@@ -15,11 +15,12 @@
 
 use super::Wake;
 use crate::base::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
-use crate::base::deadline::{Deadline, now, timespec};
-use crate::base::errno::Errno;
+use crate::base::deadline::{Deadline, now};
 use crate::base::interrupt::Interrupt;
 use crate::base::spin::Spin;
 use crate::base::this_thread;
+use crate::sys::clock::timespec;
+use crate::sys::errno;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr;
@@ -133,7 +134,7 @@ fn sleep(word: &AtomicU32, expected: u32, at: *const libc::timespec, mark: i32) 
     // SAFETY: the word is alive for the call, and so is the deadline, where there is one.
     let result =
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), how, expected, at, ptr::null::<u32>(), mark) };
-    if result == 0 { 0 } else { Errno::now() }
+    if result == 0 { 0 } else { errno::get() }
 }
 
 /// The mark of the thread with this interrupt: of 31 that there are, so that few others wake with it.
@@ -211,7 +212,7 @@ fn wait_two(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Int
         if result == 0 {
             return Wake::Interrupted;
         }
-        match Errno::now() {
+        match errno::get() {
             libc::EINTR => continue,
             libc::ETIMEDOUT => return Wake::TimedOut,
             libc::EAGAIN => return changed_or_interrupted(word, expected, interrupt),

@@ -12,9 +12,10 @@
 
 use super::Wake;
 use crate::base::atomic::{AtomicU32, Ordering};
-use crate::base::cancellation;
-use crate::base::deadline::{Deadline, timespec};
+use crate::base::deadline::Deadline;
 use crate::base::interrupt::Interrupt;
+use crate::sys::cancellation;
+use crate::sys::clock::timespec;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr;

@@ -1,0 +1,9 @@
+//! macOS and its like.
+
+pub mod own;
+pub mod semaphore;
+pub mod signal;
+pub mod thread;
+
+pub use super::plain::{cpus, fence, frame, handlers, quiet, runtime};
+pub use super::unix::{cancellation, clock, errno, fork, leave, mask, memory, process, trace};

@@ -1,0 +1,75 @@
+//! What differs by system: the one seam. A port is one folder here; nothing outside of it asks which system
+//! this is, and a test keeps it so.
+//!
+//! Each folder has these modules, its own, those that Unix systems share (`unix`), or what stands where there is
+//! nothing (`plain`):
+//!
+//! | module | what the library needs |
+//! |---|---|
+//! | `cancellation` | keeping the calling thread from being cancelled |
+//! | `clock` | nanoseconds on the monotonic clock |
+//! | `cpus` | on which processors a thread may run |
+//! | `errno` | the caller's, to be put back |
+//! | `fence` | a fence for all threads of the process, if the system has one |
+//! | `fork` | being called before and after a fork |
+//! | `frame` | calling user code: catching what it throws, being told when it is left |
+//! | `handlers` | the C library's list of what is to be called when a thread is left |
+//! | `leave` | ending the calling thread from anywhere in it |
+//! | `mask` | keeping signals from the calling thread, and having those run that are pending |
+//! | `memory` | pages |
+//! | `own` | one word of the calling thread's, and the end of the thread |
+//! | `process` | writing to the standard error |
+//! | `runtime` | a function of the runtime that made an exception; what the loader says of an address |
+//! | `signal` | handlers of signals, and what they may post |
+//! | `thread` | starting, joining and naming threads; their stacks |
+//! | `trace` | what stands at addresses of code |
+//!
+//! The wait engine is `base::wait`, which takes a thread to sleep as the system can.
+
+#[cfg(unix)]
+mod unix;
+
+// Built everywhere, and used where it is needed.
+#[allow(dead_code, unused_imports, reason = "most systems have something better")]
+mod plain;
+
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod elf;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::*;
+
+#[cfg(target_vendor = "apple")]
+mod apple;
+#[cfg(target_vendor = "apple")]
+pub use apple::*;
+
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(target_os = "freebsd")]
+pub use freebsd::*;
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
+compile_error!("lowthread has no port to this system: a new one is a folder in src/sys");
+
+/// Has a function called when the library is loaded.
+macro_rules! at_load {
+    ($function:path) => {
+        const _: () = {
+            #[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".init_array"))]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+            #[cfg_attr(windows, unsafe(link_section = ".CRT$XCU"))]
+            #[used]
+            static AT_LOAD: extern "C" fn() = {
+                extern "C" fn at_load() {
+                    $function();
+                }
+                at_load
+            };
+        };
+    };
+}
+
+pub(crate) use at_load;

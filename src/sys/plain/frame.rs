@@ -1,0 +1,28 @@
+//! No frame with a personality of its own: plain calls. What is thrown ends the process, as from a plain thread.
+
+use crate::base::cleanup::Watched;
+use crate::base::unwind::Guarded;
+
+/// Makes the call. Nothing is ever caught.
+///
+/// # Safety
+/// The function may be called with the argument.
+pub unsafe fn catch(guarded: *mut Guarded) -> bool {
+    // SAFETY: as the caller vouches.
+    unsafe { (*guarded).call() };
+    false
+}
+
+/// Whether this is where such a frame goes on.
+pub fn covers(_return_address: usize) -> bool {
+    false
+}
+
+/// Makes the call. Nobody is told that it is left: nothing is unwound.
+///
+/// # Safety
+/// The function may be called with the argument.
+pub unsafe fn watch(watched: *mut Watched) {
+    // SAFETY: as the caller vouches.
+    unsafe { (*watched).call() };
+}

@@ -1,0 +1,8 @@
+//! What stands where a system has nothing.
+
+pub mod cpus;
+pub mod fence;
+pub mod frame;
+pub mod handlers;
+pub mod quiet;
+pub mod runtime;

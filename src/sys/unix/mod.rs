@@ -1,0 +1,18 @@
+//! What the systems of POSIX share.
+
+pub mod cancellation;
+pub mod clock;
+pub mod errno;
+pub mod fork;
+pub mod key;
+#[cfg(not(target_env = "musl"))]
+pub mod leave;
+pub mod mask;
+pub mod memory;
+pub mod process;
+#[cfg(not(target_vendor = "apple"))]
+pub mod semaphore;
+pub mod signal;
+pub mod thread;
+#[cfg(not(target_os = "linux"))]
+pub mod trace;

@@ -1,0 +1,22 @@
+//! The process.
+
+use super::errno;
+
+/// Writes all of it to the standard error, if that takes it.
+pub fn write_error(mut text: &[u8]) {
+    while !text.is_empty() {
+        // SAFETY: the bytes are there to be read.
+        let written = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+        match usize::try_from(written) {
+            Ok(n) => text = text.get(n..).unwrap_or_default(),
+            Err(_) if errno::get() == libc::EINTR => (),
+            Err(_) => return,
+        }
+    }
+}
+
+/// How many processors there are.
+pub fn processors() -> u32 {
+    // SAFETY: asks for a number.
+    u32::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1)
+}
