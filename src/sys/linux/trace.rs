@@ -284,7 +284,7 @@ mod tests {
             let mut lines = text.lines();
             let first = lines.next().unwrap();
             assert!(first.contains("::a_trace_names_functions_and_lines at "), "{round}: {text}");
-            assert!(first.contains("src/thread/trace.rs:"), "{round}: {text}");
+            assert!(first.contains("src/sys/linux/trace.rs:"), "{round}: {text}");
             assert_eq!(lines.next(), Some("  0x0000000000000001 in ?"));
         }
         assert_eq!(known.lines.len(), 1);
