@@ -1,18 +1,59 @@
-// Preloaded by tests: makes chosen allocations and mappings fail, and counts those that are alive. For glibc.
+// Preloaded by tests: makes chosen allocations and mappings fail, and counts those that are alive.
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// The C library's own. glibc has names for them, and an allocating dlsym; on musl that allocates nothing.
+#ifdef __GLIBC__
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
+#else
+// Finds a function: `next(&function, "name")`.
+static void next(void *function, const char *name) {
+    void *found = dlsym(RTLD_NEXT, name);
+    memcpy(function, &found, sizeof found);
+}
+
+static void *__libc_malloc(size_t size) {
+    void *(*function)(size_t);
+    next(&function, "malloc");
+    return function(size);
+}
+
+static void *__libc_calloc(size_t n, size_t size) {
+    void *(*function)(size_t, size_t);
+    next(&function, "calloc");
+    return function(n, size);
+}
+
+static void *__libc_realloc(void *p, size_t size) {
+    void *(*function)(void *, size_t);
+    next(&function, "realloc");
+    return function(p, size);
+}
+
+static void *__libc_memalign(size_t alignment, size_t size) {
+    void *(*function)(size_t, size_t);
+    next(&function, "aligned_alloc");
+    return function(alignment, size);
+}
+
+static void __libc_free(void *p) {
+    void (*function)(void *);
+    next(&function, "free");
+    function(p);
+}
+#endif
 
 static _Atomic long first, last, calls, failures, live;
 static _Atomic long spared; // The thread whose allocations do not count, 0 for none.
@@ -107,9 +148,11 @@ void *mmap(void *at, size_t size, int access, int flags, int fd, off_t offset) {
     return refuse() ? MAP_FAILED : (void *)syscall(SYS_mmap, at, size, access, flags, fd, offset);
 }
 
+#ifdef __GLIBC__
 void *mmap64(void *at, size_t size, int access, int flags, int fd, off_t offset) {
     return mmap(at, size, access, flags, fd, offset);
 }
+#endif
 
 void free(void *p) {
     atomic_fetch_sub(&live, p != NULL);

@@ -15,7 +15,9 @@ static void load(const char *how) {
     }
     assert_non_null(library);
     assert_int_equal(setenv("LT_LIBRARY", library, 1), 0);
-    run_under_shims("dlopen", "/bin/true", NULL, how);
+    char program[4096];
+    snprintf(program, sizeof program, "%s/idle", getenv("LT_SHIM_DIR"));
+    run_under_shims("dlopen", program, NULL, how);
 }
 
 TEST(threads_outlive_the_close_of_a_library_opened_locally) {

@@ -169,9 +169,14 @@ static void wait_for_the_other(int signal) {
     }
 }
 
+static lt_event *was_handled;
+
+// There as long as it takes to send it the signal.
 static lt_status wait_to_be_handled(void *event) {
     handled = pthread_self();
-    return lt_event_wait(event);
+    lt_status status = lt_event_wait(event);
+    must(lt_event_wait(was_handled) == LT_OK);
+    return status;
 }
 
 static lt_status wait_and_tell(void *event) {
@@ -192,6 +197,7 @@ TEST(one_of_a_few_that_is_woken_and_stays_in_a_handler_keeps_nobody) {
     CPU_ZERO(&one);
     CPU_SET(sched_getcpu(), &one);
     lt_event *event = new_event();
+    was_handled = new_event();
     for (int round = 0; round < 20; round++) {
         atomic_store(&other_is_through, false);
         assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
@@ -202,12 +208,15 @@ TEST(one_of_a_few_that_is_woken_and_stays_in_a_handler_keeps_nobody) {
         assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
         assert_ok(lt_event_set(event));
         assert_int_equal(pthread_kill(handled, SIGUSR1), 0);
+        assert_ok(lt_event_set(was_handled));
         assert_ok(waiter_join(&first));
         assert_ok(waiter_join(&other));
         assert_false(atomic_load(&waited_in_vain));
         assert_ok(lt_event_clear(event));
+        assert_ok(lt_event_clear(was_handled));
     }
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_ok(lt_event_free(was_handled));
     assert_ok(lt_event_free(event));
 }
 

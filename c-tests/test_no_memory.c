@@ -461,7 +461,8 @@ static void check_starts(bool copy) {
         fail_each(start_thread, &s);
     }
     assert_true(s.no_memory > 0);
-    assert_true(s.no_thread > 0);
+    // musl maps the stacks of threads by itself.
+    assert_true(s.no_thread > 0 || on_musl());
     assert_ok(lt_event_set(s.crowd.leave));
     join_all_threads();
     assert_ok(lt_event_free(s.crowd.leave));

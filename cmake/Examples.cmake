@@ -29,11 +29,11 @@ foreach(source IN LISTS sources)
     endif()
 endforeach()
 
-# Python loads the library when it runs, so there is nothing to build.
+# Python loads the library when it runs, so there is nothing to build; this machine's can load what is for it.
 find_program(LOWTHREAD_PYTHON NAMES python3 python)
 mark_as_advanced(LOWTHREAD_PYTHON)
 set(scripts "")
-if(LOWTHREAD_SHARED)
+if(LOWTHREAD_SHARED AND NOT LOWTHREAD_RUST_TARGET)
     file(GLOB scripts CONFIGURE_DEPENDS examples/python/*.py)
 endif()
 foreach(script IN LISTS scripts)

@@ -15,13 +15,13 @@ if(LOWTHREAD_PARKING_WAIT)
 endif()
 if(LOWTHREAD_RUST_TARGET)
     list(APPEND cargo_options --target ${LOWTHREAD_RUST_TARGET})
-    list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET})
+    list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET} ${LOWTHREAD_RUSTFLAGS})
 endif()
 
-# For musl Rust makes programs that are all static, and so no shared library.
+# A program that is all static has no use for a shared library.
 set(LOWTHREAD_SHARED ON)
 set(crate_types cdylib,staticlib)
-if(LOWTHREAD_RUST_TARGET MATCHES "-musl")
+if(LOWTHREAD_STATIC_ONLY)
     set(LOWTHREAD_SHARED OFF)
     set(crate_types staticlib)
 endif()

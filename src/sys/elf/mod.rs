@@ -7,5 +7,10 @@ pub mod frame;
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub use super::plain::frame;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(target_env = "musl")))]
+mod word;
+
+// musl gives no surplus to libraries that are loaded late, and has the storage of each ready before a thread can ask.
+#[cfg(target_env = "musl")]
+#[path = "word_dynamic.rs"]
 mod word;

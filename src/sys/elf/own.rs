@@ -6,7 +6,7 @@ use core::ffi::c_void;
 
 pub use crate::sys::unix::key::{ROUNDS, prepare};
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_env = "musl"))]
 mod fast {
     use super::{c_void, key};
     use crate::sys::elf::word;
@@ -28,7 +28,7 @@ mod fast {
     }
 }
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_env = "musl")))]
 mod fast {
     use super::{c_void, key};
 
