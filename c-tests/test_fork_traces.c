@@ -108,6 +108,7 @@ static void render_in_child(void *arg) {
 }
 
 TEST(a_fork_does_not_wait_for_who_renders_and_its_child_can_render) {
+    skip_where_nothing_is_loaded();
     begin();
     asker asker = {0};
     start_asker(&asker);
@@ -121,6 +122,7 @@ TEST(a_fork_does_not_wait_for_who_renders_and_its_child_can_render) {
 }
 
 TEST(nobody_waits_for_ever_for_who_renders) {
+    skip_where_nothing_is_loaded();
     begin();
     asker asker = {0};
     start_asker(&asker);
@@ -134,6 +136,7 @@ TEST(nobody_waits_for_ever_for_who_renders) {
 }
 
 TEST(who_renders_is_cancelled_afterwards) {
+    skip_where_nothing_is_loaded();
     begin();
     asker asker = {0};
     start_asker(&asker);

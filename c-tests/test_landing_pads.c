@@ -554,6 +554,7 @@ static void check_ways(void) {
 }
 
 TEST(no_way_into_user_code_has_a_landing_pad) {
+    skip_where_nothing_is_loaded();
     want_optimised_library();
     check_ways();
 }
@@ -564,6 +565,7 @@ static void *check_ways_there(void *unused) {
 }
 
 TEST(no_way_into_user_code_has_a_landing_pad_on_a_foreign_thread) {
+    skip_where_nothing_is_loaded();
     want_optimised_library();
     pthread_t thread;
     must(pthread_create(&thread, NULL, check_ways_there, NULL) == 0);
