@@ -56,7 +56,11 @@ LT_NORETURN void lt_harness_must(const char *file, int line, const char *express
 void lt_harness_status(const char *file, int line, const char *call, lt_status is,
     lt_status expected);
 
-// Runs body(arg) in a forked child, which ends with exit code 0 when it returns. The result is what
+// fork(), for a child that uses the library. Where there are other threads and the library has no LT_FEATURE_FORK,
+// the program ends here, on whichever thread, and counts as skipped.
+int fork_to_go_on(void);
+
+// Runs body(arg) in a child forked like that, which ends with exit code 0 when it returns. The result is what
 // waitpid() says: 0 if all went well.
 int run_in_child(void (*body)(void *arg), void *arg);
 

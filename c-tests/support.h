@@ -83,10 +83,12 @@ static inline void skip_where_nothing_is_loaded(void) {
 #endif
 }
 
-// Whether the parking engine is under test, on which nothing is async-signal-safe.
-static inline bool on_parking_engine(void) {
-    return getenv("LT_PARKING") != NULL;
-}
+// Leaves the case where the library that is under test cannot do that.
+#define skip_without(feature, reason) ((lt_features() & (feature)) == 0 ? (void)skip_because(reason) : (void)0)
+#define skip_without_handlers()                                                                    \
+    skip_without(LT_FEATURE_WAKE_IN_HANDLERS, "nothing is async-signal-safe on the portable wait engine")
+#define skip_without_memory()                                                                      \
+    skip_without(LT_FEATURE_NO_MEMORY, "without memory, waits may end the process on the portable wait engine")
 
 // Whether the sentence of the last error begins with the name of this function.
 static inline bool last_error_names(const char *function) {

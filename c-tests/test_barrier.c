@@ -828,7 +828,7 @@ static void fork_in_the_action(void *arg) {
     (void)arg;
     if (child_of_action == -1) {
         fflush(NULL);
-        child_of_action = fork();
+        child_of_action = fork_to_go_on();
         must(child_of_action >= 0);
     }
 }

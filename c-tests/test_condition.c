@@ -962,7 +962,7 @@ static pid_t child_of_predicate;
 static bool fork_and_say_so(void *arg) {
     (void)arg;
     fflush(NULL);
-    return (child_of_predicate = fork()) >= 0;
+    return (child_of_predicate = fork_to_go_on()) >= 0;
 }
 
 TEST(a_predicate_may_fork) {

@@ -799,7 +799,7 @@ std::string output_of(const Body &body, int expected_status = 0, double read_lat
     int ends[2];
     must(pipe(ends) == 0);
     fflush(nullptr);
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     must(child >= 0);
     if (child == 0) {
         close(ends[0]);

@@ -279,7 +279,7 @@ static void return_from_the_function(void *unused) {
 
 // The child's only thread returns into the library, from the function that the parent started.
 static void fork_and_return(void *status) {
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     must(child >= 0);
     if (child == 0) {
         return_from_the_function(NULL);
@@ -447,7 +447,7 @@ TEST(a_thread_whose_first_call_comes_to_a_barrier_does_not_hold_up_a_fork) {
     waiter w;
     waiter_launch(&w, come_by_new_threads, &f);
     for (int i = 0; i < (under_sanitizer() ? 10 * FORKS_SANITIZED : 1000); i++) {
-        pid_t child = fork();
+        pid_t child = fork_to_go_on();
         must(child != -1);
         if (child == 0) {
             _exit(0);
@@ -463,7 +463,7 @@ static volatile sig_atomic_t handler_forks;
 
 static void fork_in_a_handler(int signum) {
     (void)signum;
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     if (child == 0) {
         _exit(0);
     }
@@ -473,6 +473,7 @@ static void fork_in_a_handler(int signum) {
 }
 
 TEST(a_handler_forks_wherever_its_thread_is) {
+    skip_without_handlers();
     must(lt_get_ident() != 0);
     struct sigaction forks = {.sa_handler = fork_in_a_handler}, before;
     must(sigaction(SIGALRM, &forks, &before) == 0);

@@ -542,7 +542,7 @@ typedef struct forked {
 
 static void fork_and_return(void *arg) {
     forked *f = arg;
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     must(child >= 0);
     if (child == 0) {
         return;

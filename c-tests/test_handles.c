@@ -240,7 +240,7 @@ static lt_condition *new_condition(void) {
 // Those that take no handle.
 static const char *const OTHERS[] = {
     "lt_adopt_main", "lt_error_backtrace", "lt_native_handle", "lt_thread_current", "lt_allocate_lock", "lt_barrier_new", "lt_call_once", "lt_check_interrupt", "lt_condition_new",
-    "lt_enumerate", "lt_errors_new", "lt_event_new", "lt_exit", "lt_fail", "lt_get_ident",
+    "lt_enumerate", "lt_errors_new", "lt_event_new", "lt_exit", "lt_fail", "lt_features", "lt_get_ident",
     "lt_get_native_id", "lt_interrupt", "lt_interrupt_main", "lt_interrupt_signal", "lt_last_errno",
     "lt_last_error", "lt_last_status", "lt_local_new", "lt_main_ident", "lt_monotonic",
     "lt_pool_new", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new",

@@ -289,9 +289,7 @@ static lt_status kill_main_when_asleep(void *unused) {
 }
 
 TEST(a_handler_may_interrupt_the_wait_that_it_interrupted) {
-    if (on_parking_engine()) {
-        skip_because("nothing is async-signal-safe on the parking engine");
-    }
+    skip_without_handlers();
     install(SIGALRM, interrupt_with_another_signal);
     sigset_t only_main;
     sigemptyset(&only_main);

@@ -306,6 +306,7 @@ static lt_status use_without_memory(void *unused) {
 }
 
 TEST(objects_need_no_memory_once_they_are_made) {
+    skip_without_memory();
     if (!in_shim(__func__)) {
         return;
     }
@@ -470,12 +471,14 @@ static void check_starts(bool copy) {
 }
 
 TEST(a_thread_without_memory_is_refused_and_leaks_nothing) {
+    skip_without_memory();
     if (in_shim(__func__)) {
         check_starts(false);
     }
 }
 
 TEST(arguments_by_value_without_memory_are_refused_and_leak_nothing) {
+    skip_without_memory();
     if (in_shim(__func__)) {
         check_starts(true);
     }
@@ -544,6 +547,7 @@ static void *foreign_thread(void *event) {
 }
 
 TEST(a_foreign_thread_has_no_ident_without_memory_and_can_wait_all_the_same) {
+    skip_without_memory();
     if (!in_shim(__func__)) {
         return;
     }
@@ -640,6 +644,7 @@ static void *raise_in_task(void *allocations) {
 
 // Whatever of it there is memory for.
 TEST(an_error_without_memory_is_an_error_all_the_same) {
+    skip_without_memory();
     if (!in_shim(__func__)) {
         return;
     }

@@ -946,7 +946,7 @@ typedef struct forking {
 static void *fork_in_a_task(void *arg) {
     forking *f = arg;
     must_soon(atomic_load(&f->own) != NULL);
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     must(child >= 0);
     if (child == 0) {
         alarm(60);

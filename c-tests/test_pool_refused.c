@@ -370,6 +370,7 @@ static bool add_callback(void *arg) {
 }
 
 TEST(waits_and_callbacks_without_memory_are_refused) {
+    skip_without_memory();
     if (!in_shim(__func__)) {
         return;
     }

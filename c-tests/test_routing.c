@@ -842,7 +842,7 @@ static _Atomic pid_t forked;
 
 static void fork_in_handler(int signum) {
     (void)signum;
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     must(child >= 0);
     atomic_store(&forked, child);
 }
@@ -1032,7 +1032,7 @@ static _Atomic int *storm_from_a_child(int signum, int count, pid_t *child) {
         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(number != MAP_FAILED);
     fflush(NULL);
-    *child = fork();
+    *child = fork(); // To send signals: it makes no calls.
     must(*child >= 0);
     if (*child == 0) {
         alarm(50);
@@ -1168,7 +1168,7 @@ static lt_status fork_until_stopped(void *arg) {
     turmoil *t = arg;
     while (!atomic_load(&t->stop)) {
         int status;
-        pid_t child = fork();
+        pid_t child = fork_to_go_on();
         must(child >= 0);
         if (child == 0) {
             alarm(20);

@@ -145,7 +145,7 @@ static void wait_while_stopped(void) {
 
 TEST(waits_are_not_ended_by_a_stop_of_the_process) {
     fflush(NULL);
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     assert_true(child >= 0);
     if (child == 0) {
         must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0); // Or it might stay stopped for ever.
@@ -322,9 +322,7 @@ static lt_status use_the_same(void *unused) {
 }
 
 TEST(what_is_async_signal_safe_works_in_a_handler) {
-    if (on_parking_engine()) {
-        skip_because("nothing is async-signal-safe on the parking engine");
-    }
+    skip_without_handlers();
     shared_lock = lt_allocate_lock();
     shared_semaphore = lt_semaphore_new(0);
     shared_event = lt_event_new();

@@ -345,7 +345,7 @@ template <int N> void use_little_stack(void *) {
 std::string printed(lt_thread_fn function, size_t stack_size) {
     int ends[2];
     must(pipe(ends) == 0);
-    pid_t child = fork();
+    pid_t child = fork_to_go_on();
     must(child >= 0);
     if (child == 0) {
         must(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO && close(ends[0]) == 0);

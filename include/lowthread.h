@@ -137,7 +137,7 @@ lt_status lt_last_status(void);
 // The errno behind the call that lt_last_error() is about; 0 if there is none.
 int lt_last_errno(void);
 
-// ---- Version, time -----------------------------------------------------------------------------
+// ---- Version, features, time -------------------------------------------------------------------
 
 enum {
     LT_VERSION_MAJOR = 0,
@@ -147,6 +147,42 @@ enum {
 #define LT_VERSION_MAJOR 0
 #define LT_VERSION_MINOR 1
 #define LT_VERSION_PATCH 0
+
+enum {
+    LT_FEATURE_FORK  = 1,   // A forked child may go on using it.
+    LT_FEATURE_SIGNALS = 2,   // Signals can be routed and sent.
+    LT_FEATURE_WAKE_IN_HANDLERS = 4,   // What is async-signal-safe is so.
+    LT_FEATURE_AFFINITY = 8,   // Threads inherit their processors.
+    LT_FEATURE_NO_MEMORY = 16,  // No wait ends the process for lack of memory.
+};
+#define LT_FEATURE_FORK 1
+#define LT_FEATURE_SIGNALS 2
+#define LT_FEATURE_WAKE_IN_HANDLERS 4
+#define LT_FEATURE_AFFINITY 8
+#define LT_FEATURE_NO_MEMORY 16
+
+// What the library that is running can do: a set of LT_FEATURE_X. Those of its platform are known to #if:
+// LT_HAS_X is 1. Without LT_FEATURE_FORK a forked child may go on if the process had no other threads;
+// otherwise it may only execute a program, or _exit. Async-signal-safe.
+unsigned int lt_features(void);
+
+// What the library can have on this platform, however it was built.
+#if defined(__linux__) && !defined(__ANDROID__)
+#define LT_HAS_FORK 1
+#define LT_HAS_WAKE_IN_HANDLERS 1
+#define LT_HAS_AFFINITY 1
+#define LT_HAS_NO_MEMORY 1
+#else
+#define LT_HAS_FORK 0
+#define LT_HAS_WAKE_IN_HANDLERS 0
+#define LT_HAS_AFFINITY 0
+#define LT_HAS_NO_MEMORY 0
+#endif
+#ifdef _WIN32
+#define LT_HAS_SIGNALS 0
+#else
+#define LT_HAS_SIGNALS 1
+#endif
 
 #define LT_FOREVER       (-1.0) // As a timeout: without bound, as every negative value.
 #define LT_TIMEOUT_MAX   9223372036.0 // The longest timeout, in seconds: about 292 years.

@@ -86,7 +86,9 @@ fn macros() -> Result<Vec<(String, i64)>, Box<dyn Error>> {
         let value = value.split("//").next()?.trim().trim_matches(['(', ')']).parse().ok()?;
         Some((name.to_string(), value))
     };
-    Ok(header.lines().filter_map(constant).collect())
+    // LT_HAS_X has a value for each platform, and only #if asks for it.
+    let is_constant = |(name, _): &(String, i64)| !name.starts_with("LT_HAS_");
+    Ok(header.lines().filter_map(constant).filter(is_constant).collect())
 }
 
 /// What is left of the header without its macros: what a reader of declarations sees.

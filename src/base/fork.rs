@@ -60,9 +60,6 @@ static ALONE: AtomicBool = AtomicBool::new(false);
 /// How many forks that thread is in the midst of, beside the first: in handlers. Touched by it alone.
 static NESTED: AtomicU32 = AtomicU32::new(0);
 
-/// Whether the wait engine was told of the fork. As above.
-static ENGINE_READY: AtomicBool = AtomicBool::new(false);
-
 /// How many threads without a record are inside: those whose record has ended, and those that are about to
 /// get one. A futex.
 static STRAYS: AtomicU32 = AtomicU32::new(0);
@@ -373,10 +370,6 @@ pub(super) fn before() {
     registry::before_fork();
     // In a handler, too: what it has interrupted may not have come so far.
     close();
-    let _quiet = quiet();
-    if !ENGINE_READY.swap(true, Ordering::Relaxed) {
-        wait::before_fork();
-    }
 }
 
 fn begin() {
@@ -404,8 +397,6 @@ pub(super) fn in_parent() {
     if end_nested() {
         return;
     }
-    wait::after_fork_in_parent();
-    ENGINE_READY.store(false, Ordering::Relaxed);
     FORKER.store(0, Ordering::Relaxed);
     open();
     FORKING.unlock();
@@ -435,16 +426,13 @@ pub(super) fn in_child() {
         (participant.forget)();
         next = participant.next.load(Ordering::Relaxed);
     }
-    ALONE.store(false, Ordering::Relaxed);
-    if nested {
-        // The handler returns to a fork that is not over.
-        wait::before_fork();
-        return;
+    // Else the handler returns to a fork that is not over.
+    if !nested {
+        FORKER.store(0, Ordering::Relaxed);
+        open();
+        FORKING.unlock();
     }
-    ENGINE_READY.store(false, Ordering::Relaxed);
-    FORKER.store(0, Ordering::Relaxed);
-    open();
-    FORKING.unlock();
+    ALONE.store(false, Ordering::Relaxed);
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -532,8 +520,8 @@ mod tests {
         });
     }
 
-    // The other engine's locks are taken meanwhile, and it promises nothing to handlers.
-    #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+    // The other engine promises nothing to handlers.
+    #[cfg(not(parking))]
     #[test]
     fn a_fork_in_the_midst_of_another_takes_place() {
         let end = |how: fn()| {

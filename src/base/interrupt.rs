@@ -25,7 +25,7 @@ pub struct Interrupt {
     expected: AtomicBool,
     /// The address that the owner sleeps on, 0 when it is awake or sleeps on `word` as well.
     place: AtomicUsize,
-    #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+    #[cfg(not(parking))]
     pub(super) until: wait::Until,
 }
 
@@ -44,7 +44,7 @@ impl Interrupt {
             coming: AtomicU32::new(0),
             expected: AtomicBool::new(false),
             place: AtomicUsize::new(Interrupt::NOWHERE),
-            #[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+            #[cfg(not(parking))]
             until: wait::Until::new(),
         }
     }

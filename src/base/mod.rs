@@ -12,6 +12,8 @@ pub mod wait;
 pub mod spare;
 pub mod spin;
 pub mod mutex;
+#[cfg(any(not(parking), shuttle))]
+mod raw;
 pub mod note;
 pub mod turn;
 pub mod fork;

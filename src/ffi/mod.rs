@@ -6,6 +6,7 @@
 
 pub mod status;
 pub mod time;
+pub mod features;
 pub mod lock;
 pub mod thread;
 pub mod interrupt;

@@ -28,6 +28,12 @@ use core::ptr;
 /// Whether a signal handler may wake a thread.
 pub const WAKES_IN_HANDLERS: bool = true;
 
+/// Whether a child may go on, whatever other threads were doing as it was forked.
+pub const GOES_ON_IN_CHILDREN: bool = true;
+
+/// Whether it does without memory.
+pub const NEEDS_NO_MEMORY: bool = true;
+
 /// How long an interrupter lets a sleeper be before it wakes it again, at first and at most, in
 /// nanoseconds.
 const SHORT_NAP: u64 = 50_000;
@@ -88,8 +94,6 @@ pub(super) fn interrupt(interrupt: &Interrupt) {
 }
 
 /// The kernel knows by itself which threads a forked child has, and nothing here is locked.
-pub(super) fn before_fork() {}
-pub(super) fn after_fork_in_parent() {}
 pub(super) fn after_fork_in_child() {}
 
 /// Sleeps on `word`, not to be interrupted.

@@ -18,14 +18,14 @@ use crate::base::deadline::Deadline;
 use crate::base::errno::Errno;
 use crate::base::interrupt::Interrupt;
 
-#[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+#[cfg(not(parking))]
 mod futex;
-#[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+#[cfg(not(parking))]
 use futex as real;
 
-#[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
+#[cfg(parking)]
 mod parking;
-#[cfg(any(not(target_os = "linux"), feature = "parking-wait"))]
+#[cfg(parking)]
 use parking as real;
 
 #[cfg(shuttle)]
@@ -55,11 +55,12 @@ impl Wake {
     }
 }
 
-/// Whether threads can be woken, and so interrupted, in a signal handler.
-pub use real::WAKES_IN_HANDLERS;
+pub use real::{GOES_ON_IN_CHILDREN, NEEDS_NO_MEMORY, WAKES_IN_HANDLERS};
 
-#[cfg(all(target_os = "linux", not(feature = "parking-wait")))]
+#[cfg(not(parking))]
 pub use futex::Until;
+#[cfg(all(parking, not(shuttle)))]
+pub use parking::Raw;
 
 /// Sleeps on `word` while it holds `expected`. Where both are so, `Changed` goes before `Interrupted`.
 pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Option<&Interrupt>) -> Wake {
@@ -84,15 +85,7 @@ pub fn interrupt(interrupt: &Interrupt) {
     engine::interrupt(interrupt);
 }
 
-/// Around a fork, the engine comes last before it and first after it: the others sleep and wake by it.
-pub fn before_fork() {
-    engine::before_fork();
-}
-
-pub fn after_fork_in_parent() {
-    engine::after_fork_in_parent();
-}
-
+/// In a forked child: whoever slept is gone.
 pub fn after_fork_in_child() {
     engine::after_fork_in_child();
 }

@@ -16,8 +16,6 @@ use core::ptr;
 use shuttle::current::TaskId;
 use shuttle::thread::Thread;
 
-pub(super) use real::{after_fork_in_parent, before_fork};
-
 /// Whoever slept is gone.
 pub(super) fn after_fork_in_child() {
     forget();

@@ -1,111 +1,42 @@
-//! The wait engine for every platform that is not Linux, and for Linux on demand: a parking lot.
+//! The wait engine for every platform that is not Linux, and for Linux on demand: parking_lot's.
 //!
-//! Threads that sleep stand in one of a few lists, chosen by the address of their word; the list's
-//! mutex makes check-and-sleep one step. An interrupter must know where its target sleeps, so the
-//! target writes that down, under the mutex, before it looks at its interrupt: either it sees the
-//! interrupt, or the interrupter sees the place.
+//! A sleeper stands in a line for the address of its word, under a lock of the lot's, which makes
+//! check-and-sleep one step. An interrupter must know where its target sleeps, so the target writes that
+//! down, under that lock, before it looks at its interrupt: either it sees the interrupt, or the
+//! interrupter sees the place.
 //!
-//! Not parking_lot_core, which does not take part in forks (a child finds its table full of threads
-//! that are gone, and sometimes locked) and ends the process when it gets no memory. This one needs
-//! none: a sleeper's entry is on its own stack. Unlike a futex, it takes locks: here nothing that wakes
-//! is async-signal-safe.
+//! The lot's lines and locks are not those of a forked child, which finds threads in them that are gone:
+//! where there were others, it may only run another program. A thread that sleeps for the first time, and a
+//! wake of more than eight, take memory, and the process ends where there is none. Nothing here is
+//! async-signal-safe.
 
 use super::Wake;
 use crate::base::atomic::{AtomicU32, Ordering};
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Deadline, now};
+use crate::base::errno::Errno;
+use crate::base::fork;
 use crate::base::interrupt::Interrupt;
 use crate::sys::cancellation;
-use crate::sys::clock::timespec;
-use core::cell::{Cell, UnsafeCell};
-use core::mem::MaybeUninit;
+
+use core::cell::UnsafeCell;
 use core::ptr;
+use core::time::Duration;
+use parking_lot::RawMutex;
+use parking_lot::lock_api::RawMutex as _;
+use parking_lot_core::{FilterOp, ParkResult, ParkToken, UnparkToken};
+use std::time::Instant;
 
 /// Whether a signal handler may wake a thread: no, it would lock.
 pub const WAKES_IN_HANDLERS: bool = false;
 
-/// How many lists there are: a power of two.
-const BUCKETS: usize = 64;
+/// Whether a child may go on, whatever other threads were doing as it was forked.
+pub const GOES_ON_IN_CHILDREN: bool = false;
 
-/// One list of sleepers, the longest asleep first.
-#[repr(align(64))]
-struct Bucket {
-    mutex: UnsafeCell<libc::pthread_mutex_t>,
-    /// Under the mutex, like what it leads to.
-    first: Cell<*const Sleeper>,
-}
+/// Whether it does without memory.
+pub const NEEDS_NO_MEMORY: bool = false;
 
-// SAFETY: a pthread mutex is made to be shared, and the rest is touched under it alone.
-unsafe impl Sync for Bucket {}
-
-static BUCKETS_OF_ALL: [Bucket; BUCKETS] = [const {
-    Bucket { mutex: UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER), first: Cell::new(ptr::null()) }
-}; BUCKETS];
-
-/// A thread that sleeps: lives on its stack, and is in the list until it is woken or leaves.
-struct Sleeper {
-    place: usize,
-    /// The interrupt that it can be woken by, or NULL.
-    interrupt: *const Interrupt,
-    /// What woke it; None while it is in the list.
-    wake: Cell<Option<Wake>>,
-    next: Cell<*const Sleeper>,
-    condition: UnsafeCell<MaybeUninit<libc::pthread_cond_t>>,
-}
-
-impl Bucket {
-    fn of(place: usize) -> &'static Bucket {
-        // The words of two objects lie at least 64 bytes apart.
-        let index = (place >> 6 ^ place >> 12) % BUCKETS;
-        let [first, ..] = &BUCKETS_OF_ALL;
-        BUCKETS_OF_ALL.get(index).unwrap_or(first)
-    }
-
-    fn lock(&self) {
-        // SAFETY: an initialised mutex, that this thread does not hold.
-        unsafe { libc::pthread_mutex_lock(self.mutex.get()) };
-    }
-
-    fn unlock(&self) {
-        // SAFETY: this thread holds it, or its image did before a fork.
-        unsafe { libc::pthread_mutex_unlock(self.mutex.get()) };
-    }
-
-    /// The sleepers. The caller holds the mutex, and takes none out but the one it has just seen.
-    fn sleepers(&self) -> impl Iterator<Item = &Sleeper> {
-        // SAFETY: a sleeper's stack stays while it is in the list, which is as long as the mutex is held.
-        let follow = |sleeper: *const Sleeper| unsafe { sleeper.as_ref() };
-        let mut next = follow(self.first.get());
-        core::iter::from_fn(move || {
-            let sleeper = next?;
-            next = follow(sleeper.next.get());
-            Some(sleeper)
-        })
-    }
-
-    /// Puts a sleeper at the end. The caller holds the mutex.
-    fn append(&self, sleeper: &Sleeper) {
-        match self.sleepers().last() {
-            Some(last) => last.next.set(sleeper),
-            None => self.first.set(sleeper),
-        }
-    }
-
-    /// Takes a sleeper out. The caller holds the mutex.
-    fn remove(&self, sleeper: &Sleeper) {
-        match self.sleepers().find(|before| ptr::eq(before.next.get(), sleeper)) {
-            Some(before) => before.next.set(sleeper.next.get()),
-            None => self.first.set(sleeper.next.get()),
-        }
-    }
-
-    /// Takes a sleeper out and wakes it. The caller holds the mutex.
-    fn release(&self, sleeper: &Sleeper, wake: Wake) {
-        self.remove(sleeper);
-        sleeper.wake.set(Some(wake));
-        // SAFETY: initialised by the sleeper, who needs the mutex to leave.
-        unsafe { libc::pthread_cond_signal(sleeper.condition.get().cast()) };
-    }
-}
+const WOKEN: UnparkToken = UnparkToken(0);
+const INTERRUPTED: UnparkToken = UnparkToken(1);
 
 pub(super) fn wait(
     word: &AtomicU32,
@@ -113,133 +44,119 @@ pub(super) fn wait(
     deadline: Deadline,
     interrupt: Option<&Interrupt>,
 ) -> Wake {
-    let place = word.as_ptr() as usize;
-    let sleeper = Sleeper {
-        place,
-        interrupt: interrupt.map_or(ptr::null(), ptr::from_ref),
-        wake: Cell::new(None),
-        next: Cell::new(ptr::null()),
-        condition: UnsafeCell::new(MaybeUninit::uninit()),
-    };
-    let bucket = Bucket::of(place);
-    bucket.lock();
-    if let Some(interrupt) = interrupt {
-        interrupt.lie_down(place);
-    }
-    // Relaxed: whoever changes the word wakes after it, and so takes the mutex that is held here.
-    let wake = if word.load(Ordering::Relaxed) != expected {
-        Wake::Changed
-    } else if interrupt.is_some_and(Interrupt::pending) {
-        Wake::Interrupted
-    } else {
-        sleep(bucket, &sleeper, deadline)
-    };
-    if let Some(interrupt) = interrupt {
-        interrupt.get_up();
-    }
-    bucket.unlock();
-    wake
-}
-
-/// Sleeps until woken or until the deadline. The caller holds the mutex.
-fn sleep(bucket: &Bucket, sleeper: &Sleeper, deadline: Deadline) -> Wake {
-    let condition: *mut libc::pthread_cond_t = sleeper.condition.get().cast();
-    // SAFETY: the condition is initialised before it is used and destroyed when nobody uses it: out of
-    // the list, and with the mutex held.
-    unsafe {
-        initialise(condition);
-        bucket.append(sleeper);
-        let wake = loop {
-            if let Some(wake) = sleeper.wake.get() {
-                break wake;
+    let place = word.as_ptr().addr();
+    loop {
+        let mut reason = Wake::Changed;
+        let may_sleep = || {
+            if let Some(interrupt) = interrupt {
+                interrupt.lie_down(place);
             }
-            if deadline.passed() {
-                bucket.remove(sleeper);
-                break Wake::TimedOut;
+            // Relaxed: whoever changes the word wakes after it, and so takes the lock that is held here.
+            if word.load(Ordering::Relaxed) != expected {
+                return false;
             }
-            // Else a cancelled thread would leave its stack, and with it the list's entry.
-            cancellation::put_off(|| wait_until(condition, bucket.mutex.get(), deadline));
+            reason = Wake::Interrupted;
+            !interrupt.is_some_and(Interrupt::pending)
         };
-        libc::pthread_cond_destroy(condition);
-        wake
+        // A cancelled thread would leave its place in the line behind.
+        // SAFETY: the address is that of a word of the library's; the closures do not come back here.
+        let ended = cancellation::put_off(|| unsafe {
+            parking_lot_core::park(place, may_sleep, || (), |_, _| (), token_of(interrupt), instant(deadline))
+        });
+        if let Some(interrupt) = interrupt {
+            interrupt.get_up();
+        }
+        match ended {
+            ParkResult::Invalid => return reason,
+            ParkResult::Unparked(INTERRUPTED) => return Wake::Interrupted,
+            ParkResult::Unparked(_) => return Wake::Woken,
+            ParkResult::TimedOut if deadline.passed() => return Wake::TimedOut,
+            // By the lot's clock, and not yet by ours.
+            ParkResult::TimedOut => (),
+        }
     }
 }
 
 pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
-    let place = word.addr();
-    let bucket = Bucket::of(place);
-    bucket.lock();
-    let mut woken = 0;
-    for sleeper in bucket.sleepers().filter(|sleeper| sleeper.place == place).take(n as usize) {
-        bucket.release(sleeper, Wake::Woken);
-        woken += 1;
-    }
-    bucket.unlock();
-    woken
+    let mut left = n;
+    let next = |_| {
+        if left == 0 {
+            return FilterOp::Stop;
+        }
+        left -= 1;
+        FilterOp::Unpark
+    };
+    unpark(word.addr(), next, WOKEN)
 }
 
 pub(super) fn interrupt(interrupt: &Interrupt) {
     let Some(place) = interrupt.place().filter(|_| interrupt.pending()) else { return };
-    let bucket = Bucket::of(place);
-    bucket.lock();
-    if let Some(sleeper) = bucket.sleepers().find(|sleeper| ptr::eq(sleeper.interrupt, interrupt)) {
-        bucket.release(sleeper, Wake::Interrupted);
+    let own = token_of(Some(interrupt));
+    let its = |token| if token == own { FilterOp::Unpark } else { FilterOp::Skip };
+    unpark(place, its, INTERRUPTED);
+}
+
+/// Wakes those in the line of this address that `whom` chooses; how many.
+fn unpark(place: usize, whom: impl FnMut(ParkToken) -> FilterOp, token: UnparkToken) -> u32 {
+    // Who sets a child right finds nobody asleep, and perhaps the line locked by a thread that is gone.
+    if fork::is_alone() {
+        return 0;
     }
-    bucket.unlock();
+    let _errno = Errno::keep();
+    // SAFETY: as in `wait`: of the library's words, and the closures do not come back here.
+    let result = unsafe { parking_lot_core::unpark_filter(place, whom, |_| token) };
+    result.unparked_threads as u32
 }
 
-pub(super) fn before_fork() {
-    BUCKETS_OF_ALL.iter().for_each(Bucket::lock);
+pub(super) fn after_fork_in_child() {}
+
+/// What tells a sleeper apart from others in its line: its interrupt, if it has one.
+fn token_of(interrupt: Option<&Interrupt>) -> ParkToken {
+    ParkToken(interrupt.map_or(ptr::null(), ptr::from_ref).addr())
 }
 
-pub(super) fn after_fork_in_parent() {
-    BUCKETS_OF_ALL.iter().for_each(Bucket::unlock);
-}
-
-/// Whoever slept is gone.
-pub(super) fn after_fork_in_child() {
-    for bucket in &BUCKETS_OF_ALL {
-        bucket.first.set(ptr::null());
-        bucket.unlock();
-    }
-}
-
-/// Initialises a condition whose clock is that of the deadlines, where it can be chosen.
-///
-/// # Safety
-/// Valid to write a condition to.
-unsafe fn initialise(condition: *mut libc::pthread_cond_t) {
-    let mut attributes = MaybeUninit::<libc::pthread_condattr_t>::uninit();
-    // SAFETY: the attributes are initialised before they are used.
-    unsafe {
-        libc::pthread_condattr_init(attributes.as_mut_ptr());
-        #[cfg(not(target_vendor = "apple"))]
-        libc::pthread_condattr_setclock(attributes.as_mut_ptr(), libc::CLOCK_MONOTONIC);
-        libc::pthread_cond_init(condition, attributes.as_ptr());
-        libc::pthread_condattr_destroy(attributes.as_mut_ptr());
+/// The deadline on the lot's clock, and not before it. One that is too far away for that is none.
+fn instant(deadline: Deadline) -> Option<Instant> {
+    match deadline {
+        Deadline::Never => None,
+        Deadline::At(at) => Instant::now().checked_add(Duration::from_nanos(at.saturating_sub(now()))),
     }
 }
 
-/// Waits for the condition, or until the deadline, or for no reason.
-///
-/// # Safety
-/// An initialised condition, and its mutex, held.
-unsafe fn wait_until(
-    condition: *mut libc::pthread_cond_t,
-    mutex: *mut libc::pthread_mutex_t,
-    deadline: Deadline,
-) {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        match deadline {
-            Deadline::Never => libc::pthread_cond_wait(condition, mutex),
-            #[cfg(not(target_vendor = "apple"))]
-            Deadline::At(ns) => libc::pthread_cond_timedwait(condition, mutex, &timespec(ns)),
-            #[cfg(target_vendor = "apple")]
-            Deadline::At(ns) => {
-                let rest = ns.saturating_sub(crate::base::deadline::now());
-                libc::pthread_cond_timedwait_relative_np(condition, mutex, &timespec(rest))
-            }
-        };
+/// The lock alone, for the library's own short sections.
+pub struct Raw(UnsafeCell<RawMutex>);
+
+// SAFETY: made to be shared; it is replaced only where there is one thread.
+unsafe impl Sync for Raw {}
+
+impl Raw {
+    pub const fn free() -> Raw {
+        Raw(UnsafeCell::new(RawMutex::INIT))
+    }
+
+    fn raw(&self) -> &RawMutex {
+        // SAFETY: see `Sync`.
+        unsafe { &*self.0.get() }
+    }
+
+    pub fn lock(&self) {
+        // Who is alone finds it held by what is interrupted.
+        if !self.raw().try_lock() && !fork::is_alone() {
+            let _errno = Errno::keep();
+            cancellation::put_off(|| self.raw().lock());
+        }
+    }
+
+    /// Unlocks what this thread locked, in this process or in the child that was forked meanwhile.
+    pub fn unlock(&self) {
+        if fork::is_alone() {
+            // Whoever waits for it is gone, and to wake them would take a lock of the lot's.
+            // SAFETY: there is one thread.
+            unsafe { self.0.get().write(RawMutex::INIT) };
+            return;
+        }
+        let _errno = Errno::keep();
+        // SAFETY: this thread holds it.
+        unsafe { self.raw().unlock() };
     }
 }

@@ -6,6 +6,9 @@ use crate::base::errno::Errno;
 #[cfg(target_os = "linux")]
 use crate::base::heap::boxed;
 
+/// Whether there is such a thing here.
+pub const KNOWN: bool = true;
+
 /// What the kernel says of one thread, or nothing where it does not tell.
 #[derive(Debug, PartialEq)]
 pub enum Cpus {

@@ -1,5 +1,8 @@
 //! Threads run wherever the system has them run.
 
+/// Whether there is such a thing here.
+pub const KNOWN: bool = false;
+
 /// Nothing is known.
 #[derive(Debug)]
 pub enum Cpus {
