@@ -186,9 +186,6 @@ static lt_status wait_and_tell(void *event) {
 }
 
 TEST(one_of_a_few_that_is_woken_and_stays_in_a_handler_keeps_nobody) {
-    if (on_parking_engine()) {
-        skip_because("on the parking engine a handler may find its thread with a lock of the engine's");
-    }
     struct sigaction action = {.sa_handler = wait_for_the_other};
     assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
     // On one processor the first is still on its way out of its sleep when the signal comes.

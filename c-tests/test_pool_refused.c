@@ -273,6 +273,7 @@ TEST(a_submit_without_memory_is_refused_and_not_run) {
 }
 
 TEST(the_first_submit_without_memory_is_refused_and_not_run) {
+    skip_without_memory();
     if (!in_shim(__func__)) {
         return;
     }
