@@ -688,6 +688,111 @@ TEST(a_task_may_map_on_its_own_pool) {
     }
 }
 
+static void *meet_another(void *barrier) {
+    if (barrier != NULL) {
+        must(lt_barrier_wait(barrier, NULL) == LT_OK);
+    }
+    return barrier;
+}
+
+// However quick those before them were, no worker takes one that it does not begin.
+TEST(two_tasks_of_a_map_that_wait_for_each_other_are_begun_together) {
+    enum { QUICK = 1000, PAIRS = 100, ALL = QUICK + 2 * PAIRS };
+    lt_barrier *barriers[PAIRS];
+    void *args[ALL] = {NULL}, *results[ALL];
+    for (int i = 0; i < PAIRS; i++) {
+        barriers[i] = lt_barrier_new(2, NULL, NULL);
+        args[QUICK + 2 * i] = args[QUICK + 2 * i + 1] = barriers[i];
+    }
+    lt_pool *pool = pool_of(2);
+    for (int round = 0; round < 10; round++) {
+        assert_ok(lt_pool_map(pool, meet_another, args, ALL, results, POLL_SECONDS));
+        assert_memory_equal(results, args, sizeof args);
+    }
+    assert_ok(lt_pool_free(pool));
+    for (int i = 0; i < PAIRS; i++) {
+        assert_ok(lt_barrier_free(barriers[i]));
+    }
+}
+
+typedef struct order {
+    _Atomic int next;
+    int bad; // The number of one that says that it failed.
+} order;
+
+static order mapped_order;
+
+static void *be_in_order(void *number) {
+    must(atomic_fetch_add(&mapped_order.next, 1) == (int)(uintptr_t)number);
+    if ((int)(uintptr_t)number == mapped_order.bad) {
+        must(lt_fail(9, "in its turn") == LT_OK);
+    }
+    return any_value((uintptr_t)number + 1);
+}
+
+TEST(a_map_begins_one_after_the_other_and_keeps_what_there_was_before_the_first_failure) {
+    enum { N = 500 };
+    void *args[N], *results[N];
+    for (uintptr_t i = 0; i < N; i++) {
+        args[i] = any_value(i);
+    }
+    listen_to_hook();
+    lt_pool *pool = pool_of(1);
+    for (int bad = 0; bad < N; bad += 37) {
+        mapped_order.next = 0;
+        mapped_order.bad = bad;
+        assert_status(lt_pool_map(pool, be_in_order, args, N, results, LT_FOREVER), LT_FAILED);
+        for (int i = 0; i < N; i++) {
+            assert_true(i < bad ? results[i] == any_value((uintptr_t)i + 1) : i > bad || results[i] == NULL);
+        }
+        assert_int_equal(hook_calls, bad / 37 + 1);
+        assert_string_equal(hook_message, "in its turn");
+        must_soon(stats_of(pool).running == 0); // What it goes on with is its own.
+        assert_int_equal(stats_of(pool).queued, 0);
+    }
+    assert_ok(lt_pool_free(pool));
+}
+
+static void *tell_queued(void *arg) {
+    mapping *m = arg;
+    must(stats_of(m->pool).queued == (size_t)(MAPPED - 1 - m->tasks[0].calls++));
+    return arg;
+}
+
+TEST(stats_tell_how_many_tasks_of_maps_are_pending) {
+    mapping m, behind;
+    mapping_init(&m, 1);
+    mapping_init(&behind, 1);
+    for (int i = 0; i < MAPPED; i++) {
+        m.args[i] = &m;
+    }
+    assert_ok(lt_pool_map(m.pool, tell_queued, m.args, MAPPED, NULL, LT_FOREVER));
+    gate g = new_gate();
+    lt_future *standing = submit_standing(m.pool, &g);
+    assert_ok(lt_pool_free(behind.pool));
+    behind.pool = m.pool;
+    waiter w[2];
+    m.tasks[0].calls = 0;
+    for (int i = 0; i < MAPPED; i++) {
+        m.args[i] = &m.tasks[i];
+    }
+    waiter_launch(&w[0], map_all, &m);
+    must_soon(stats_of(m.pool).queued == MAPPED);
+    waiter_launch(&w[1], map_all, &behind);
+    must_soon(stats_of(m.pool).queued == 2 * MAPPED);
+    lt_future *last = submit(m.pool, give_back, &m);
+    assert_int_equal(stats_of(m.pool).queued, 2 * MAPPED + 1);
+    open_gate(&g);
+    assert_ok(waiter_join(&w[0]));
+    assert_ok(waiter_join(&w[1]));
+    assert_ptr_equal(take_result(last), &m);
+    assert_ptr_equal(take_result(standing), &g);
+    must_soon(stats_of(m.pool).completed == 3 * MAPPED + 2);
+    assert_ok(lt_pool_free(m.pool));
+    free_gate(&g);
+}
+
+
 // ---- Tasks that fail
 
 TEST(tasks_without_a_future_tell_the_hook_of_their_errors) {
@@ -982,6 +1087,55 @@ TEST(a_task_may_fork) {
         f.status = -1;
         atomic_store(&f.own, NULL);
         assert_ptr_equal(take_result(submit(f.pool, fork_while_helping, &f)), &f);
+        assert_int_equal(f.status, 0);
+        assert_ok(lt_pool_free(f.pool));
+    }
+}
+
+typedef struct forking_map {
+    lt_pool *pool;
+    _Atomic int calls;
+    int status;
+} forking_map;
+
+static void *fork_in_a_map(void *arg) {
+    forking_map *f = arg;
+    pid_t child = atomic_fetch_add(&f->calls, 1) == 2 ? fork() : -1;
+    if (child == 0) {
+        alarm(60);
+        f->status = 1;
+    } else if (child > 0) {
+        must(waitpid(child, &f->status, 0) == child);
+    }
+    return arg;
+}
+
+// The only worker maps, and so runs the tasks itself.
+static void *map_and_fork(void *arg) {
+    forking_map *f = arg;
+    void *args[5] = {f, f, f, f, f}, *results[5];
+    lt_status status = lt_pool_map(f->pool, fork_in_a_map, args, 5, results, LT_FOREVER);
+    if (f->status == 1) {
+        // The child: what was begun there is over, and the rest is the parent's.
+        must(status == LT_CANCELLED && f->calls == 3 && results[2] == f && results[3] == NULL);
+        check_pool_works(f->pool);
+        _exit(0);
+    }
+    must(status == LT_OK && f->calls == 5 && results[4] == f);
+    return arg;
+}
+
+TEST(a_task_of_a_map_may_fork) {
+    skip_where_children_have_no_threads();
+    for (int i = 0; i < 20; i++) {
+        forking_map f = {.pool = pool_of(1), .status = -1};
+        assert_ptr_equal(take_result(submit(f.pool, map_and_fork, &f)), &f);
+        assert_int_equal(f.status, 0);
+        // A worker that maps nothing itself: the child ends with its task.
+        f.calls = 0;
+        f.status = -1;
+        void *args[5] = {&f, &f, &f, &f, &f};
+        assert_ok(lt_pool_map(f.pool, fork_in_a_map, args, 5, NULL, LT_FOREVER));
         assert_int_equal(f.status, 0);
         assert_ok(lt_pool_free(f.pool));
     }

@@ -1099,7 +1099,8 @@ typedef struct lt_pool_info {
     uint32_t running;
     // Tasks that no worker has taken yet.
     size_t queued;
-    // Tasks that workers are through with, in whatever way; not those that were cancelled.
+    // Tasks that workers are through with, in whatever way; not those that were cancelled. Quick ones
+    // of a map are counted some at a time.
     uint64_t completed;
 } lt_pool_info;
 

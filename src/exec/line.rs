@@ -1,10 +1,11 @@
 //! The line of a pool: the tasks that no worker has taken yet, first in first out.
 //!
-//! A task with a future stands in line by a place in that future; one without, by a box of its own. So putting
-//! one in takes no memory, and one that was run or cancelled elsewhere leaves from wherever it stands. All of
-//! it is under the pool's lock.
+//! A task with a future stands in line by a place in that future; one without, by a box of its own; those of a map,
+//! together, by a place in its batch. So putting one in takes no memory, and one that was run or cancelled elsewhere
+//! leaves from wherever it stands. All of it is under the pool's lock.
 
 use crate::exec::future::Promise;
+use crate::exec::map::Batch;
 use crate::exec::task::TaskFunction;
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -21,11 +22,12 @@ pub struct Place {
     next: Cell<*const Place>,
 }
 
-/// A task in line: with a future, or forgotten by who submitted it.
+/// What stands in line: a task with a future, or one forgotten by who submitted it; or all those of a map.
 #[derive(Clone, Copy, Debug)]
 pub enum Queued {
     Promised(Promise),
     Forgotten(*mut Forgotten),
+    Mapped(*const Batch),
 }
 
 /// A task without a future, boxed.
@@ -71,7 +73,9 @@ impl Place {
 pub struct Line {
     first: Cell<*const Place>,
     last: Cell<*const Place>,
-    length: Cell<usize>,
+    /// How many stand in it that are not of a map; and the maps, whose tasks grow fewer without the lock.
+    singles: Cell<usize>,
+    maps: Cell<*const Batch>,
 }
 
 // SAFETY: who is in the line stays where it is; the line is used under a lock.
@@ -79,47 +83,132 @@ unsafe impl Send for Line {}
 
 impl Line {
     pub const fn none() -> Line {
-        Line { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()), length: Cell::new(0) }
+        Line {
+            first: Cell::new(ptr::null()),
+            last: Cell::new(ptr::null()),
+            singles: Cell::new(0),
+            maps: Cell::new(ptr::null()),
+        }
     }
 
+    /// How many tasks nobody has taken.
     pub fn len(&self) -> usize {
-        self.length.get()
+        self.maps().map(Batch::pending).sum::<usize>() + self.singles.get()
+    }
+
+    fn maps(&self) -> impl Iterator<Item = &Batch> {
+        // SAFETY: who is in the line stays where it is.
+        let next = |batch: *const Batch| unsafe { batch.as_ref() };
+        core::iter::successors(next(self.maps.get()), move |batch| next(batch.next_map.get()))
+    }
+
+    /// The first that has something to be begun: a map that has not leaves.
+    fn first(&self) -> Option<(&Place, Queued)> {
+        loop {
+            // SAFETY: who is in the line stays where it is.
+            let first = unsafe { self.first.get().as_ref() }?;
+            match first.task.get() {
+                // SAFETY: as above.
+                Some(Queued::Mapped(batch)) if unsafe { &*batch }.pending() == 0 => drop(self.leave(first)),
+                Some(queued) => return Some((first, queued)),
+                None => return None,
+            }
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.first.get().is_null()
+        self.first().is_none()
     }
 
     /// Whether a worker that cannot run it itself waits for a task here.
     pub fn is_any_preferred(&self) -> bool {
-        // SAFETY: who is in the line stays where it is.
-        unsafe { self.first.get().as_ref() }.is_some_and(|first| first.preferred.get())
+        self.first().is_some_and(|(first, _)| first.preferred.get())
     }
 
-    /// Puts a task at the end.
+    /// Puts a task, or those of a map, at the end.
     ///
     /// # Safety
-    /// It is in no line, and stays where it is while it is in this one.
+    /// It is set, in no line, and stays where it is while it is in this one.
     pub unsafe fn join(&self, place: &Place) {
-        place.in_line.set(true);
-        self.length.set(self.length.get() + 1);
-        place.previous.set(self.last.get());
-        place.next.set(ptr::null());
-        // SAFETY: who is in the line stays where it is.
-        match unsafe { self.last.get().as_ref() } {
-            Some(last) => last.next.set(place),
-            None => self.first.set(place),
+        match place.task.get() {
+            // SAFETY: as the caller vouches.
+            Some(Queued::Mapped(batch)) => unsafe { (*batch).next_map.set(self.maps.replace(batch)) },
+            _ => self.singles.set(self.singles.get() + 1),
         }
-        self.last.set(place);
+        place.in_line.set(true);
+        self.put_in(place, self.last.get(), ptr::null());
     }
 
-    /// Takes a task out, wherever it stands: what it was. None if it stands nowhere.
+    /// Takes out what stands there: what it was. None if it stands nowhere.
     pub fn leave(&self, place: &Place) -> Option<Queued> {
         if !place.in_line.replace(false) {
             return None;
         }
         place.preferred.set(false);
-        self.length.set(self.length.get().saturating_sub(1));
+        self.take_out(place);
+        let task = place.task.take();
+        match task {
+            Some(Queued::Mapped(batch)) => self.forget_map(batch),
+            _ => self.singles.set(self.singles.get().saturating_sub(1)),
+        }
+        task
+    }
+
+    fn forget_map(&self, batch: *const Batch) {
+        let mut link = &self.maps;
+        // SAFETY: who is in the line stays where it is.
+        while let Some(here) = unsafe { link.get().as_ref() } {
+            if ptr::eq(here, batch) {
+                link.set(here.next_map.get());
+                return;
+            }
+            link = &here.next_map;
+        }
+    }
+
+    /// Takes out the first.
+    pub fn leave_first(&self) -> Option<Queued> {
+        self.first().and_then(|(first, _)| self.leave(first))
+    }
+
+    /// What a worker does next. A map stays, for others to visit too: this worker is a user of it.
+    pub fn next(&self) -> Option<Queued> {
+        let (first, queued) = self.first()?;
+        if let Queued::Mapped(batch) = queued {
+            // SAFETY: it stays where it is while it is in line.
+            unsafe { &*batch }.hold();
+            return Some(queued);
+        }
+        self.leave(first)
+    }
+
+    /// Lets a task that is in the line go before all others.
+    pub fn prefer(&self, place: &Place) {
+        if place.in_line.get() {
+            place.preferred.set(true);
+            self.take_out(place);
+            self.put_in(place, ptr::null(), self.first.get());
+        }
+    }
+
+    /// Links a place between two, of which one or both may be missing.
+    fn put_in(&self, place: &Place, previous: *const Place, next: *const Place) {
+        place.previous.set(previous);
+        place.next.set(next);
+        // SAFETY: who is in the line stays where it is.
+        unsafe {
+            match previous.as_ref() {
+                Some(previous) => previous.next.set(place),
+                None => self.first.set(place),
+            }
+            match next.as_ref() {
+                Some(next) => next.previous.set(place),
+                None => self.last.set(place),
+            }
+        }
+    }
+
+    fn take_out(&self, place: &Place) {
         // SAFETY: who is in the line stays where it is.
         unsafe {
             match place.previous.get().as_ref() {
@@ -131,31 +220,6 @@ impl Line {
                 None => self.last.set(place.previous.get()),
             }
         }
-        place.task.take()
-    }
-
-    /// Takes out the first.
-    pub fn pop(&self) -> Option<Queued> {
-        // SAFETY: who is in the line stays where it is.
-        unsafe { self.first.get().as_ref() }.and_then(|first| self.leave(first))
-    }
-
-    /// Lets a task that is in the line go before all others.
-    pub fn prefer(&self, place: &Place) {
-        if let Some(task) = self.leave(place) {
-            place.set(task);
-            place.in_line.set(true);
-            place.preferred.set(true);
-            self.length.set(self.length.get() + 1);
-            place.previous.set(ptr::null());
-            place.next.set(self.first.get());
-            // SAFETY: who is in the line stays where it is.
-            match unsafe { self.first.get().as_ref() } {
-                Some(first) => first.previous.set(place),
-                None => self.last.set(place),
-            }
-            self.first.set(place);
-        }
     }
 
     /// In a forked child: all that stood here was the parent's. The boxes, to be freed later, join those that
@@ -163,12 +227,18 @@ impl Line {
     pub fn abandon(&self, boxes: &LeftBehind) {
         let mut next = self.first.replace(ptr::null());
         self.last.set(ptr::null());
-        self.length.set(0);
+        self.singles.set(0);
+        self.maps.set(ptr::null());
         // SAFETY: who was in the line is where it was, and is as it was but for what `Place::clear` changes.
         while let Some(place) = unsafe { next.as_ref() } {
             next = place.next.get();
-            if let Some(Queued::Forgotten(forgotten)) = place.task.get() {
-                place.next.set(boxes.0.replace(forgotten).cast_const().cast());
+            match place.task.get() {
+                Some(Queued::Forgotten(forgotten)) => {
+                    place.next.set(boxes.0.replace(forgotten).cast_const().cast());
+                }
+                // Should who maps be the thread that forked, it finds that out by itself.
+                Some(Queued::Mapped(_)) => place.clear(),
+                Some(Queued::Promised(_)) | None => (),
             }
         }
     }

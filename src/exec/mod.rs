@@ -6,6 +6,7 @@ pub mod timer;
 pub mod watchdog;
 pub mod task;
 pub mod line;
+pub mod map;
 pub mod pool;
 pub mod callbacks;
 pub mod help;

@@ -16,19 +16,18 @@ use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::awaited::Awaited;
 use crate::base::block::Block;
-use crate::base::cleanup;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::{self, Text, boxed};
 use crate::base::mutex::{Guard, Mutex};
-use crate::base::record::Role;
+use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::{this_thread, wait};
 use crate::exec::future::{Future, Promise};
 use crate::exec::line::{Forgotten, LeftBehind, Line, Place, Queued};
+use crate::exec::map::Batch;
 use crate::exec::task::{Task, TaskFunction};
-use crate::exec::watch::{self, Mode};
 use crate::sync::discard::Discard;
 use crate::sync::grants::Grants;
 use crate::sys::cpus::Cpus;
@@ -38,7 +37,6 @@ use crate::thread::start::Plan;
 use crate::thread::{excepthook, stack};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_void};
-use core::mem::ManuallyDrop;
 use core::ptr;
 use std::io::Write;
 
@@ -233,7 +231,7 @@ impl Handle<Pool> {
         let place = unsafe { &(*forgotten).place };
         place.set(Queued::Forgotten(forgotten));
         // SAFETY: it stays where it is until it is taken out.
-        unsafe { pool.queue(self, place) }.inspect_err(|_| {
+        unsafe { pool.queue(self, place, 1) }.inspect_err(|_| {
             // SAFETY: not in line any more, if it ever was.
             drop(unsafe { Box::from_raw(forgotten) });
         })
@@ -244,79 +242,12 @@ impl Handle<Pool> {
         let pool = self.alive()?;
         let (future, promise) = Handle::<Future>::new(function, argument, self.into_raw())?;
         // SAFETY: the promise keeps it where it is until it is taken out.
-        let queued = unsafe { pool.queue(self, &promise.future().place) };
+        let queued = unsafe { pool.queue(self, &promise.future().place, 1) };
         if queued.is_err() {
             promise.release();
             future.free()?;
         }
         queued.map(|()| future)
-    }
-
-    /// Runs the task once for each argument; what came of each, or NULL.
-    ///
-    /// # Safety
-    /// `arguments` has `n` elements; `results` is NULL or has room for as many.
-    pub unsafe fn map(
-        self,
-        function: TaskFunction,
-        arguments: *const *mut c_void,
-        n: usize,
-        results: *mut *mut c_void,
-        seconds: f64,
-    ) -> Result<(), Error> {
-        self.alive()?;
-        let timeout = Timeout::from_seconds(seconds)?;
-        let mut mapping = Mapping { futures: ManuallyDrop::new(Vec::new()), timeout, met: Ok(()) };
-        mapping.met = heap::reserve(|| mapping.futures.try_reserve_exact(n));
-        for i in 0..n {
-            if mapping.met.is_err() {
-                break;
-            }
-            // SAFETY: as the caller vouches.
-            match self.submit(function, unsafe { *arguments.add(i) }) {
-                Ok(future) => mapping.futures.push(future),
-                Err(error) => mapping.met = Err(error),
-            }
-        }
-        for i in mapping.futures.len()..n {
-            // Was refused, or comes after one that was.
-            if !results.is_null() {
-                // SAFETY: as the caller vouches.
-                unsafe { results.add(i).write(ptr::null_mut()) };
-            }
-        }
-        if mapping.met.is_ok() {
-            let mapping = (&raw mut mapping).cast();
-            // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
-            unsafe { cleanup::call(Mapping::wait, mapping, Mapping::abandon, mapping) };
-        }
-        let Mapping { futures, met, .. } = mapping;
-        let mut failed = Ok(());
-        let mut cancelled = Ok(());
-        for (i, future) in futures.iter().enumerate() {
-            let result = match future.cancel().and(future.try_result()) {
-                Err(Error::Busy) => future.try_result(),
-                result => result,
-            };
-            if result == Err(Error::Failed) {
-                failed = Err(Error::Failed);
-                // Nobody else can ask for it.
-                if let Some(report) = future.take_report()? {
-                    excepthook::tell(report);
-                }
-            }
-            if result == Err(Error::Cancelled) {
-                cancelled = Err(Error::Cancelled);
-            }
-            if !results.is_null() {
-                // SAFETY: as the caller vouches.
-                unsafe { results.add(i).write(result.unwrap_or(ptr::null_mut())) };
-            }
-            future.free()?;
-        }
-        drop(ManuallyDrop::into_inner(futures));
-        // If all are over and none has failed, it was not this that cancelled some.
-        met.and(failed).and(cancelled)
     }
 
     /// No more tasks; those that are queued are run, or cancelled. Waits for the workers' end, if asked to.
@@ -378,7 +309,7 @@ impl Handle<Pool> {
 
     #[cfg(shuttle)]
     pub fn take_first(self) -> Result<Option<Promise>, Error> {
-        Ok(match self.alive()?.inside.lock().tasks.pop() {
+        Ok(match self.alive()?.inside.lock().tasks.next() {
             Some(Queued::Promised(promise)) => Some(promise),
             _ => None,
         })
@@ -386,11 +317,16 @@ impl Handle<Pool> {
 }
 
 impl Pool {
-    /// Puts a task in line, and sees to it that a worker comes for it. On failure it is not in line.
+    /// Puts a task in line, or the n of a map, and sees to it that workers come for it. On failure it is not in line.
     ///
     /// # Safety
-    /// It is set, and stays where it is until it is taken out.
-    unsafe fn queue(&'static self, own: Handle<Pool>, place: &Place) -> Result<(), Error> {
+    /// It is set, and stays where it is until it is taken out: a map's, until the return at least.
+    pub(super) unsafe fn queue(
+        &'static self,
+        own: Handle<Pool>,
+        place: &Place,
+        n: usize,
+    ) -> Result<(), Error> {
         loop {
             let mut inside = self.inside.lock();
             own.check()?;
@@ -401,9 +337,9 @@ impl Pool {
             }
             // Relaxed: changes under the lock.
             let workers = self.workers.load(Ordering::Relaxed);
-            let idle = inside.idle > 0;
-            let start = !idle && workers < inside.bound();
-            if !idle && !start && workers == inside.starting {
+            let called = inside.idle.min(u32::try_from(n).unwrap_or(u32::MAX));
+            let start = called == 0 && workers < inside.bound();
+            if called == 0 && !start && workers == inside.starting {
                 // None has begun: whether one will is known to who starts it.
                 let starts = self.starts.load(Ordering::Relaxed);
                 drop(inside);
@@ -414,17 +350,36 @@ impl Pool {
             }
             // SAFETY: as the caller vouches.
             unsafe { inside.tasks.join(place) };
-            if idle {
-                inside.idle -= 1;
+            if called > 0 {
+                inside.idle -= called;
                 drop(inside);
-                self.calls.post(1);
+                self.calls.post(called);
             } else if start {
                 // Those that there are will come to it, if this one does not.
                 if let Err((inside, error)) = self.start_one_more(inside) {
                     return if self.uncount(inside, Some(place)) { Ok(()) } else { Err(error) };
                 }
+            } else {
+                drop(inside);
             }
+            self.start_more(n - called.max(1) as usize);
             return Ok(());
+        }
+    }
+
+    /// Starts up to so many workers more, while there are tasks for them.
+    fn start_more(&'static self, n: usize) {
+        for _ in 0..n {
+            let inside = self.inside.lock();
+            // Relaxed: under the lock.
+            if self.workers.load(Ordering::Relaxed) >= inside.bound() || inside.tasks.is_empty() {
+                return;
+            }
+            if let Err((inside, _)) = self.start_one_more(inside) {
+                // Those that there are come to it.
+                self.uncount(inside, None);
+                return;
+            }
         }
     }
 
@@ -514,17 +469,17 @@ impl Pool {
         !left_again
     }
 
-    /// What a worker does next; it sleeps until there is something. None when it is to end.
-    fn next_task(&self, after_one: bool) -> Option<Queued> {
+    /// What a worker does next, after so many tasks; it sleeps until there is something. None when it is to end.
+    fn next_task(&self, done: Option<u64>) -> Option<Queued> {
         let mut inside = self.inside.lock();
-        if after_one {
+        if let Some(done) = done {
             inside.running -= 1;
-            inside.completed += 1;
+            inside.completed += done;
         }
         loop {
             // Relaxed: under the lock.
             let staying = self.workers.load(Ordering::Relaxed) - inside.leaving;
-            let task = if staying > inside.bound() { None } else { inside.tasks.pop() };
+            let task = if staying > inside.bound() { None } else { inside.tasks.next() };
             if task.is_some() {
                 inside.running += 1;
                 return task;
@@ -566,7 +521,12 @@ impl Pool {
     fn cancel_queued(&self, own: Handle<Pool>) {
         loop {
             let inside = self.inside.lock();
-            let task = own.check().ok().and_then(|()| inside.tasks.pop());
+            let task = own.check().ok().and_then(|()| inside.tasks.leave_first());
+            if let Some(Queued::Mapped(batch)) = task {
+                // SAFETY: under the lock, without which who maps cannot have gone.
+                unsafe { &*batch }.cancel();
+                continue;
+            }
             drop(inside);
             match task {
                 Some(Queued::Promised(promise)) => promise.cancel(),
@@ -575,9 +535,24 @@ impl Pool {
                     // SAFETY: the argument is the user's; nothing here has a destructor.
                     unsafe { self.drop.call(argument) };
                 }
-                None => return,
+                Some(Queued::Mapped(_)) | None => return,
             }
         }
+    }
+
+    /// Nobody comes to what stands there any more.
+    pub(super) fn leave_line(&self, place: &Place) {
+        self.inside.lock().tasks.leave(place);
+    }
+
+    /// Who waited for so many tasks has run them.
+    pub(super) fn count_completed(&self, n: u64) {
+        self.inside.lock().completed += n;
+    }
+
+    /// Whether this is a worker of it.
+    pub(super) fn is_served_by(&self, record: &Record) -> bool {
+        !self.own.get().is_null() && record.own().pool.get() == self.own.get()
     }
 
     /// Gives back the memory of what has ended, or never began.
@@ -596,38 +571,6 @@ fn open(forgotten: *mut Forgotten) -> (TaskFunction, *mut c_void) {
     (forgotten.function, forgotten.argument)
 }
 
-/// The tasks of one map, while it waits for them.
-struct Mapping {
-    /// Without a destructor: a worker that maps runs tasks here, and one of these may leave by lt_exit.
-    futures: ManuallyDrop<Vec<Handle<Future>>>,
-    timeout: Timeout,
-    met: Result<(), Error>,
-}
-
-impl Mapping {
-    /// # Safety
-    /// The argument is a mapping.
-    unsafe extern "C-unwind" fn wait(mapping: *mut c_void) {
-        // SAFETY: as the caller vouches.
-        let mapping = unsafe { &mut *mapping.cast::<Mapping>() };
-        mapping.met = watch::wait_many(&mapping.futures, Mode::FirstError, mapping.timeout);
-    }
-
-    /// A task that the mapping worker ran itself has ended it: nobody will ask for the others.
-    ///
-    /// # Safety
-    /// The argument is a mapping, which is not used any more.
-    unsafe extern "C-unwind" fn abandon(mapping: *mut c_void) {
-        // SAFETY: as the caller vouches.
-        let futures = unsafe { ManuallyDrop::take(&mut (*mapping.cast::<Mapping>()).futures) };
-        for future in &futures {
-            // What has begun goes on without its handle.
-            let _ = future.cancel();
-            let _ = future.free();
-        }
-    }
-}
-
 /// A worker.
 ///
 /// # Safety
@@ -643,10 +586,12 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
     record.own().stack_reserve.set(stack::reserve());
     // SAFETY: does not change while the pool lives, which it does while a worker counts.
     unsafe { &*pool.outfit.get() }.cpus.apply();
-    let mut after_one = false;
-    while let Some(task) = pool.next_task(after_one) {
-        after_one = match task {
-            Queued::Promised(promise) => promise.run(),
+    let mut done = None;
+    while let Some(task) = pool.next_task(done) {
+        let ran = match task {
+            Queued::Promised(promise) => u64::from(promise.run()),
+            // SAFETY: this worker became a user when it took it.
+            Queued::Mapped(batch) => unsafe { Batch::receive(batch, record) },
             Queued::Forgotten(forgotten) => {
                 let (function, argument) = open(forgotten);
                 let mut task = Task { function, argument, result: ptr::null_mut() };
@@ -654,17 +599,19 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
                 if let Some(problem) = unsafe { task.run(record, left, ptr::null_mut()) } {
                     excepthook::deliver_report(record, problem.report(record));
                 }
-                true
+                1
             }
         };
-        if !after_one {
-            pool.inside.lock().running -= 1;
-        }
         // The task has forked, and this is the child: there is no pool here that it works for. Or an exception
         // has left something on this thread that the next task is not to find: another worker follows.
-        if record.role() != Role::Started || after_one && record.own().spoilt.get() {
+        if record.role() != Role::Started {
             return;
         }
+        if ran > 0 && record.own().spoilt.get() {
+            pool.inside.lock().completed += ran - 1;
+            return;
+        }
+        done = Some(ran);
     }
 }
 
@@ -712,31 +659,37 @@ pub fn pass_over(future: &Future) {
 /// A worker that waits, and does not count as one meanwhile.
 pub struct Aside(&'static Pool);
 
-/// The calling worker waits for a task of its pool that is in line, and cannot run it itself: lets that be the
-/// next, and has another worker for it. An error if there is none to be had, and all others stand aside too.
+/// The calling worker waits for a future's task, which it cannot run itself.
 pub fn stand_aside(future: &Future) -> Result<Aside, Error> {
-    let pool = of(future)?;
-    let mut inside = pool.inside.lock();
-    inside.tasks.prefer(&future.place);
-    inside.aside += 1;
-    if inside.idle > 0 {
-        inside.idle -= 1;
-        drop(inside);
-        pool.calls.post(1);
-        return Ok(Aside(pool));
+    of(future)?.stand_aside(&future.place)
+}
+
+impl Pool {
+    /// The calling worker waits for what is in line there, and cannot run it itself: lets that be the next, and has
+    /// another worker for it. An error if there is none to be had, and all others stand aside too.
+    pub(super) fn stand_aside(&'static self, place: &Place) -> Result<Aside, Error> {
+        let mut inside = self.inside.lock();
+        inside.tasks.prefer(place);
+        inside.aside += 1;
+        if inside.idle > 0 {
+            inside.idle -= 1;
+            drop(inside);
+            self.calls.post(1);
+            return Ok(Aside(self));
+        }
+        // Relaxed, here and below: under the lock.
+        if self.workers.load(Ordering::Relaxed) >= inside.bound() {
+            return Ok(Aside(self));
+        }
+        let Err((mut inside, _)) = self.start_one_more(inside) else { return Ok(Aside(self)) };
+        // Not to 0: the calling one is left.
+        let left = self.workers.fetch_sub(1, Ordering::Relaxed) - 1;
+        if left > inside.aside {
+            return Ok(Aside(self));
+        }
+        inside.aside -= 1;
+        Err(Error::NoStackLeft)
     }
-    // Relaxed, here and below: under the lock.
-    if pool.workers.load(Ordering::Relaxed) >= inside.bound() {
-        return Ok(Aside(pool));
-    }
-    let Err((mut inside, _)) = pool.start_one_more(inside) else { return Ok(Aside(pool)) };
-    // Not to 0: the calling one is left.
-    let left = pool.workers.fetch_sub(1, Ordering::Relaxed) - 1;
-    if left > inside.aside {
-        return Ok(Aside(pool));
-    }
-    inside.aside -= 1;
-    Err(Error::NoStackLeft)
 }
 
 impl Drop for Aside {

@@ -36,7 +36,8 @@ pub struct lt_pool_info {
     pub running: u32,
     /// Tasks that no worker has taken yet.
     pub queued: usize,
-    /// Tasks that workers are through with, in whatever way; not those that were cancelled.
+    /// Tasks that workers are through with, in whatever way; not those that were cancelled. Quick ones
+    /// of a map are counted some at a time.
     pub completed: u64,
 }
 sized!(lt_pool_info { size, max_workers, workers, idle, running, queued, completed });

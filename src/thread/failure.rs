@@ -37,6 +37,11 @@ pub fn begin(record: &Record) -> Pending {
     record.own().failure.take()
 }
 
+/// Whether the function or task that the thread is in has failed.
+pub fn is_pending(record: &Record) -> bool {
+    record.own().failure.get().is_some()
+}
+
 /// The function or task has returned: what it has failed with. `outer` is what `begin` gave.
 pub fn end(record: &Record, outer: Pending) -> Option<Box<Failure>> {
     take(record.own().failure.replace(outer))
