@@ -230,6 +230,7 @@ template <class Pool> Row::Figures one_task_round(bool asleep) {
         times.push_back(double(now() - begin));
     }
     cpu = process_cpu() - cpu;
+    keep_latencies(times);
     Row::Figures figures = {median(times) / 1e3, quantile(times, 0.9) / 1e3};
     // What it costs to look whether they sleep is not theirs.
     if (!asleep) figures.push_back(double(cpu) / double(times.size()) / 1e3);
