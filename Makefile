@@ -14,7 +14,7 @@ RESULTS ?= build-bench/bench-results.json
 # The one that bench/setup has made where the system's has no matplotlib.
 BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
-.PHONY: all help demo test header install asan platform-musl stress model loom bench bench-docs clean
+.PHONY: all help demo test header install asan platform-musl platform-i686 platform-armv7 stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -29,6 +29,7 @@ help:
 	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make platform-musl   the C tests as static programs with musl; installs what that needs"
+	@echo "make platform-i686   the C tests with 32 bits; likewise platform-armv7, in QEMU"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
@@ -67,6 +68,9 @@ asan:
 
 platform-musl:
 	@tools/platform-musl
+
+platform-i686 platform-armv7: platform-%:
+	@tools/platform-linux $*
 
 stress:
 	@cmake --preset default

@@ -1,6 +1,7 @@
 // Preloaded by tests: makes chosen allocations and mappings fail, and counts those that are alive.
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,7 +73,7 @@ void shim_fail(long from, long to) {
 void shim_fail_others(void) {
     shim_fail(0, 0);
     atomic_store(&spared, syscall(SYS_gettid));
-    atomic_store(&last, 1L << 60);
+    atomic_store(&last, LONG_MAX);
     atomic_store(&first, 1);
 }
 
@@ -144,13 +145,24 @@ int posix_memalign(void **result, size_t alignment, size_t size) {
 }
 
 // What the library maps. The C library's own mappings do not come by here.
+static void *map(void *at, size_t size, int access, int flags, int fd, long long offset) {
+    if (refuse()) {
+        return MAP_FAILED;
+    }
+#ifdef SYS_mmap2
+    return (void *)syscall(SYS_mmap2, at, size, access, flags, fd, (long)(offset / 4096));
+#else
+    return (void *)syscall(SYS_mmap, at, size, access, flags, fd, offset);
+#endif
+}
+
 void *mmap(void *at, size_t size, int access, int flags, int fd, off_t offset) {
-    return refuse() ? MAP_FAILED : (void *)syscall(SYS_mmap, at, size, access, flags, fd, offset);
+    return map(at, size, access, flags, fd, offset);
 }
 
 #ifdef __GLIBC__
-void *mmap64(void *at, size_t size, int access, int flags, int fd, off_t offset) {
-    return mmap(at, size, access, flags, fd, offset);
+void *mmap64(void *at, size_t size, int access, int flags, int fd, off64_t offset) {
+    return map(at, size, access, flags, fd, offset);
 }
 #endif
 

@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -89,6 +90,16 @@ static inline void skip_where_nothing_is_loaded(void) {
     skip_without(LT_FEATURE_WAKE_IN_HANDLERS, "nothing is async-signal-safe on the portable wait engine")
 #define skip_without_memory()                                                                      \
     skip_without(LT_FEATURE_NO_MEMORY, "without memory, waits may end the process on the portable wait engine")
+
+// A size of a stack that no thread gets: larger than what is left of the addresses.
+static inline size_t too_large_a_stack(void) {
+    if (sizeof(size_t) < 8) {
+        const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        must(mmap(NULL, (size_t)1 << 30, PROT_NONE, kind, -1, 0) != MAP_FAILED);
+        return SIZE_MAX / 2 - (1 << 20);
+    }
+    return SIZE_MAX / 4;
+}
 
 // Whether the sentence of the last error begins with the name of this function.
 static inline bool last_error_names(const char *function) {

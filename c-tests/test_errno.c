@@ -45,9 +45,13 @@ static void called(const char *call, int line, int64_t result, int64_t expected,
     pthread_mutex_unlock(&all_mutex);
 }
 
+static bool is_no_error(int64_t expected) {
+    return expected >= 0;
+}
+
 // The call gives this number; the errors are negative.
 #define GIVES(expected, call)                                                                      \
-    (errno = SENTINEL, called(#call, __LINE__, (int64_t)(call), (expected), (expected) >= 0))
+    (errno = SENTINEL, called(#call, __LINE__, (int64_t)(call), (expected), is_no_error(expected)))
 
 #define IS_OK(call) GIVES(LT_OK, call)
 
@@ -56,16 +60,13 @@ static void called(const char *call, int line, int64_t result, int64_t expected,
     (errno = SENTINEL, (variable) = (call), called(#call, __LINE__, (variable) != 0, 1, true))
 
 // The call gives 0, false or NULL, since something is wrong.
-#define FAILS(call) (errno = SENTINEL, called(#call, __LINE__, (int64_t)(call), 0, false))
+#define FAILS(call) (errno = SENTINEL, called(#call, __LINE__, (call) != 0, 0, false))
 
 // ---- The calls
 
 static void *item, *items[3] = {"a", "b", "c"};
 static const lt_error_info *info;
 static size_t count;
-
-// Larger than any system gives: a thread with it cannot be started.
-#define TOO_LARGE ((size_t)1 << 45)
 
 static void nothing(void *arg) {
     (void)arg;
@@ -465,7 +466,7 @@ static void call_threads(void) {
     must(lt_event_wait(done) == LT_OK);
     IS_OK(lt_start_new_thread_copy(nothing, "arguments", 10, NULL));
     GIVES(LT_INVALID, lt_start_new_thread_copy(NULL, NULL, 0, NULL));
-    IS_OK(lt_set_stack_size(TOO_LARGE));
+    IS_OK(lt_set_stack_size(too_large_a_stack()));
     MAKES(number, lt_stack_size());
     GIVES(LT_NO_THREAD, lt_start_new_thread(nothing, NULL, NULL));
     GIVES(EAGAIN, lt_last_errno());

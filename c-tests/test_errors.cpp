@@ -5,6 +5,7 @@
 #include "harness.h"
 
 #include <atomic>
+#include <cstring>
 #include <cxxabi.h>
 #include <functional>
 #include <memory>
@@ -419,7 +420,11 @@ OUT_OF_LINE static void throw_foreign() {
     must(memory != nullptr);
     auto *exception = static_cast<_Unwind_Exception *>(memory);
     memset(exception, 0, sizeof *exception);
+#ifdef __ARM_EABI_UNWINDER__
+    std::memcpy(exception->exception_class, "TESTLANG", 8);
+#else
     exception->exception_class = UINT64_C(0x544553544c414e47); // "TESTLANG"
+#endif
     exception->exception_cleanup = delete_foreign;
     _Unwind_RaiseException(exception);
     must(!"it was not caught");

@@ -116,7 +116,7 @@ TEST(a_null_function_is_invalid) {
 }
 
 TEST(options_of_a_wrong_size_are_invalid) {
-    const size_t sizes[] = {0, 1, 7, 4097, SIZE_MAX}; // More of them: test_sizes.c
+    const size_t sizes[] = {0, 1, sizeof(size_t) - 1, 4097, SIZE_MAX}; // More of them: test_sizes.c
     for (size_t i = 0; i < LENGTH(sizes); i++) {
         char room[8192] = {0};
         memcpy(room, &sizes[i], sizeof sizes[i]);
@@ -232,7 +232,7 @@ TEST(a_stack_size_is_for_that_thread) {
 }
 
 TEST(a_thread_that_the_system_refuses_leaves_nothing_behind) {
-    lt_thread_options options = {.size = sizeof options, .stack_size = SIZE_MAX / 4};
+    lt_thread_options options = {.size = sizeof options, .stack_size = too_large_a_stack()};
     lt_thread *thread = NULL;
     for (int i = 0; i < 100; i++) {
         assert_status(lt_thread_start(do_nothing, NULL, &options, &thread), LT_NO_THREAD);

@@ -12,7 +12,7 @@ TEST(the_size_is_the_platforms_default_at_first) {
 }
 
 TEST(a_size_is_rounded_up_and_can_be_read) {
-    const size_t asked[] = {4096, 4097, 16384, 32768, 32769, 65536, 1 << 20, (size_t)1 << 33};
+    const size_t asked[] = {4096, 4097, 16384, 32768, 32769, 65536, 1 << 20, SIZE_MAX >> 3};
     for (size_t i = 0; i < LENGTH(asked); i++) {
         assert_ok(lt_set_stack_size(asked[i]));
         assert_true(lt_stack_size() >= asked[i]);
@@ -97,7 +97,7 @@ TEST(a_new_size_is_for_new_threads_and_the_default_comes_back) {
 TEST(a_stack_that_the_system_does_not_have_is_reported) {
     lt_event *untouched = lt_event_new();
     lt_ident ident = 12345;
-    assert_ok(lt_set_stack_size(SIZE_MAX / 4));
+    assert_ok(lt_set_stack_size(too_large_a_stack()));
     depth d = {4096, untouched};
     assert_status(lt_start_new_thread(touch, &d, &ident), LT_NO_THREAD);
     assert_int_equal(lt_last_status(), LT_NO_THREAD);

@@ -18,6 +18,15 @@ if(LOWTHREAD_RUST_TARGET)
     list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET} ${LOWTHREAD_RUSTFLAGS})
 endif()
 
+# For another platform Rust links with the compiler that CMake was given.
+set(linker "")
+if(CMAKE_CROSSCOMPILING AND LOWTHREAD_RUST_TARGET)
+    string(TOUPPER "CARGO_TARGET_${LOWTHREAD_RUST_TARGET}_LINKER" linker)
+    string(REPLACE "-" "_" linker ${linker})
+    set(linker "${linker}=${CMAKE_C_COMPILER}")
+    list(APPEND rustc_options -C linker=${CMAKE_C_COMPILER})
+endif()
+
 # A program that is all static has no use for a shared library.
 set(LOWTHREAD_SHARED ON)
 set(crate_types cdylib,staticlib)
@@ -80,7 +89,7 @@ foreach(kind IN LISTS kinds)
     list(APPEND stripped_files "${lib_dir}/stripped/${${kind}_file}")
 endforeach()
 add_custom_target(lowthread-cargo
-    COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET
+    COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET ${linker}
         ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type ${crate_types}
         --profile ${profile} --target-dir "${LOWTHREAD_CARGO_DIR}"
     COMMAND ${CMAKE_COMMAND} -E make_directory "${lib_dir}/stripped"

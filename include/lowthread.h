@@ -12,6 +12,8 @@
  *          fails, and go to lt_X_free(). They do not point at anything that a program may look at.
  *          One that is NULL, freed or of another type is never undefined behaviour: the call
  *          returns LT_BAD_HANDLE.
+ *          Where a pointer has 32 bits, a process has at most 1,048,320 objects at once and makes
+ *          2,147 million in all, of all types together; then it is LT_NO_MEMORY.
  * STATUSES LT_OK is 0, answers are positive, errors negative. lt_last_error() has a sentence on the
  *          last error. Out-parameters are written only on LT_OK (counts of what was done, with
  *          answers too), and may be NULL when not wanted.
@@ -65,6 +67,19 @@ extern "C" {
 #define LT_NORETURN _Noreturn
 #else
 #define LT_NORETURN
+#endif
+#endif
+
+// An address that is a multiple of n, where that of the members need not be one.
+#ifndef LT_ALIGNED
+#if defined(__cplusplus)
+#define LT_ALIGNED(n) alignas(n)
+#elif defined(__GNUC__)
+#define LT_ALIGNED(n) __attribute__((aligned(n)))
+#elif defined(_MSC_VER)
+#define LT_ALIGNED(n) __declspec(align(n))
+#else
+#define LT_ALIGNED(n)
 #endif
 #endif
 
@@ -813,7 +828,7 @@ LT_NODISCARD lt_status lt_rwlock_at_fork_reinit(lt_rwlock *rwlock);
 // Says whether a function was called. Not a handle: `static lt_once_flag flag = LT_ONCE_FLAG_INIT;`
 // in the program's own memory, which must be zeroed. The end of the function happens before the
 // return of each lt_call_once() with the flag.
-typedef struct lt_once_flag {
+typedef struct LT_ALIGNED(8) lt_once_flag {
     // The library's alone.
     uint64_t state;
 } lt_once_flag;

@@ -9,9 +9,6 @@
 //! * [`base`]: statuses, handles, deadlines and the wait engine that every primitive blocks on;
 //! * [`sys`]: what differs by system.
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("lowthread needs 64 bits: handles keep their generation in the top 16 bits of an address");
-
 pub mod base;
 mod sys;
 pub mod sync;

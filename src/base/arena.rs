@@ -4,17 +4,15 @@
 //! slow path (its *residents*). The object counts as a resident of its own, so whoever leaves last,
 //! the free or a resident, gives the slot back: `base::spare` keeps it. A slot whose generations are used
 //! up is given back no more, so that no handle ever comes twice: that costs a cache line or more for
-//! every million objects.
+//! every million objects, or 2,048 where handles have 32 bits.
 
 use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::chunk::Chunk;
 use crate::base::fork::Participant;
-use crate::base::generation;
-use crate::base::handle::{DEAD, Kind, Object, UNUSED, is_live};
+use crate::base::handle::{DEAD, Kind, Object, Place, UNUSED, is_live};
 use crate::base::spare::{Link, Pile};
 use crate::base::status::Error;
 use crate::base::this_thread;
-use core::ffi::c_void;
 use core::fmt;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -27,6 +25,8 @@ pub struct Slot<T> {
     pub word: AtomicU64,
     /// 0 while free; else 1 for the live object and 1 for each thread in its slow path.
     residents: AtomicU32,
+    /// What its handles have in common.
+    pub place: Place,
     pub body: T,
     /// For while it is free.
     link: Link,
@@ -58,8 +58,8 @@ impl<T: Object> Slot<T> {
         }
     }
 
-    fn address(&self) -> u64 {
-        ptr::from_ref(self).addr() as u64
+    fn first_generation(&self) -> u64 {
+        self.place.first(ptr::from_ref(self).cast())
     }
 
     /// # Safety
@@ -214,15 +214,10 @@ impl<T: Object> Arena<T> {
             // Acquire: what was mapped is seen as it was made.
             let newest = self.chunks.load(Ordering::Acquire);
             // SAFETY: chunks are never unmapped once they are in the list.
-            if let Some(slot) = unsafe { newest.as_ref() }.and_then(Chunk::claim) {
-                return Ok(prepare(slot));
+            if let Some((slot, place)) = unsafe { newest.as_ref() }.and_then(Chunk::claim) {
+                return Ok(prepare(slot, place));
             }
             let chunk = Chunk::map(newest)?;
-            if !addressable(chunk.cast()) {
-                // SAFETY: mapped above.
-                unsafe { Chunk::unmap(chunk) };
-                return Err(Error::NoMemory);
-            }
             // Release: pairs with the load.
             if self.chunks.compare_exchange(newest, chunk, Ordering::Release, Ordering::Relaxed).is_err() {
                 // Another thread was faster. SAFETY: as above.
@@ -237,7 +232,7 @@ impl<T: Object> Arena<T> {
 
     fn give_back(&'static self, slot: &'static Slot<T>) {
         // Relaxed: nobody changes the word of a slot without residents.
-        if slot.word.load(Ordering::Relaxed) == generation::first(slot.address()) | DEAD {
+        if slot.word.load(Ordering::Relaxed) == slot.first_generation() | DEAD {
             // An object has died with the last of its generations.
             return;
         }
@@ -268,23 +263,19 @@ impl<T: Object> Arena<T> {
 }
 
 /// Makes what was claimed a slot.
-fn prepare<T: Object>(slot: *mut Slot<T>) -> &'static Slot<T> {
-    let word = generation::first(slot.addr() as u64) | UNUSED;
+fn prepare<T: Object>(slot: *mut Slot<T>, place: Place) -> &'static Slot<T> {
+    let word = place.first(slot.cast()) | UNUSED;
     // SAFETY: claimed by this thread, so nobody else has it but who looks whether its word is 0. Each field is
     // written before a reference to it is made.
     unsafe {
         (&raw mut (*slot).residents).write(AtomicU32::new(0));
+        (&raw mut (*slot).place).write(place);
         (&raw mut (*slot).body).write(T::blank());
         (&raw mut (*slot).link).write(Link::new());
         // Release: whoever sees the word sees the rest.
         (*slot).word.store(word, Ordering::Release);
         &*slot
     }
-}
-
-/// Whether a slot there can be named by a handle.
-fn addressable(chunk: *const c_void) -> bool {
-    chunk.expose_provenance() >> 48 == 0
 }
 
 /// In a forked child: forgets the residents, who are gone, and lets each live object strike out the threads

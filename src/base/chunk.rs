@@ -4,39 +4,48 @@
 //! locks itself across a fork is left alone; and what was never used costs nothing but address space.
 
 use crate::base::atomic::{AtomicUsize, Ordering};
+use crate::base::handle::{self, Place};
 use crate::base::status::Error;
 use crate::sys::memory;
 use core::marker::PhantomData;
 use core::ptr;
 
-/// The first chunk of a list has so many bytes, and each that follows twice as many as the one before, up to
-/// the largest: multiples of any page.
-const FIRST: usize = 16 << 10;
-const LARGEST: usize = 1 << 20;
+/// The head of a chunk has so many bytes; the slots follow.
+pub const HEADER: usize = 64;
 
-/// So many bytes behind the slots serve nobody: a handle that was rounded up is still an address of the chunk.
-const MARGIN: usize = 512;
-
-/// The head of a chunk; the slots follow.
+/// The head of a chunk.
 #[repr(C, align(64))]
 pub struct Chunk<S> {
     /// The one that was mapped before.
     pub next: *const Chunk<S>,
     bytes: usize,
+    /// How many slots there is room for.
+    length: usize,
     /// How many slots were claimed.
     used: AtomicUsize,
+    place: Place,
     slots: PhantomData<S>,
 }
+
+const _: () = assert!(size_of::<Chunk<u64>>() == HEADER);
 
 impl<S> Chunk<S> {
     /// A chunk of zeros, to come before `next`.
     pub fn map(next: *const Chunk<S>) -> Result<*mut Chunk<S>, Error> {
         // SAFETY: NULL, or a chunk, and these are never unmapped.
-        let bytes = unsafe { next.as_ref() }.map_or(FIRST, |next| (next.bytes * 2).min(LARGEST));
+        let before = unsafe { next.as_ref() }.map_or(0, |next| next.bytes);
+        let (bytes, room) = handle::chunk(before, size_of::<S>());
         let memory = memory::map(bytes).ok_or(Error::NoMemory)?;
+        let place = Place::of_chunk(memory, size_of::<S>()).inspect_err(|_| {
+            // SAFETY: mapped above.
+            unsafe { memory::unmap(memory, bytes) };
+        })?;
         let chunk: *mut Chunk<S> = memory.cast();
+        // In a model few slots, so that they are used again soon.
+        let length = if cfg!(shuttle) { 2 } else { room };
+        let used = AtomicUsize::new(0);
         // SAFETY: new memory, of at least this size, and aligned as a page.
-        unsafe { chunk.write(Chunk { next, bytes, used: AtomicUsize::new(0), slots: PhantomData }) };
+        unsafe { chunk.write(Chunk { next, bytes, length, used, place, slots: PhantomData }) };
         memory::tell_leak_checker(memory, bytes);
         Ok(chunk)
     }
@@ -47,20 +56,18 @@ impl<S> Chunk<S> {
     /// From `map`, and nobody uses it any more.
     pub unsafe fn unmap(chunk: *mut Chunk<S>) {
         // SAFETY: as the caller vouches.
-        unsafe { memory::unmap(chunk.cast(), (*chunk).bytes) };
+        unsafe {
+            (*chunk).place.give_up();
+            memory::unmap(chunk.cast(), (*chunk).bytes);
+        }
     }
 
-    /// How many slots there is room for. In a model few, so that they are used again soon.
-    fn length(&self) -> usize {
-        if cfg!(shuttle) { 2 } else { (self.bytes - size_of::<Chunk<S>>() - MARGIN) / size_of::<S>() }
-    }
-
-    /// A slot that nobody had: zeros, which the caller makes a slot. None if there is none left.
-    pub fn claim(&self) -> Option<*mut S> {
-        let claimed = |used: usize| (used < self.length()).then_some(used + 1);
+    /// A slot that nobody had: zeros, which the caller makes a slot there. None if there is none left.
+    pub fn claim(&self) -> Option<(*mut S, Place)> {
+        let claimed = |used: usize| (used < self.length).then_some(used + 1);
         // Relaxed: only that each is claimed once matters.
         let index = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claimed).ok()?;
-        Some(self.at(index).cast_mut())
+        Some((self.at(index).cast_mut(), self.place.at(index)))
     }
 
     /// The slots that were claimed; some may still be zeros.
@@ -79,14 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_slot_rounded_up_is_still_in_the_chunk() {
+    fn every_slot_is_in_the_chunk_and_claimed_once() {
         let chunk = Chunk::<[u64; 24]>::map(ptr::null()).unwrap();
         // SAFETY: just mapped, and given back at the end.
         unsafe {
-            let last = core::iter::from_fn(|| (*chunk).claim()).last().unwrap();
-            let rounded = (last.addr() + 512) & !1023;
-            assert!(rounded + 8 <= chunk.addr() + (*chunk).bytes);
-            assert_eq!((*chunk).claimed().count(), (*chunk).length());
+            let slots = core::iter::from_fn(|| (*chunk).claim());
+            let last = slots.last().unwrap().0;
+            assert!(last.add(1).addr() <= chunk.addr() + (*chunk).bytes);
+            assert_eq!((*chunk).claimed().count(), (*chunk).length);
             Chunk::unmap(chunk);
         }
     }

@@ -17,7 +17,6 @@ mod raw;
 pub mod note;
 pub mod turn;
 pub mod fork;
-pub mod generation;
 mod chunk;
 pub mod arena;
 pub mod awaited;

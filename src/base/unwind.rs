@@ -62,7 +62,7 @@ extern "C" fn push_frame(context: *mut Context, frames: *mut c_void) -> c_int {
     let frames = unsafe { &mut *frames.cast::<Frames>() };
     let Some(slot) = frames.addresses.get_mut(frames.count) else { return END_OF_STACK };
     // SAFETY: the context is the unwinder's, for the time of this callback.
-    slot.write(unsafe { _Unwind_GetIP(context) });
+    slot.write(unsafe { frame::address_in(context) });
     frames.count += 1;
     NO_REASON
 }
@@ -92,7 +92,9 @@ impl Guarded {
     /// The user code has thrown this, and its stack is still whole.
     pub fn thrown(&mut self, exception: *mut Exception) {
         self.exception = exception;
-        let frames = boxed(Frames::here()).map_or(ptr::null_mut(), Box::into_raw);
+        // On ARM with 32 bits a walk from here ends in the unwinder, which has no tables for itself.
+        let frames = if cfg!(target_arch = "arm") { None } else { boxed(Frames::here()).ok() };
+        let frames = frames.map_or(ptr::null_mut(), Box::into_raw);
         let before = core::mem::replace(&mut self.frames, frames);
         if !before.is_null() {
             // SAFETY: boxed here, for another exception, which has ended on the way.
@@ -156,12 +158,22 @@ pub struct Exception {
     /// Says which language made it.
     pub class: u64,
     pub cleanup: Option<unsafe extern "C-unwind" fn(c_int, *mut Exception)>,
-    private: [usize; 2],
+    private: [usize; PRIVATE],
 }
+
+/// What the unwinder keeps in an exception: on ARM with 32 bits all that it knows.
+const PRIVATE: usize = if cfg!(target_arch = "arm") { 20 } else { 2 };
 
 impl Exception {
     pub const fn new(class: u64, cleanup: unsafe extern "C-unwind" fn(c_int, *mut Exception)) -> Exception {
-        Exception { class, cleanup: Some(cleanup), private: [0; 2] }
+        Exception { class, cleanup: Some(cleanup), private: [0; PRIVATE] }
+    }
+
+    /// The frame with this end of the stack has caught it: the first word behind the five of the unwinder's.
+    #[cfg(target_arch = "arm")]
+    pub fn caught_at(&mut self, stack: usize) {
+        let [_, _, _, _, _, place, ..] = &mut self.private;
+        *place = stack;
     }
 }
 
@@ -199,7 +211,6 @@ unsafe extern "C" {
         callback: extern "C" fn(*mut Context, *mut c_void) -> c_int,
         argument: *mut c_void,
     ) -> c_int;
-    fn _Unwind_GetIP(context: *mut Context) -> usize;
 }
 
 pub const NO_REASON: c_int = 0;

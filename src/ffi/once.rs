@@ -10,7 +10,7 @@ use core::ffi::c_void;
 /// Says whether a function was called. Not a handle: `static lt_once_flag flag = LT_ONCE_FLAG_INIT;`
 /// in the program's own memory, which must be zeroed. The end of the function happens before the
 /// return of each lt_call_once() with the flag.
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct lt_once_flag {
     /// The library's alone.
     pub state: u64,

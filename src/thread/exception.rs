@@ -5,9 +5,9 @@
 //! lies what `throw` wrote, behind it the object.
 //!
 //! ```text
-//! - 80  type_info of the object; in a dependent exception, the object that it stands for
-//!    0  the head
-//! + 32  the object
+//! - TYPE    type_info of the object; in a dependent exception, the object that it stands for
+//!   0       the head
+//! + OBJECT  the object
 //! ```
 
 use crate::base::heap::Text;
@@ -15,8 +15,14 @@ use crate::base::unwind::{self, Exception};
 use crate::base::{cleanup, this_thread};
 use crate::sys::runtime;
 use crate::thread::{aside, demangle, raise};
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::ptr;
+
+/// Before the head are nine pointers and two numbers, and it is aligned; on ARM with 32 bits, where the unwinder keeps
+/// in the head what elsewhere the C++ runtime does, five pointers less, but one number more and what leads to the next.
+const TYPE: usize =
+    if cfg!(target_arch = "arm") { 32 } else { (9 * size_of::<usize>() + 8).next_multiple_of(16) };
+const OBJECT: usize = if cfg!(target_arch = "arm") { 88 } else { 32 };
 
 /// Raised with lt_raise().
 pub const LT_ERROR_RAISED: i32 = 1;
@@ -37,23 +43,26 @@ pub struct Description {
     pub message: Text,
 }
 
-/// The classes of exceptions, as the first seven bytes of the head say. The eighth is the flavour.
+/// The classes of exceptions, as the first seven bytes of the head say. The eighth is the flavour. On ARM with 32 bits
+/// they are bytes, elsewhere a number.
 const CXX_GNU: u64 = class(b"GNUCC++\0");
 const CXX_CLANG: u64 = class(b"CLNGC++\0");
 /// Rust writes its class as bytes, so in the processor's own order; once it did as the others.
 const RUST: u64 = u64::from_ne_bytes(*b"MOZ\0RUST");
-const OLD_RUST: u64 = class(b"MOZ\0RUST");
+const OLD_RUST: u64 = u64::from_be_bytes(*b"MOZ\0RUST");
 
 const fn class(name: &[u8; 8]) -> u64 {
-    u64::from_be_bytes(*name)
+    if cfg!(target_arch = "arm") { u64::from_ne_bytes(*name) } else { u64::from_be_bytes(*name) }
 }
+
+const FLAVOUR: u64 = class(b"\0\0\0\0\0\0\0\xff");
 
 /// The eighth byte of a C++ class that says: this one stands for another one, as after a rethrow of
 /// a `std::exception_ptr`.
-const DEPENDENT: u64 = 1;
+const DEPENDENT: u64 = class(b"\0\0\0\0\0\0\0\x01");
 
 fn is_cxx(class: u64) -> bool {
-    matches!(class & !0xff, CXX_GNU | CXX_CLANG)
+    matches!(class & !FLAVOUR, CXX_GNU | CXX_CLANG)
 }
 
 /// Puts an exception into words. May run code of the user's: `what()`.
@@ -85,7 +94,10 @@ pub unsafe fn describe(exception: *mut Exception) -> Description {
         class => Description {
             kind: LT_ERROR_FOREIGN,
             code: 0,
-            type_name: Text::copy_or(&class.to_be_bytes(), c"exception"),
+            type_name: Text::copy_or(
+                &if cfg!(target_arch = "arm") { class.to_ne_bytes() } else { class.to_be_bytes() },
+                c"exception",
+            ),
             message: Text::Static(c"an exception of another language"),
         },
     }
@@ -178,10 +190,10 @@ unsafe fn describe_cxx(exception: *mut Exception) -> Description {
     // SAFETY: the layout of the ABI, see above.
     unsafe {
         let head = exception.cast::<u8>();
-        let dependent = (*exception).class & 0xff == DEPENDENT;
-        let primary = if dependent { head.sub(80).cast::<*mut u8>().read().sub(32) } else { head };
-        let object = primary.add(32).cast::<c_void>();
-        let type_info = primary.sub(80).cast::<*const TypeInfo>().read();
+        let dependent = (*exception).class & FLAVOUR == DEPENDENT;
+        let primary = if dependent { head.sub(TYPE).cast::<*mut u8>().read().sub(OBJECT) } else { head };
+        let object = primary.add(OBJECT).cast::<c_void>();
+        let type_info = primary.sub(TYPE).cast::<*const TypeInfo>().read();
         if type_info.is_null() {
             return Description {
                 kind: LT_ERROR_CXX,
@@ -274,8 +286,10 @@ unsafe fn message(
             }
             b"i" => number(object.cast::<i32>().read()),
             b"j" => number(object.cast::<u32>().read()),
-            b"l" | b"x" => number(object.cast::<i64>().read()),
-            b"m" | b"y" => number(object.cast::<u64>().read()),
+            b"l" => number(object.cast::<c_long>().read()),
+            b"m" => number(object.cast::<c_ulong>().read()),
+            b"x" => number(object.cast::<i64>().read()),
+            b"y" => number(object.cast::<u64>().read()),
             b"s" => number(object.cast::<i16>().read()),
             b"t" => number(object.cast::<u16>().read()),
             b"b" => number(object.cast::<u8>().read() != 0),

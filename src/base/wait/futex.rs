@@ -195,7 +195,7 @@ impl Default for Until {
 
 /// Sleeps on `word` and on the interrupt.
 fn wait_two(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Interrupt) -> Wake {
-    let at = absolute(deadline);
+    let at = absolute(deadline).map(LongTime::from);
     // When both were woken the kernel names the last, so the wake that must not be lost comes last.
     let waiters = [Waiter::new(interrupt.word(), Interrupt::NONE), Waiter::new(word, expected)];
     loop {
@@ -240,6 +240,20 @@ fn changed_or_interrupted(word: &AtomicU32, expected: u32, interrupt: &Interrupt
     }
 }
 
+/// A time as futex_waitv takes it, on a system of 32 bits too; the kernel's `struct __kernel_timespec`.
+#[repr(C)]
+struct LongTime {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl From<libc::timespec> for LongTime {
+    #[allow(clippy::useless_conversion, reason = "not where these have 32 bits")]
+    fn from(time: libc::timespec) -> LongTime {
+        LongTime { seconds: time.tv_sec.into(), nanoseconds: time.tv_nsec.into() }
+    }
+}
+
 /// One word of a futex_waitv; the layout is the kernel's `struct futex_waitv`.
 #[repr(C)]
 struct Waiter {
@@ -256,7 +270,7 @@ impl Waiter {
     fn new(word: &AtomicU32, expected: u32) -> Waiter {
         Waiter {
             expected: expected.into(),
-            address: word.as_ptr() as u64,
+            address: word.as_ptr().addr() as u64,
             flags: Waiter::FUTEX_32 | libc::FUTEX_PRIVATE_FLAG as u32,
             reserved: 0,
         }

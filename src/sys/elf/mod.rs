@@ -2,12 +2,20 @@
 
 pub mod own;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86", target_arch = "arm"))]
 pub mod frame;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "x86",
+    target_arch = "arm"
+)))]
 pub use super::plain::frame;
 
-#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(target_env = "musl")))]
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "x86", target_arch = "arm"),
+    not(target_env = "musl")
+))]
 mod word;
 
 // musl gives no surplus to libraries that are loaded late, and has the storage of each ready before a thread can ask.

@@ -6,7 +6,13 @@ use core::ffi::c_void;
 
 pub use crate::sys::unix::key::{ROUNDS, prepare};
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_env = "musl"))]
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "x86",
+    target_arch = "arm",
+    target_env = "musl"
+))]
 mod fast {
     use super::{c_void, key};
     use crate::sys::elf::word;
@@ -28,7 +34,13 @@ mod fast {
     }
 }
 
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_env = "musl")))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "x86",
+    target_arch = "arm",
+    target_env = "musl"
+)))]
 mod fast {
     use super::{c_void, key};
 

@@ -9,11 +9,11 @@ use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 
 global_asm!(
-    ".pushsection .tbss.lt_thread_word, \"awT\", @nobits",
+    ".pushsection .tbss.lt_thread_word, \"awT\", %nobits",
     ".balign 8",
     ".hidden lt_thread_word",
     ".globl lt_thread_word",
-    ".type lt_thread_word, @object",
+    ".type lt_thread_word, %object",
     ".size lt_thread_word, 8",
     "lt_thread_word:",
     ".zero 8",
@@ -25,6 +25,33 @@ global_asm!(
 macro_rules! find {
     () => {
         "mov {at}, qword ptr [rip + lt_thread_word@GOTTPOFF]"
+    };
+}
+
+/// As above, from the place of these instructions, which they ask for first.
+#[cfg(target_arch = "x86")]
+macro_rules! find {
+    () => {
+        concat!(
+            "call 2f\n",
+            "2: popl {at}\n",
+            "addl $_GLOBAL_OFFSET_TABLE_+(.-2b), {at}\n",
+            "movl lt_thread_word@GOTNTPOFF({at}), {at}"
+        )
+    };
+}
+
+/// As above, from the place of these instructions; and the thread pointer.
+#[cfg(target_arch = "arm")]
+macro_rules! find {
+    () => {
+        concat!(
+            "ldr {at}, 3f\n",
+            "2: ldr {at}, [pc, {at}]\n",
+            "b 4f\n",
+            "3: .long lt_thread_word(GOTTPOFF)-((2b+8)-3b)\n",
+            "4: mrc p15, 0, {base}, c13, c0, 3"
+        )
     };
 }
 
@@ -52,6 +79,16 @@ pub fn get() -> *mut c_void {
             base = out(reg) _,
             options(pure, readonly, nostack, preserves_flags)
         );
+        #[cfg(target_arch = "x86")]
+        asm!(find!(), "movl %gs:({at}), {at}", at = out(reg) word, options(pure, readonly, att_syntax));
+        #[cfg(target_arch = "arm")]
+        asm!(
+            find!(),
+            "ldr {at}, [{base}, {at}]",
+            at = out(reg) word,
+            base = out(reg) _,
+            options(pure, readonly, nostack, preserves_flags)
+        );
     }
     word
 }
@@ -73,6 +110,23 @@ pub fn set(word: *mut c_void) {
             "adrp {at}, :gottprel:lt_thread_word",
             "ldr {at}, [{at}, :gottprel_lo12:lt_thread_word]",
             "mrs {base}, tpidr_el0",
+            "str {word}, [{base}, {at}]",
+            at = out(reg) _,
+            base = out(reg) _,
+            word = in(reg) word,
+            options(nostack, preserves_flags)
+        );
+        #[cfg(target_arch = "x86")]
+        asm!(
+            find!(),
+            "movl {word}, %gs:({at})",
+            at = out(reg) _,
+            word = in(reg) word,
+            options(att_syntax)
+        );
+        #[cfg(target_arch = "arm")]
+        asm!(
+            find!(),
             "str {word}, [{base}, {at}]",
             at = out(reg) _,
             base = out(reg) _,

@@ -4,9 +4,12 @@
 //! constructors run: one of those may wait for the very thread that asks. What is used here does not wait.
 
 use super::late::FIND_OBJECT;
+use super::symbols::elf::{ENDIAN, Header};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
+use object::elf::{SHN_UNDEF, STT_FUNC};
+use object::read::elf::{FileHeader, Sym};
 
 /// An entry of a module's dynamic section.
 #[repr(C)]
@@ -87,11 +90,11 @@ impl Module {
                 let (info, search) = (&*info, &mut *search.cast::<Search>());
                 let parts = core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum));
                 let base = info.dlpi_addr as usize;
-                let inside = |part: &libc::Elf64_Phdr| {
+                let inside = parts.iter().any(|part| {
                     let start = base.wrapping_add(part.p_vaddr as usize);
                     part.p_type == libc::PT_LOAD && search.address.wrapping_sub(start) < part.p_memsz as usize
-                };
-                if !parts.iter().any(inside) {
+                });
+                if !inside {
                     return 0;
                 }
                 let dynamic = parts.iter().find(|part| part.p_type == libc::PT_DYNAMIC);
@@ -131,14 +134,15 @@ impl Module {
     unsafe fn function(&self, name: &CStr) -> Option<*const c_void> {
         // SAFETY: the tables are as the format says; a hash table leads only to symbols that there are.
         unsafe {
-            let symbols = self.table::<libc::Elf64_Sym>(SYMBOLS)?;
+            let symbols = self.table::<<Header as FileHeader>::Sym>(SYMBOLS)?;
             let strings = self.table::<c_char>(STRINGS)?;
             let is_it = |index: u32| {
                 let symbol = &*symbols.add(index as usize);
-                let is_function = symbol.st_info & 0xf == FUNCTION && symbol.st_shndx != 0;
-                let its_name = strings.add(symbol.st_name as usize);
+                let is_function = symbol.st_type() == STT_FUNC && symbol.st_shndx(ENDIAN) != SHN_UNDEF;
+                let its_name = strings.add(symbol.st_name(ENDIAN) as usize);
+                let address = self.base.wrapping_add(symbol.st_value(ENDIAN) as usize);
                 (is_function && CStr::from_ptr(its_name) == name)
-                    .then(|| ptr::with_exposed_provenance(self.base.wrapping_add(symbol.st_value as usize)))
+                    .then(|| ptr::with_exposed_provenance(address))
             };
             if let Some(table) = self.table::<u32>(GNU_HASH) {
                 return gnu_chain(table, name, is_it);
@@ -157,19 +161,16 @@ impl Module {
     }
 }
 
-/// The type of symbol that a function has.
-const FUNCTION: u8 = 2;
-
 /// Tries the symbols whose hash is that of the name.
 ///
 /// # Safety
 /// The table is one of the kind that GNU linkers make.
 unsafe fn gnu_chain<T>(table: *const u32, name: &CStr, is_it: impl Fn(u32) -> Option<T>) -> Option<T> {
-    // SAFETY: its layout: four numbers, the filter of 64-bit words, the buckets, the chains.
+    // SAFETY: its layout: four numbers, the filter of words as long as an address, the buckets, the chains.
     unsafe {
         let (buckets, first) = (table.read(), table.add(1).read());
         let filter = table.add(2).read() as usize;
-        let bucket = table.add(4 + 2 * filter);
+        let bucket = table.add(4).cast::<usize>().add(filter).cast::<u32>();
         let chain = bucket.add(buckets as usize);
         if buckets == 0 {
             return None;

@@ -12,7 +12,8 @@ core::arch::global_asm!(
     ".hidden lt_leak_checker",
     ".globl lt_leak_checker",
     "lt_leak_checker:",
-    ".quad __lsan_register_root_region",
+    // As many bytes as an address has.
+    ".dc.a __lsan_register_root_region",
     ".popsection",
 );
 

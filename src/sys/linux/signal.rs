@@ -10,7 +10,7 @@ pub fn send_marked(signum: c_int, thread: i64) {
     let info = Marked::new(signum);
     // SAFETY: plain system calls; the second one reads a siginfo_t, as long as that.
     unsafe {
-        let process = libc::getpid();
+        let (process, thread) = (libc::getpid(), thread as libc::pid_t);
         if libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signum, &raw const info) != 0 {
             // A filter, or too many real-time signals that are pending: then without a mark.
             libc::syscall(libc::SYS_tgkill, process, thread, signum);
@@ -38,8 +38,10 @@ struct Marked {
     errno: c_int,
     code: c_int,
     sender: Sender,
-    rest: [u64; 12],
+    rest: [u64; 13],
 }
+
+const _: () = assert!(size_of::<Marked>() >= size_of::<libc::siginfo_t>());
 
 #[repr(C)]
 struct Sender {
@@ -53,6 +55,6 @@ impl Marked {
         // SAFETY: asks for two numbers.
         let (process, user) = unsafe { (libc::getpid(), libc::getuid()) };
         let sender = Sender { process, user, value: mark() };
-        Marked { signum, errno: 0, code: libc::SI_QUEUE, sender, rest: [0; 12] }
+        Marked { signum, errno: 0, code: libc::SI_QUEUE, sender, rest: [0; 13] }
     }
 }

@@ -125,7 +125,11 @@ fn enumeration(constants: &[Constant]) -> String {
 /// Gives a struct the name of its type as a tag, so that C can declare it forward.
 fn tagged(paragraph: &str) -> String {
     match paragraph.rsplit_once("\n} ").and_then(|(_, name)| name.strip_suffix(';')) {
-        Some(name) => paragraph.replace("typedef struct {", &format!("typedef struct {name} {{")),
+        Some(name) => {
+            // What is said of its alignment comes before the tag.
+            let (before, rest) = paragraph.split_once(" {").unwrap_or((paragraph, ""));
+            if before.contains("typedef struct") { format!("{before} {name} {{{rest}") } else { paragraph.to_string() }
+        }
         None => paragraph.to_string(),
     }
 }

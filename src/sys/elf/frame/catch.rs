@@ -1,8 +1,6 @@
 //! The frame that catches: it lets forced unwinding pass, and stops every exception, of whatever language.
 
-use super::{
-    CONTINUE_UNWIND, FORCE_UNWIND, HANDLER_FOUND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of,
-};
+use super::{Answer, Asked, frame, personality, record_of};
 use crate::base::unwind::{Context, Exception, Guarded};
 use core::ffi::c_int;
 
@@ -34,27 +32,21 @@ pub fn covers(return_address: usize) -> bool {
     (start..landing).contains(&return_address)
 }
 
-/// The personality of `lt_guarded_call`.
-extern "C" fn personality(
-    _version: c_int,
-    actions: c_int,
-    _class: u64,
-    exception: *mut Exception,
-    context: *mut Context,
-) -> c_int {
-    if actions & FORCE_UNWIND != 0 {
-        return CONTINUE_UNWIND;
+personality!(personality, answer);
+
+/// What the personality of `lt_guarded_call` answers.
+fn answer(asked: Asked, exception: *mut Exception, context: *mut Context) -> Answer {
+    match asked {
+        Asked::ForcedOut => Answer::Continue,
+        Asked::Search => {
+            // SAFETY: the register holds the call's record, as the assembly says, and that lives in
+            // the frame below, which waits.
+            let guarded = unsafe { &mut *record_of::<Guarded>(context) };
+            guarded.thrown(exception);
+            Answer::Catch
+        }
+        Asked::Leave => Answer::Land(lt_guarded_landing),
     }
-    if actions & SEARCH_PHASE != 0 {
-        // SAFETY: the register holds the call's record, as the assembly says, and that lives in
-        // the frame below, which waits.
-        let guarded = unsafe { &mut *record_of::<Guarded>(context) };
-        guarded.thrown(exception);
-        return HANDLER_FOUND;
-    }
-    // SAFETY: the landing is in the frame of the context and finds its record in the register.
-    unsafe { land(context, lt_guarded_landing) };
-    INSTALL_CONTEXT
 }
 
 // Caught: returns 1 to the caller.
@@ -69,6 +61,36 @@ pop rbx
 .cfi_def_cfa_offset 8
 .cfi_restore rbx
 ret
+"#
+);
+
+#[cfg(target_arch = "x86")]
+frame!(
+    "lt_guarded_call",
+    "lt_guarded_landing",
+    personality,
+    r#"
+movl $1, %eax
+addl $4, %esp
+.cfi_def_cfa_offset 12
+popl %esi
+.cfi_def_cfa_offset 8
+.cfi_restore %esi
+popl %ebx
+.cfi_def_cfa_offset 4
+.cfi_restore %ebx
+ret
+"#
+);
+
+#[cfg(target_arch = "arm")]
+frame!(
+    "lt_guarded_call",
+    "lt_guarded_landing",
+    personality,
+    r#"
+mov r0, #1
+pop {{r4, pc}}
 "#
 );
 

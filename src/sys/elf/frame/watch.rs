@@ -1,9 +1,9 @@
 //! The frame that is told when it is left: it catches nothing.
 
-use super::{CONTINUE_UNWIND, INSTALL_CONTEXT, SEARCH_PHASE, frame, land, record_of};
+use super::{Answer, Asked, frame, personality, record_of};
 use crate::base::cleanup::Watched;
-use crate::base::unwind::Context;
-use core::ffi::{c_int, c_void};
+use crate::base::unwind::{Context, Exception};
+use core::ffi::c_int;
 
 unsafe extern "C-unwind" {
     fn lt_watched_call(watched: *mut Watched);
@@ -26,27 +26,22 @@ pub unsafe fn watch(watched: *mut Watched) {
     unsafe { lt_watched_call(watched) };
 }
 
-/// The personality of `lt_watched_call`: catches nothing.
-extern "C" fn personality(
-    _version: c_int,
-    actions: c_int,
-    _class: u64,
-    exception: *mut c_void,
-    context: *mut Context,
-) -> c_int {
-    if actions & SEARCH_PHASE != 0 {
-        return CONTINUE_UNWIND;
+personality!(personality, answer);
+
+/// What the personality of `lt_watched_call` answers: it catches nothing.
+fn answer(asked: Asked, exception: *mut Exception, context: *mut Context) -> Answer {
+    if asked == Asked::Search {
+        return Answer::Continue;
     }
     // SAFETY: the register holds the call's record, as the assembly says, and that lives in the
     // frame below, which waits.
     let watched = unsafe { &mut *record_of::<Watched>(context) };
     // SAFETY: the call is being left.
-    if !unsafe { watched.leave(exception) } {
-        return CONTINUE_UNWIND;
+    if unsafe { watched.leave(exception.cast()) } {
+        Answer::Land(lt_watched_landing)
+    } else {
+        Answer::Continue
     }
-    // SAFETY: the landing is in the frame of the context and finds its record in the register.
-    unsafe { land(context, lt_watched_landing) };
-    INSTALL_CONTEXT
 }
 
 // On the way: calls the cleanup, and goes on.
@@ -61,6 +56,42 @@ call [rbx + 24]
 mov rdi, [rbx + 16]
 call _Unwind_Resume@PLT
 ud2
+"#
+);
+
+// Who calls through the table of the dynamic linker has that in ebx.
+#[cfg(target_arch = "x86")]
+frame!(
+    "lt_watched_call",
+    "lt_watched_landing",
+    personality,
+    r#"
+movl 16(%esi), %eax
+movl %eax, (%esp)
+call *12(%esi)
+movl 8(%esi), %eax
+movl %eax, (%esp)
+call 2f
+2:
+popl %ebx
+addl $_GLOBAL_OFFSET_TABLE_+(.-2b), %ebx
+call _Unwind_Resume@PLT
+ud2
+"#
+);
+
+#[cfg(target_arch = "arm")]
+frame!(
+    "lt_watched_call",
+    "lt_watched_landing",
+    personality,
+    r#"
+ldr r0, [r4, #16]
+ldr r1, [r4, #12]
+blx r1
+ldr r0, [r4, #8]
+bl _Unwind_Resume
+udf #0
 "#
 );
 

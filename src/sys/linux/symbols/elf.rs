@@ -4,16 +4,20 @@ use super::budget::Budget;
 use super::image::Image;
 use super::reader::Reader;
 use object::elf::{ELFCOMPRESS_ZLIB, PT_LOAD, SHF_COMPRESSED, SHN_UNDEF, SHT_DYNSYM, SHT_SYMTAB, STT_FUNC};
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
+use object::read::elf::{CompressionHeader, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::{Bytes, NativeEndian};
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-type Header = object::elf::FileHeader64<NativeEndian>;
+// Of files there are two kinds: all that a process is made of is of one.
+#[cfg(target_pointer_width = "64")]
+pub type Header = object::elf::FileHeader64<NativeEndian>;
+#[cfg(target_pointer_width = "32")]
+pub type Header = object::elf::FileHeader32<NativeEndian>;
 
-const ENDIAN: NativeEndian = NativeEndian;
+pub const ENDIAN: NativeEndian = NativeEndian;
 
 /// Where a system keeps what it has taken out of its programs.
 const DEBUG: &str = "/usr/lib/debug";
@@ -52,9 +56,10 @@ impl<'a> Elf<'a> {
     pub fn address(&self, offset: u64) -> Option<u64> {
         self.header.program_headers(ENDIAN, self.data).ok()?.iter().find_map(|part| {
             let (start, size) = part.file_range(ENDIAN);
+            let (start, size) = (wide(start), wide(size));
             let inside =
                 part.p_type(ENDIAN) == PT_LOAD && (start..start.saturating_add(size)).contains(&offset);
-            inside.then(|| (offset - start).wrapping_add(part.p_vaddr(ENDIAN)))
+            inside.then(|| (offset - start).wrapping_add(wide(part.p_vaddr(ENDIAN))))
         })
     }
 
@@ -68,8 +73,8 @@ impl<'a> Elf<'a> {
                 if symbol.st_type() != STT_FUNC || symbol.st_shndx(ENDIAN) == SHN_UNDEF {
                     continue;
                 }
-                let start = symbol.st_value(ENDIAN);
-                let end = start.saturating_add(symbol.st_size(ENDIAN));
+                let start = wide(symbol.st_value(ENDIAN));
+                let end = start.saturating_add(wide(symbol.st_size(ENDIAN)));
                 for (address, found) in addresses.iter().zip(&mut found) {
                     if found.is_none() && (start..end).contains(address) {
                         *found = symbol.name(ENDIAN, symbols.strings()).ok();
@@ -90,7 +95,7 @@ impl<'a> Elf<'a> {
     }
 
     fn unpacked(&self, section: &'a <Header as FileHeader>::SectionHeader) -> Option<Section<'a>> {
-        if section.sh_flags(ENDIAN) & u64::from(SHF_COMPRESSED) == 0 {
+        if wide(section.sh_flags(ENDIAN)) & u64::from(SHF_COMPRESSED) == 0 {
             let (start, length) = section.file_range(ENDIAN)?;
             let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
             let inside = start.checked_add(length).is_some_and(|end| end <= self.data.length());
@@ -98,8 +103,8 @@ impl<'a> Elf<'a> {
         }
         let mut rest = Bytes(section.data(ENDIAN, self.data).ok()?);
         let header = rest.read::<<Header as FileHeader>::CompressionHeader>().ok()?;
-        let size = header.ch_size.get(ENDIAN);
-        if header.ch_type.get(ENDIAN) != ELFCOMPRESS_ZLIB {
+        let size = wide(header.ch_size(ENDIAN));
+        if header.ch_type(ENDIAN) != ELFCOMPRESS_ZLIB {
             return None;
         }
         inflate(self.data.budget, rest.0, usize::try_from(size).ok()?).map(Section::Unpacked)
@@ -146,6 +151,11 @@ impl<'a> Elf<'a> {
         let files = [Some(folder.join(OsStr::from_bytes(name))), build_id_path(id)];
         Some((files.into_iter().flatten().collect(), id))
     }
+}
+
+/// A number of the file's, of whichever kind that is.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
 }
 
 fn build_id_path(id: &[u8]) -> Option<PathBuf> {

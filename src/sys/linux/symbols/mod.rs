@@ -11,7 +11,7 @@ mod budget;
 #[cfg(test)]
 mod damaged;
 mod dwarf;
-mod elf;
+pub mod elf;
 pub mod image;
 pub mod maps;
 mod reader;

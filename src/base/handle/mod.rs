@@ -4,15 +4,28 @@
 //! word     63..42 generation | 41..37 kind | 36..0 state (the low 32 bits are the futex)
 //! ```
 //!
-//! A handle is the address of a slot, and a generation: `base::generation` says where which bits are. The
-//! first eight bytes of every slot are its word. Generation and kind must be those that the handle promises;
+//! A handle says which slot, and in which generation: where a pointer has 64 bits as `wide` has it, where it has
+//! 32 as `narrow` does, and nothing else knows. The first eight bytes of every slot are its word. Generation and kind must be those that the handle promises;
 //! for a leaf primitive the compare-exchange that changes the state checks them in the same step, so the
 //! check costs nothing and a free that races with it cannot be missed. A slot's memory is never given back
 //! and never serves another kind, so looking at the word is always allowed.
 
+#[cfg(any(target_pointer_width = "32", test))]
+#[cfg_attr(target_pointer_width = "64", allow(dead_code, reason = "here for its tests"))]
+mod narrow;
+#[cfg(target_pointer_width = "64")]
+mod wide;
+
+#[cfg(target_pointer_width = "32")]
+use narrow as width;
+#[cfg(target_pointer_width = "64")]
+use wide as width;
+
+use width::Raw;
+pub use width::{Place, chunk};
+
 use crate::base::arena::{Arena, Resident, Slot};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::base::generation;
 use crate::base::status::Error;
 use core::ffi::c_void;
 use core::fmt;
@@ -73,9 +86,7 @@ kinds! {
 pub const STATE_BITS: u32 = 37;
 /// The state's part of a word.
 const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
-const KIND_MASK: u64 = !(generation::IN_WORD | STATE_MASK);
-/// The address's part of a handle: slots are aligned.
-const ADDRESS_MASK: u64 = (1 << 48) - 64;
+const KIND_MASK: u64 = !(width::IN_WORD | STATE_MASK);
 
 /// The state of a dead slot. Its low half is one that no waiter of a live object sleeps on.
 pub const DEAD: u64 = u32::MAX as u64;
@@ -102,9 +113,11 @@ pub trait Object: Sized + Sync + fmt::Debug + 'static {
 /// A handle that is not NULL. Whether its object is alive is known at each look at the word, not before.
 #[repr(transparent)]
 pub struct Handle<T: Object> {
-    raw: u64,
+    raw: Raw,
     of: PhantomData<&'static T>,
 }
+
+const _: () = assert!(size_of::<width::Raw>() == size_of::<*const c_void>());
 
 impl<T: Object> Clone for Handle<T> {
     fn clone(&self) -> Handle<T> {
@@ -116,7 +129,7 @@ impl<T: Object> Copy for Handle<T> {}
 
 impl<T: Object> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:#x}", T::KIND.name(), self.raw)
+        write!(f, "{} {:#x}", T::KIND.name(), self.raw.number())
     }
 }
 
@@ -124,19 +137,18 @@ impl<T: Object> Handle<T> {
     /// Takes a handle from C.
     ///
     /// # Safety
-    /// `raw` is a value that this library returned as a handle, of whatever type; or one without the mark.
+    /// `raw` is a value that this library returned as a handle, of whatever type; or one that `Raw` refuses.
     #[inline]
     pub unsafe fn from_raw(raw: *const c_void) -> Result<Handle<T>, Error> {
-        if generation::has_mark(raw as u64) {
-            Ok(Handle { raw: raw as u64, of: PhantomData })
-        } else {
-            Err(no_handle(raw, T::KIND))
+        match Raw::from_c(raw) {
+            Some(raw) => Ok(Handle { raw, of: PhantomData }),
+            None => Err(no_handle(raw, T::KIND)),
         }
     }
 
     /// Gives the handle to C.
     pub fn into_raw(self) -> *mut c_void {
-        self.raw as *mut c_void
+        core::ptr::without_provenance_mut(self.raw.number())
     }
 
     /// A new object with this state; `init` prepares its body, which nobody else can see yet.
@@ -144,12 +156,12 @@ impl<T: Object> Handle<T> {
         let slot = T::arena().take()?;
         init(&slot.body);
         // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
-        let generation = slot.word.load(Ordering::Relaxed) & generation::IN_WORD;
+        let generation = slot.word.load(Ordering::Relaxed) & width::IN_WORD;
         let live = generation | (T::KIND as u64) << STATE_BITS | state & STATE_MASK;
         // Release: whoever reads the live word sees the body that `init` wrote.
         slot.word.store(live, Ordering::Release);
-        let address = core::ptr::from_ref(slot).expose_provenance() as u64;
-        Ok(Handle { raw: generation::in_handle(generation) | address, of: PhantomData })
+        let raw = Raw::of(slot.place, core::ptr::from_ref(slot).cast(), generation);
+        Ok(Handle { raw, of: PhantomData })
     }
 
     /// The word of the slot.
@@ -157,13 +169,13 @@ impl<T: Object> Handle<T> {
     pub fn word(self) -> &'static AtomicU64 {
         // SAFETY: the library made this handle, so the address is that of a slot, of whatever kind;
         // slots are never unmapped and all begin with their word.
-        unsafe { &*core::ptr::with_exposed_provenance((self.raw & ADDRESS_MASK) as usize) }
+        unsafe { &*self.raw.slot().cast() }
     }
 
     /// What the word is while the object is alive, with no bit of the state set.
     #[inline]
     pub fn tag(self) -> u64 {
-        generation::in_word(self.raw) | (T::KIND as u64) << STATE_BITS
+        self.raw.in_word() | (T::KIND as u64) << STATE_BITS
     }
 
     /// The state in a word that was read, or what is wrong with the handle.
@@ -283,7 +295,7 @@ impl<T: Object> Handle<T> {
             // SAFETY: the word was just seen alive.
             let slot = unsafe { self.slot() };
             may_end(&slot.body, slot.visitors())?;
-            let dead = generation::next(word) | DEAD;
+            let dead = width::next(word) | DEAD;
             // SeqCst: either a resident that comes now sees the dead word, or the look at the
             // residents behind this line sees it. Acquire on failure: as in the first load.
             match self.word().compare_exchange(word, dead, Ordering::SeqCst, Ordering::Acquire) {
@@ -307,7 +319,7 @@ impl<T: Object> Handle<T> {
     /// `state_of` was Ok for this handle at some time.
     unsafe fn slot(self) -> &'static Slot<T> {
         // SAFETY: by the contract above the slot is of this type; slots are never unmapped.
-        unsafe { &*core::ptr::with_exposed_provenance((self.raw & ADDRESS_MASK) as usize) }
+        unsafe { &*self.raw.slot().cast() }
     }
 
     /// What is wrong with a handle whose word is another one.

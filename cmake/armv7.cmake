@@ -1,0 +1,6 @@
+# To build for ARM of 32 bits with Debian's cross compiler: -DCMAKE_TOOLCHAIN_FILE=cmake/armv7.cmake. QEMU runs it.
+set(CMAKE_SYSTEM_PROCESSOR armv7)
+set(triple arm-linux-gnueabihf)
+set(emulator qemu-arm)
+include(${CMAKE_CURRENT_LIST_DIR}/cross.cmake)
+set(LOWTHREAD_RUST_TARGET armv7-unknown-linux-gnueabihf CACHE STRING "Rust's name of the platform to build for")
