@@ -1,0 +1,6 @@
+# To build for riscv64 with Debian's cross compiler: -DCMAKE_TOOLCHAIN_FILE=cmake/riscv64.cmake. QEMU runs it.
+set(CMAKE_SYSTEM_PROCESSOR riscv64)
+set(triple riscv64-linux-gnu)
+set(emulator qemu-riscv64)
+include(${CMAKE_CURRENT_LIST_DIR}/cross.cmake)
+set(LOWTHREAD_RUST_TARGET riscv64gc-unknown-linux-gnu CACHE STRING "Rust's name of the platform to build for")
