@@ -7,7 +7,6 @@ MODEL ?=
 
 # Cargo's folder, where the user has chosen another one.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
-SONAME = liblowthread.so.$(shell sed -n 's/^version = "\([0-9]*\)\..*/\1/p' Cargo.toml)
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
 RESULTS ?= build-bench/bench-results.json
@@ -37,14 +36,11 @@ help:
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make clean     remove everything that was built"
 
-# The soname is what the program looks for when it starts.
 demo:
-	@cargo rustc --quiet --lib --locked --release --crate-type cdylib
+	@cargo build --quiet --locked --release
 	@mkdir -p build-demo
-	@cp $(TARGET)/release/liblowthread.so build-demo/$(SONAME)
-	@ln -sf $(SONAME) build-demo/liblowthread.so
 	@$(CC) -std=c11 -O2 -Wall -Wextra -Iinclude examples/c/demo.c -o build-demo/demo \
-	    -Lbuild-demo -llowthread -Wl,-rpath,'$$ORIGIN'
+	    -L$(TARGET)/release -llowthread -Wl,-rpath,$(abspath $(TARGET)/release)
 	@build-demo/demo
 
 test:
@@ -80,7 +76,7 @@ stress:
 # A flag of its own means other objects, which do not drive out the ordinary ones.
 model:
 	@RUSTFLAGS="$(RUSTFLAGS) --cfg shuttle" LT_MODEL_ITERATIONS=$(ITERATIONS) \
-	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/model --test model -- $(MODEL)
+	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/model --lib -- model::$(MODEL)
 
 loom:
 	@RUSTFLAGS="$(RUSTFLAGS) --cfg loom" \

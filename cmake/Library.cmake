@@ -62,9 +62,8 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     set(shared_links ${shared_name}.${PROJECT_VERSION_MAJOR} ${shared_name})
 endif()
 
-# Cargo knows best whether there is something to do, so it always runs. Only without the crate type
-# rlib, which is for Rust programs, does it optimise the library as a whole (lto = "fat"). The jobs
-# that make offers are of no use to it: it would only warn that it cannot reach them.
+# Cargo knows best whether there is something to do, so it always runs. The jobs that make offers are of no use to
+# it: it would only warn that it cannot reach them.
 set(link_commands "")
 if(LOWTHREAD_SHARED)
     set(link_commands

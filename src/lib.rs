@@ -15,3 +15,10 @@ pub mod sync;
 pub mod thread;
 pub mod exec;
 pub mod ffi;
+
+// Part of the library, so that there is no other form of it than what programs link with: `make model`.
+#[cfg(all(test, shuttle))]
+extern crate self as lowthread;
+#[cfg(all(test, shuttle))]
+#[path = "../tests/model/mod.rs"]
+mod model;

@@ -539,7 +539,7 @@ mod tests {
         assert_eq!(exit_of_child(|| drop(FIRST.lock())), 0);
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(not(parking))]
     #[test]
     fn no_handler_comes_while_a_thread_without_a_record_is_inside() {
         static FORKS: AtomicU32 = AtomicU32::new(0);

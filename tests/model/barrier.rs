@@ -1,6 +1,6 @@
 //! The barrier: whole rounds, or LT_BROKEN for all, with an action in between.
 
-use crate::{Inside, Target, check, end, threads, throw, throws};
+use super::{Inside, Target, check, end, threads, throw, throws};
 use core::ffi::c_void;
 use core::ptr;
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};

@@ -1,6 +1,6 @@
 //! What the primitives stand on: the internal mutex, slots and handles, interrupts.
 
-use crate::{Inside, check, end, threads};
+use super::{Inside, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::deadline::{Deadline, Timeout};
 use lowthread::base::handle::{Handle, Kind};

@@ -1,6 +1,6 @@
 //! The condition: as many wake as are notified, in their order, and nobody else.
 
-use crate::{Inside, Target, check, end, threads};
+use super::{Inside, Target, check, end, threads};
 use core::ffi::c_void;
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::Handle;

@@ -1,6 +1,6 @@
 //! Containers of errors: what arrives while one is freed is in no other, and not lost.
 
-use crate::{check, threads};
+use super::{check, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::Handle;
 use lowthread::base::heap::Text;

@@ -1,6 +1,6 @@
 //! The event: a set is seen by all who wait, even with a clear behind it.
 
-use crate::{Target, check, end, threads};
+use super::{Target, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::model;

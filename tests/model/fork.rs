@@ -1,7 +1,7 @@
 //! Forks: a child goes on from any moment of the others' operations, in which it is alone. Nothing in it blocks
 //! on a thread that is gone, and what it finds is whole.
 
-use crate::{check_at_most, threads};
+use super::{check_at_most, threads};
 use lowthread::base::deadline::Timeout;
 use lowthread::base::handle::{Handle, Object};
 use lowthread::base::model::{self, InChild};
@@ -128,7 +128,7 @@ fn a_child_uses_a_read_write_lock_whose_line_was_in_motion() {
             visit(Access::Read);
             rwlock.free().unwrap();
         });
-        crate::end(|| rwlock.free());
+        super::end(|| rwlock.free());
     });
 }
 
@@ -160,7 +160,7 @@ fn nobody_has_come_to_a_barrier_in_a_child() {
             assert_eq!(barrier.waiting(), Ok(0));
             barrier.free().unwrap();
         });
-        crate::end(|| barrier.free());
+        super::end(|| barrier.free());
     });
 }
 
@@ -185,7 +185,7 @@ fn queue_in_a_child(capacity: usize) {
         unsafe { queue.free() }.unwrap();
     });
     // SAFETY: as above.
-    crate::end(|| unsafe { queue.free() });
+    super::end(|| unsafe { queue.free() });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Futures: a task is run once or cancelled, and all who wait for its end hear of it.
 
-use crate::{Target, check, end, threads, throw};
+use super::{Target, check, end, threads, throw};
 use core::ffi::c_void;
 use core::ptr::{self, from_ref, without_provenance_mut};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};

@@ -1,6 +1,6 @@
 //! The lock: one holder at a time, no wake-up lost, no trace left.
 
-use crate::{Inside, Target, check, end, threads};
+use super::{Inside, Target, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::model;

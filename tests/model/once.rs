@@ -1,6 +1,6 @@
 //! Once: one call that returns, and nobody goes on before it has.
 
-use crate::{Target, check, threads, throw, throws};
+use super::{Target, check, threads, throw, throws};
 use core::ffi::c_void;
 use core::ptr;
 use lowthread::base::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};

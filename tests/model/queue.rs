@@ -1,6 +1,6 @@
 //! The queue: nothing is lost, doubled or overtaken, and nobody is forgotten.
 
-use crate::{Target, check, threads};
+use super::{Target, check, threads};
 use core::ffi::c_void;
 use core::ptr::without_provenance_mut;
 use lowthread::base::atomic::{AtomicUsize, Ordering::SeqCst};

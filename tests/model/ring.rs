@@ -1,6 +1,6 @@
 //! The ring alone: as if each push and pop took place at one moment, of one item or of many.
 
-use crate::{check, threads};
+use super::{check, threads};
 use core::ffi::c_void;
 use core::ptr::without_provenance_mut;
 use lowthread::base::atomic::{AtomicU64, Ordering::SeqCst};

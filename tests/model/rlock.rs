@@ -1,6 +1,6 @@
 //! The re-entrant lock: one owner at a time, who is known, and comes in as often as it likes.
 
-use crate::{Inside, Target, check, threads};
+use super::{Inside, Target, check, threads};
 use lowthread::base::atomic::Ordering::SeqCst;
 use lowthread::base::handle::Handle;
 use lowthread::base::model;

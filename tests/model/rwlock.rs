@@ -1,6 +1,6 @@
 //! The read-write lock: readers together, writers alone, and nobody forgotten in the line.
 
-use crate::{Target, check, end, threads};
+use super::{Target, check, end, threads};
 use lowthread::base::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::model;

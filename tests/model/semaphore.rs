@@ -1,6 +1,6 @@
 //! The semaphore: permits are neither lost nor made, whoever gives up when.
 
-use crate::{Inside, Target, check, threads};
+use super::{Inside, Target, check, threads};
 use lowthread::base::handle::Handle;
 use lowthread::base::status::Error;
 use lowthread::sync::semaphore::Semaphore;

@@ -1,6 +1,6 @@
 //! The spinlock: one holder at a time.
 
-use crate::{Inside, check, threads};
+use super::{Inside, check, threads};
 use lowthread::base::atomic::Ordering::SeqCst;
 use lowthread::base::handle::Handle;
 use lowthread::base::status::Error;

@@ -10,7 +10,6 @@
 //! | `LT_MODEL_ITERATIONS` | how often each model is run by each scheduler |
 //! | `LT_MODEL_SCHEDULE` | runs once, by this schedule: a failing model prints it |
 
-#![cfg(shuttle)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a model fails")]
 
 mod barrier;
