@@ -481,6 +481,7 @@ mod tests {
     }
 
     /// What it exits with, after ten seconds at the most.
+    #[cfg(not(parking))]
     fn exit_of_child(child: impl FnOnce()) -> i32 {
         // SAFETY: the child does what a signal handler may, and ends.
         unsafe {
