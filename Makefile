@@ -13,7 +13,9 @@ RESULTS ?= build-bench/bench-results.json
 # The one that bench/setup has made where the system's has no matplotlib.
 BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
-.PHONY: all help demo test header install asan platform-musl platform-i686 platform-armv7 stress model loom bench bench-docs clean
+PLATFORMS = $(shell tools/platforms --names)
+
+.PHONY: all help demo test header install asan platforms stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -27,8 +29,8 @@ help:
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
 	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-	@echo "make platform-musl   the C tests as static programs with musl; installs what that needs"
-	@echo "make platform-i686   the C tests with 32 bits; likewise platform-armv7, in QEMU"
+	@echo "make platforms   every platform: installs what it needs, builds, links, runs; writes README's table"
+	@echo "make platform-NAME   one of them: $(PLATFORMS)"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
@@ -62,11 +64,11 @@ asan:
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --preset asan -j $(JOBS)
 
-platform-musl:
-	@tools/platform-musl
+platforms:
+	@tools/platforms
 
-platform-i686 platform-armv7: platform-%:
-	@tools/platform-linux $*
+platform-%:
+	@tools/platforms $*
 
 stress:
 	@cmake --preset default
