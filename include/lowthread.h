@@ -961,7 +961,7 @@ typedef void (*lt_signal_fn)(int signum, void *arg);
 
 // Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
 // Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
-// it. LT_INVALID for SIGKILL, SIGSTOP and what is no signal. A forked child has no routes.
+// it. LT_INVALID for what cannot be caught; on Windows LT_UNSUPPORTED for all but three.
 LT_NODISCARD lt_status lt_signal_to_main(int signum);
 
 // Routes a signal to the main thread, and leaves the handler that is installed at work: it is called

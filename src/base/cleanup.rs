@@ -79,7 +79,7 @@ impl Watched {
 ///
 /// # Safety
 /// The argument is a call's record, whose frame waits.
-unsafe extern "C-unwind" fn clean(watched: *mut c_void) {
+pub unsafe extern "C-unwind" fn clean(watched: *mut c_void) {
     // SAFETY: as the caller vouches.
     unsafe {
         let watched = &mut *watched.cast::<Watched>();

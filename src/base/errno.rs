@@ -4,10 +4,10 @@
 //! for memory ([`keeping`]), and the functions of `ffi` that start threads, route signals or render. The
 //! short ways of the others ask for nothing.
 
-use crate::sys::errno::{get, set};
+use crate::sys::errno::{Value, get, set};
 
 /// An errno that is put back at the end of the scope.
-pub struct Errno(i32);
+pub struct Errno(Value);
 
 impl Errno {
     pub fn keep() -> Errno {

@@ -168,6 +168,7 @@ pub enum Error {
     EmptyBuffer,
     BadName,
     NotASignal,
+    NoSuchSignalHere,
     NotPositiveSeconds,
     JoinSelf,
     ShutdownFromWithin,
@@ -238,6 +239,9 @@ impl Error {
             Error::EmptyBuffer => (LT_INVALID, "len is 0"),
             Error::BadName => (LT_INVALID, "name is not UTF-8"),
             Error::NotASignal => (LT_INVALID, "signum is not a signal that can be caught"),
+            Error::NoSuchSignalHere => {
+                (LT_UNSUPPORTED, "signum is not one that this platform has: SIGINT, SIGTERM, SIGBREAK")
+            }
             Error::NotPositiveSeconds => (LT_INVALID, "seconds is not above 0"),
             Error::JoinSelf => (LT_DEADLOCK, "the thread would wait for itself"),
             Error::ShutdownFromWithin => (LT_DEADLOCK, "the calling thread is one of those waited for"),

@@ -158,15 +158,13 @@ pub struct Exception {
     /// Says which language made it.
     pub class: u64,
     pub cleanup: Option<unsafe extern "C-unwind" fn(c_int, *mut Exception)>,
-    private: [usize; PRIVATE],
+    /// The unwinder's.
+    pub private: [usize; frame::PRIVATE_WORDS],
 }
-
-/// What the unwinder keeps in an exception: on ARM with 32 bits all that it knows.
-const PRIVATE: usize = if cfg!(target_arch = "arm") { 20 } else { 2 };
 
 impl Exception {
     pub const fn new(class: u64, cleanup: unsafe extern "C-unwind" fn(c_int, *mut Exception)) -> Exception {
-        Exception { class, cleanup: Some(cleanup), private: [0; PRIVATE] }
+        Exception { class, cleanup: Some(cleanup), private: [0; frame::PRIVATE_WORDS] }
     }
 
     /// The frame with this end of the stack has caught it: the first word behind the five of the unwinder's.
@@ -182,6 +180,7 @@ impl Exception {
 /// # Safety
 /// The exception stays valid until its cleanup is called.
 pub unsafe fn throw(exception: *mut Exception) {
+    frame::prepare_throw();
     // SAFETY: as the caller vouches.
     unsafe { _Unwind_RaiseException(exception) };
 }

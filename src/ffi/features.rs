@@ -1,7 +1,7 @@
 //! Section 1 of the header: what the library that is running can do.
 
 use crate::base::wait;
-use crate::sys::cpus;
+use crate::sys::{cpus, signal};
 use core::ffi::{c_int, c_uint};
 
 /// A forked child may go on using it.
@@ -22,7 +22,7 @@ pub const LT_FEATURE_NO_MEMORY: c_int = 16;
 pub extern "C" fn lt_features() -> c_uint {
     let of = |there_is: bool, feature: c_int| if there_is { feature as c_uint } else { 0 };
     of(wait::GOES_ON_IN_CHILDREN, LT_FEATURE_FORK)
-        | of(true, LT_FEATURE_SIGNALS)
+        | of(signal::ALL, LT_FEATURE_SIGNALS)
         | of(wait::WAKES_IN_HANDLERS, LT_FEATURE_WAKE_IN_HANDLERS)
         | of(cpus::KNOWN, LT_FEATURE_AFFINITY)
         | of(wait::NEEDS_NO_MEMORY, LT_FEATURE_NO_MEMORY)

@@ -20,7 +20,7 @@ fn routed(signum: c_int, target: Target) -> Result<(), Error> {
 
 /// Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
 /// Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
-/// it. LT_INVALID for SIGKILL, SIGSTOP and what is no signal. A forked child has no routes.
+/// it. LT_INVALID for what cannot be caught; on Windows LT_UNSUPPORTED for all but three.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {

@@ -51,7 +51,17 @@ mod freebsd;
 #[cfg(target_os = "freebsd")]
 pub use freebsd::*;
 
-#[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
+#[cfg(all(windows, target_arch = "x86_64", target_env = "gnu"))]
+mod windows;
+#[cfg(all(windows, target_arch = "x86_64", target_env = "gnu"))]
+pub use windows::*;
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    all(windows, target_arch = "x86_64", target_env = "gnu")
+)))]
 compile_error!("lowthread has no port to this system: a new one is a folder in src/sys");
 
 /// Has a function called when the library is loaded.

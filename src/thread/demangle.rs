@@ -16,6 +16,25 @@ const LONGEST_LINKED: usize = 1500;
 /// How much stack it takes to make a name readable.
 pub const ROOM: usize = 192 * 1024;
 
+/// Functions that belong to the throwing, not to what was thrown: the trace begins behind the last.
+const MACHINERY: &[&[u8]] = &[
+    b"_Unwind_RaiseException",
+    b"_Unwind_Resume_or_Rethrow",
+    b"__cxa_throw",
+    b"__cxa_rethrow",
+    b"_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE",
+    b"lt_raise",
+    b"lt_fail",
+    b"rust_begin_unwind",
+    b"_rust_begin_unwind",
+    b"_Unwind_Backtrace",
+];
+
+/// Whether a function is one of those by which exceptions are thrown.
+pub fn is_machinery(name: &[u8]) -> bool {
+    MACHINERY.contains(&name)
+}
+
 /// What a C++ runtime has for it: `abi::__cxa_demangle`.
 pub type CxaDemangle =
     unsafe extern "C" fn(*const c_char, *mut c_char, *mut usize, *mut c_int) -> *mut c_char;

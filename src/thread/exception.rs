@@ -22,7 +22,7 @@ use core::ptr;
 /// in the head what elsewhere the C++ runtime does, five pointers less, but one number more and what leads to the next.
 const TYPE: usize =
     if cfg!(target_arch = "arm") { 32 } else { (9 * size_of::<usize>() + 8).next_multiple_of(16) };
-const OBJECT: usize = if cfg!(target_arch = "arm") { 88 } else { 32 };
+const OBJECT: usize = if cfg!(target_arch = "arm") { 88 } else { size_of::<Exception>() };
 
 /// Raised with lt_raise().
 pub const LT_ERROR_RAISED: i32 = 1;

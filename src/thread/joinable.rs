@@ -207,8 +207,8 @@ pub fn current() -> Option<Handle<Thread>> {
 /// The thread is running: on itself.
 pub fn begun(record: &'static Record) {
     if let Some(thread) = object(record) {
-        // SAFETY: cannot fail and touches no memory.
-        thread.life.lock().os_thread = Some(system::current());
+        let os_thread = system::joinable();
+        thread.life.lock().os_thread = os_thread;
         thread.native_id.store(record.native_id(), Ordering::Relaxed);
         // Release: with it, the native id.
         thread.begun.store(1, Ordering::Release);

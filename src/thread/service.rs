@@ -97,7 +97,7 @@ impl Service {
             Plan { name: self.duty.get().map(|duty| duty.name), stack_size: 0, ..Plan::new(run, service) };
         let started = plan.record(Role::Service).and_then(|record| {
             let created = with_mask(&mask::resting(), || plan.create(record, End::Detached));
-            created.map(drop).inspect_err(|_| record.end())
+            created.inspect_err(|_| record.end())
         });
         if started.is_err() {
             self.go_on(ABSENT);

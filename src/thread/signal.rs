@@ -21,7 +21,7 @@ use crate::base::unwind;
 use crate::base::{this_thread, wait};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
-use crate::sys::signal::{Action, Handler, Info, SIGNALS, Semaphore, can_be_handled, is_marked};
+use crate::sys::signal::{ALL, Action, Handler, Info, SIGNALS, Semaphore, can_be_handled, is_marked};
 use crate::thread::excepthook;
 use crate::thread::service::{Attendance, Duty, Service};
 use core::ffi::{c_int, c_void};
@@ -133,7 +133,7 @@ fn forget() {
 pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error> {
     let index = index(signum)?;
     let (Some(route), true) = (ROUTES.get(index), can_be_handled(signum)) else {
-        return Err(Error::NotASignal);
+        return Err(if ALL { Error::NotASignal } else { Error::NoSuchSignalHere });
     };
     PARTICIPANT.join();
     // Asked first: what the system refuses leaves nothing behind.

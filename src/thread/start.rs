@@ -5,7 +5,7 @@ use crate::base::errno;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::unwind;
-use crate::sys::thread::{self, End, Native, OVER, Over};
+use crate::sys::thread::{self, End, OVER, Over};
 use crate::thread::{excepthook, failure, joinable, names, stack};
 use core::ffi::{CStr, c_void};
 use core::ptr;
@@ -62,8 +62,8 @@ impl Plan<'_> {
         Ok(record)
     }
 
-    /// Creates the OS thread for a record.
-    pub fn create(&self, record: &'static Record, end: End) -> Result<Native, Error> {
+    /// Creates the OS thread for a record. That itself says who it is to those who are to join it.
+    pub fn create(&self, record: &'static Record, end: End) -> Result<(), Error> {
         // The thread may be over before its starter knows what it was created as.
         record.keep();
         let argument = ptr::from_ref(record).cast_mut().cast();
@@ -77,9 +77,10 @@ impl Plan<'_> {
         }
         if let Ok(native) = created {
             record.known_as(thread::number(native));
+            thread::let_go(native, end);
         }
         record.release();
-        created.map_err(Error::NoThread)
+        created.map(drop).map_err(Error::NoThread)
     }
 }
 

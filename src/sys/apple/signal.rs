@@ -1,4 +1,6 @@
 //! Handlers of signals, and sending one to a thread.
 
 pub use super::semaphore::Semaphore;
-pub use crate::sys::unix::signal::{Action, Handler, Info, SIGNALS, can_be_handled, is_marked, send_marked};
+pub use crate::sys::unix::signal::{
+    ALL, Action, Handler, Info, SIGNALS, can_be_handled, is_marked, send_marked,
+};

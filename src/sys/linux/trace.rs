@@ -6,26 +6,11 @@
 use super::symbols::maps::{Loaded, Maps, Place};
 use super::symbols::{self, Frame, image};
 use crate::base::unwind;
-use crate::thread::demangle::Demangler;
+use crate::thread::demangle::{Demangler, is_machinery};
 use core::fmt::Write;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-
-/// Functions that belong to the throwing, not to what was thrown: the trace begins behind the last.
-const MACHINERY: &[&[u8]] = &[
-    b"_Unwind_RaiseException",
-    b"_Unwind_Resume_or_Rethrow",
-    b"__cxa_throw",
-    b"__cxa_rethrow",
-    b"_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE",
-    b"lt_raise",
-    b"lt_fail",
-    b"rust_begin_unwind",
-    b"_rust_begin_unwind",
-    b"_Unwind_Backtrace",
-];
-
 /// How many bytes of lines are kept.
 const MOST_KEPT: usize = 1024 * 1024;
 
@@ -215,7 +200,7 @@ impl Source<'_> {
         if let Some((file, number)) = frame.line.as_ref().filter(|(_, number)| *number != 0) {
             let _ = write!(text, " at {}:{number}", file.display());
         }
-        Line { text, machinery: MACHINERY.contains(&raw), own }
+        Line { text, machinery: is_machinery(raw), own }
     }
 
     /// For an address without a symbol: the file that it was loaded from, and where in it.

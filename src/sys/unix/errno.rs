@@ -1,11 +1,13 @@
 //! The calling thread's errno.
 
-pub fn get() -> i32 {
+pub type Value = i32;
+
+pub fn get() -> Value {
     // SAFETY: the location is this thread's own and valid as long as the thread is.
     unsafe { *location() }
 }
 
-pub fn set(errno: i32) {
+pub fn set(errno: Value) {
     // SAFETY: as in `get`.
     unsafe { *location() = errno };
 }

@@ -7,6 +7,9 @@ use core::ptr;
 /// How many signals there can be; they are counted from 1.
 pub const SIGNALS: usize = 64;
 
+/// Whether every signal can be routed.
+pub const ALL: bool = true;
+
 /// What the system tells a handler of a signal.
 pub type Info = libc::siginfo_t;
 

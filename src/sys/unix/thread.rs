@@ -90,6 +90,14 @@ pub unsafe fn detach(thread: Native) -> bool {
     unsafe { libc::pthread_detach(thread) == 0 }
 }
 
+/// The calling thread, which was started to be joined, for whoever comes to that.
+pub fn joinable() -> Option<Native> {
+    Some(current())
+}
+
+/// Its starter will not join the thread: who will has it from `joinable`.
+pub fn let_go(_thread: Native, _end: End) {}
+
 /// The calling thread.
 pub fn current() -> Native {
     // SAFETY: cannot fail and touches no memory.

@@ -14,6 +14,12 @@ mod watch;
 pub use catch::{catch, covers};
 pub use watch::watch;
 
+/// How many words of an exception's head belong to the unwinder: on ARM with 32 bits all that it knows.
+pub const PRIVATE_WORDS: usize = if cfg!(target_arch = "arm") { 20 } else { 2 };
+
+/// A throw that nobody catches returns to who throws, whatever the program.
+pub fn prepare_throw() {}
+
 /// Defines the function `$call`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! frame {

@@ -1,0 +1,28 @@
+//! The process.
+
+use core::ptr;
+use windows_sys::Win32::Storage::FileSystem::WriteFile;
+use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
+use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount};
+
+/// Writes all of it to the standard error, if that takes it.
+pub fn write_error(mut text: &[u8]) {
+    while !text.is_empty() {
+        let mut written = 0;
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        // SAFETY: the bytes are there to be read; the handle may be none, which is refused.
+        let taken = unsafe {
+            WriteFile(GetStdHandle(STD_ERROR_HANDLE), text.as_ptr(), length, &mut written, ptr::null_mut())
+        };
+        if taken == 0 || written == 0 {
+            return;
+        }
+        text = text.get(written as usize..).unwrap_or_default();
+    }
+}
+
+/// How many processors there are.
+pub fn processors() -> u32 {
+    // SAFETY: asks for a number.
+    unsafe { GetActiveProcessorCount(ALL_PROCESSOR_GROUPS) }.max(1)
+}
