@@ -9,14 +9,21 @@ set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 install(DIRECTORY include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
     FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp"
 )
-foreach(file IN LISTS shared_file shared_links static_file)
-    install(FILES "${lib_dir}/stripped/${file}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+set(LOWTHREAD_SHARED_DIR "${CMAKE_INSTALL_LIBDIR}")
+if(WIN32)
+    set(LOWTHREAD_SHARED_DIR "${CMAKE_INSTALL_BINDIR}")
+    install(FILES "${lib_dir}/${import_file}" "${CMAKE_CURRENT_BINARY_DIR}/${def_file}"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
+foreach(file IN LISTS shared_file shared_links)
+    install(FILES "${lib_dir}/stripped/${file}" DESTINATION "${LOWTHREAD_SHARED_DIR}")
 endforeach()
+install(FILES "${lib_dir}/stripped/${static_file}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 
 configure_package_config_file(cmake/lowthreadConfig.cmake.in
     "${CMAKE_CURRENT_BINARY_DIR}/lowthreadConfig.cmake"
     INSTALL_DESTINATION "${package_dir}"
-    PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR
+    PATH_VARS CMAKE_INSTALL_LIBDIR LOWTHREAD_SHARED_DIR CMAKE_INSTALL_INCLUDEDIR
     NO_CHECK_REQUIRED_COMPONENTS_MACRO
 )
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/lowthreadConfigVersion.cmake"

@@ -62,6 +62,33 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     set(shared_links ${shared_name}.${PROJECT_VERSION_MAJOR} ${shared_name})
 endif()
 
+# On Windows programs are linked with another file: with MinGW one that Cargo makes, with MSVC one that is made
+# there from a list of the functions, `lib /def:lowthread.def /machine:x64 /out:lowthread.lib`.
+set(import_file "")
+set(def_file "")
+if(WIN32)
+    set(shared_name lowthread.dll)
+    set(shared_file ${shared_name})
+    set(import_file liblowthread.dll.a)
+    set(def_file lowthread.def)
+    file(STRINGS abi/symbols.txt symbols)
+    list(JOIN symbols "\n    " symbols)
+    file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/${def_file}"
+        CONTENT "LIBRARY ${shared_file}\nEXPORTS\n    ${symbols}\n" @ONLY)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS abi/symbols.txt)
+    # A program finds the library in its own folder, and there those of a compiler that came from elsewhere.
+    set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${lib_dir}")
+    if(CMAKE_CROSSCOMPILING)
+        foreach(name IN ITEMS libstdc++-6.dll libgcc_s_seh-1.dll libwinpthread-1.dll)
+            execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=${name}
+                OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
+            if(IS_ABSOLUTE "${path}")
+                file(COPY "${path}" DESTINATION "${CMAKE_CURRENT_BINARY_DIR}/lib")
+            endif()
+        endforeach()
+    endif()
+endif()
+
 # Cargo knows best whether there is something to do, so it always runs. The jobs that make offers are of no use to
 # it: it would only warn that it cannot reach them.
 set(link_commands "")
@@ -71,6 +98,12 @@ if(LOWTHREAD_SHARED)
             "${lib_dir}/${shared_file}"
     )
     set(kinds shared static)
+    if(import_file)
+        list(APPEND link_commands
+            COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${import_file}"
+                "${lib_dir}/${import_file}"
+        )
+    endif()
 else()
     set(shared_links "")
     set(kinds static)
@@ -87,6 +120,9 @@ foreach(kind IN LISTS kinds)
     list(APPEND built_files "${lib_dir}/${${kind}_file}")
     list(APPEND stripped_files "${lib_dir}/stripped/${${kind}_file}")
 endforeach()
+if(import_file)
+    list(APPEND built_files "${lib_dir}/${import_file}")
+endif()
 add_custom_target(lowthread-cargo
     COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET ${linker}
         ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type ${crate_types}
@@ -102,11 +138,14 @@ add_custom_target(lowthread-cargo
 )
 
 # What gets installed has no debug information: of Rust's own library there is a lot.
-set(strip_shared ${CMAKE_COMMAND} -E copy)
-set(strip_static ${CMAKE_COMMAND} -E copy)
+set(strip_shared ${CMAKE_COMMAND} -E touch)
+set(strip_static ${CMAKE_COMMAND} -E touch)
 if(CMAKE_STRIP AND NOT APPLE)
     set(strip_shared ${CMAKE_STRIP} --strip-unneeded)
-    set(strip_static ${CMAKE_STRIP} --strip-debug)
+    # GNU's refuses what Rust makes for functions of Windows.
+    if(NOT WIN32)
+        set(strip_static ${CMAKE_STRIP} --strip-debug)
+    endif()
 endif()
 foreach(kind IN LISTS kinds)
     set(from "${lib_dir}/${${kind}_file}")
@@ -180,6 +219,12 @@ if(LOWTHREAD_SHARED)
         )
     else()
         set_target_properties(lowthread::lowthread PROPERTIES IMPORTED_NO_SONAME TRUE)
+    endif()
+    if(import_file)
+        set_target_properties(lowthread::lowthread PROPERTIES
+            IMPORTED_IMPLIB "${release_dir}/${import_file}"
+            IMPORTED_IMPLIB_DEBUG "${debug_dir}/${import_file}"
+        )
     endif()
 else()
     # Whoever asks for the library gets the one that there is.
