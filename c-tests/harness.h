@@ -17,6 +17,7 @@
 //     // timeout: 60            seconds after which a case of this file is killed (default 30)
 //     // serial: on            no other test runs at the same time
 //     // flags: -fexceptions    more options for the compiler
+//     // needs: fork            what all of it is about, and Windows has not: there it is skipped
 //
 // Each c-tests/shim_x.c becomes a library to be preloaded, or loaded: $LT_SHIM_DIR/shim_x.so.
 //
@@ -107,6 +108,23 @@ static inline void skip_where_children_have_no_threads(void) {
     skip_because("ThreadSanitizer does not follow threads into a child");
 #endif
 }
+
+// Whether threads that the library did not start are those of winpthreads.
+static inline bool on_windows(void) {
+#ifdef _WIN32
+    return true;
+#else
+    return false;
+#endif
+}
+
+// For a case in which destructors of thread-specific values run before the thread's end is told.
+#define skip_where_destructors_come_late()                                                         \
+    (on_windows() ? (void)skip_because("there the destructors of other libraries run after the library's own") : (void)0)
+
+// For a case about files and lines in traces.
+#define skip_without_lines()                                                                       \
+    (on_windows() ? (void)skip_because("there traces have functions, and no lines") : (void)0)
 
 // How often a case forks under a sanitizer: each time the tables of its shadow are copied. And GCC's has one lock for what
 // threads free at their very end that cannot be taken around a fork: one child in thousands finds it taken.

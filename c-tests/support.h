@@ -49,6 +49,7 @@
         }                                                                                          \
     } while (0)
 
+#ifndef _WIN32
 // What the kernel says a thread is doing: 'R' runs, 'S' sleeps, 'Z' has ended; 0 if there is none.
 static inline char thread_state(int64_t native_id) {
     char path[64], line[256] = "";
@@ -67,6 +68,10 @@ static inline char thread_state(int64_t native_id) {
 static inline bool asleep(int64_t native_id) {
     return thread_state(native_id) == 'S';
 }
+#else
+#define asleep lt_windows_asleep
+#define thread_state(native_id) (asleep(native_id) ? 'S' : 'R')
+#endif
 
 // Whether the C library is musl, which has no name of its own for the preprocessor.
 static inline bool on_musl(void) {
@@ -88,6 +93,8 @@ static inline void skip_where_nothing_is_loaded(void) {
 #define skip_without(feature, reason) ((lt_features() & (feature)) == 0 ? (void)skip_because(reason) : (void)0)
 #define skip_without_handlers()                                                                    \
     skip_without(LT_FEATURE_WAKE_IN_HANDLERS, "nothing is async-signal-safe on the portable wait engine")
+#define skip_without_signals()                                                                     \
+    skip_without(LT_FEATURE_SIGNALS, "the platform does not have that signal")
 #define skip_without_memory()                                                                      \
     skip_without(LT_FEATURE_NO_MEMORY, "without memory, waits may end the process on the portable wait engine")
 
@@ -110,11 +117,15 @@ static inline bool last_error_names(const char *function) {
 
 // The memory of this process that is resident, in bytes.
 static inline size_t resident_bytes(void) {
+#ifdef _WIN32
+    return lt_windows_resident_bytes();
+#else
     unsigned long total = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     must(file != NULL && fscanf(file, "%lu %lu", &total, &resident) == 2);
     fclose(file);
     return resident * (size_t)sysconf(_SC_PAGESIZE);
+#endif
 }
 
 // abi/symbols.txt: the names of all functions. `source` is __FILE__.

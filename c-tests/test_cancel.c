@@ -1,6 +1,7 @@
 // pthread_cancel: no function of the library is a cancellation point. A thread that is cancelled in a wait waits on
 // and returns from it, whole; and then, at the first cancellation point of its own, is gone.
 // timeout: 120
+// needs: pthread_cancel that unwinds
 #include "waits.h"
 
 // A wait, and what ends it for one thread.

@@ -1,5 +1,6 @@
 // The library is loaded by dlopen and closed under its threads. The test runs in shim_dlopen.c, in a
 // program that is not linked with the library.
+// needs: dlopen
 #include "shims.h"
 
 static void load(const char *how) {

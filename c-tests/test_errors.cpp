@@ -596,6 +596,7 @@ OUT_OF_LINE void call_the_thrower() {
 } // namespace
 
 TEST(the_trace_has_functions_files_and_lines_innermost_first) {
+    skip_without_lines();
     begin();
     assert_status(run(call_the_thrower), LT_FAILED);
     const char *trace = heard[0].backtrace.c_str();
@@ -1222,7 +1223,7 @@ TEST(in_a_storm_every_error_and_destructor_is_accounted_for) {
     int expected_hooked = 0, expected_errors = 0, returns = 0;
     for (int i = 0; i < threads; i++) {
         bool contained = i % (threads / 40 + 1) != 0; // Telling a hook takes its time.
-        int way = i % 5;
+        int way = i % (on_windows() ? 4 : 5); // Where pthread_cancel unwinds nothing.
         (contained ? expected_errors : expected_hooked) += way == 1 || way == 2;
         returns += way == 0;
         auto body = [](void *arg) {
@@ -1249,6 +1250,9 @@ TEST(in_a_storm_every_error_and_destructor_is_accounted_for) {
         until([] { return lt_thread_count() < 50; });
     }
     wait_for_threads();
+    if (on_windows()) {
+        until([&] { return destroyed == 3 * threads - returns; }); // Some after the thread has been counted out.
+    }
     assert_int_equal(after, 0);
     assert_int_equal(alive, 0);
     assert_int_equal(destroyed, 3 * threads - returns);

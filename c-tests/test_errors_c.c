@@ -86,7 +86,7 @@ static void check_raise_from(int frames) {
     assert_ptr_equal(told_arg, &told);
     assert_memory_equal(told_name, "Thread-", 7);
     assert_non_null(strstr(told_trace, "raise_from"));
-    assert_non_null(strstr(told_trace, "test_errors_c.c:"));
+    assert_true(on_windows() || strstr(told_trace, "test_errors_c.c:") != NULL); // Which has no lines.
     assert_null(strstr(told_trace, "lt_raise"));
 }
 
@@ -165,6 +165,7 @@ static void set_key(void *arg) {
 }
 
 TEST(a_raise_in_a_thread_specific_destructor_is_told) {
+    skip_where_destructors_come_late();
     begin();
     assert_int_equal(pthread_key_create(&key, raise_as_destructor), 0);
     assert_ok(lt_start_new_thread(set_key, &key, NULL));
@@ -186,7 +187,7 @@ TEST(a_raise_ends_a_thread_of_others) {
     void *result = &result;
     assert_int_equal(pthread_create(&thread, NULL, raise_in_pthread, &key), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
-    assert_ptr_not_equal(result, &key);
+    assert_true(result != &key || on_windows()); // Where a thread that leaves gives what it was given.
     assert_int_equal(cleanups, on_musl() ? 0 : 3); // Which unwinds no thread of others.
     assert_int_equal(handlers, 3);
     assert_int_equal(told, 1);
@@ -257,7 +258,7 @@ TEST(threads_that_fail_leave_nothing_behind) {
     join_all_threads();
     assert_int_equal(lt_errors_count(errors), 3000);
     assert_int_equal(told, 0);
-    assert_true(under_sanitizer() || resident_bytes() < before + 1024 * 1024);
+    assert_true(under_sanitizer() || resident_bytes() < before + (on_windows() ? 8 : 1) * 1024 * 1024);
     assert_ok(lt_errors_free(errors));
 }
 

@@ -1,5 +1,6 @@
 // What a forked child can do.
 // timeout: 120
+// needs: fork
 #include "waits.h"
 #include <sys/time.h>
 

@@ -2,6 +2,7 @@
 // 100 forks; 1,000 if LT_LONG is set.
 // timeout: 300
 // flags: -fexceptions
+// needs: fork
 #include "support.h"
 
 enum { HAMMERS = 8, ROUTED = 4 };

@@ -1,6 +1,7 @@
 // Forks, and threads that render a trace or write a report meanwhile.
 // timeout: 60
 // flags: -fexceptions -g
+// needs: fork
 #include "support.h"
 
 #include "copies.h"

@@ -3,6 +3,7 @@
 // looks into the unwinder's tables (.gcc_except_table) for each frame of the library that it meets.
 // A new way into user code must be added here.
 // flags: -fexceptions
+// needs: dladdr
 #include "support.h"
 
 #include <dlfcn.h>

@@ -1,6 +1,7 @@
 // A sandbox that a program enters when it is ready may refuse membarrier, which the library was granted when it made
 // its first queue. From then on both sides of a queue, and of a fork, must fence for themselves.
 // timeout: 120
+// needs: seccomp
 #include "waits.h"
 
 #include <linux/filter.h>

@@ -1,5 +1,6 @@
 // Out of memory: each allocation behind each call fails once, under shim_malloc.c.
 // timeout: 60
+// needs: LD_PRELOAD
 #include "shims.h"
 #include "waits.h"
 

@@ -1,5 +1,6 @@
 // What is left by lt_exit although nobody can unwind it: these functions have no unwind tables.
 // flags: -fno-exceptions -fno-unwind-tables -fno-asynchronous-unwind-tables
+// needs: functions without unwind tables
 #include "support.h"
 
 static void exit_from(void *unused) {

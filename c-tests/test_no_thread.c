@@ -1,4 +1,5 @@
 // The system refuses a new thread, under shim_pthread_create.c.
+// needs: LD_PRELOAD
 #include "shims.h"
 
 static void (*shim_refuse_threads)(long from, long to, int error);

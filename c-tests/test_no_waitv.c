@@ -1,6 +1,7 @@
 // Where the kernel has no futex_waitv, or a sandbox forbids it, threads that can be interrupted wait in
 // another way. The tests of interrupts, time and signals run again there, under shim_no_waitv.c.
 // timeout: 120
+// needs: seccomp
 #include "shims.h"
 
 static void run_again(const char *test, int error) {

@@ -1,6 +1,7 @@
 // Pools when the system refuses threads or memory, under shim_pthread_create.c and shim_malloc.c.
 // timeout: 60
 // flags: -fexceptions
+// needs: LD_PRELOAD
 #include "pools.h"
 #include "shims.h"
 

@@ -1,6 +1,7 @@
 // Signals that go to the main thread, an event, a queue or a callback.
 // timeout: 60
 // flags: -fexceptions
+// needs: signals of POSIX
 #include "waits.h"
 
 #include <dirent.h>

@@ -1,6 +1,7 @@
 // The library's own threads, as user code sees them: what a callback of a timer or a signal runs with, and
 // what is started there. shim_pthread_create.c refuses threads.
 // timeout: 60
+// needs: signal masks
 #include "shims.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 // Signals of the program, which are none of the library's business: waits are neither shortened nor
 // lengthened by them, errno is kept, and some functions may be called from a handler.
 // timeout: 60
+// needs: signals of POSIX
 #include "waits.h"
 
 #include <sys/prctl.h>

@@ -47,6 +47,7 @@ bool contains(const std::string &text, const char *part) {
 } // namespace
 
 TEST(a_trace_names_functions_files_and_lines) {
+    skip_without_lines();
     Failed failed;
     std::string trace = failed.trace();
     assert_true(contains(trace, "throw_it(void*) at "));
@@ -73,6 +74,7 @@ OUT_OF_LINE void around(void *arg) {
 } // namespace
 
 TEST(what_the_compiler_has_inlined_has_lines_of_its_own) {
+    skip_without_lines();
     Failed failed(around);
     std::string trace = failed.trace();
     size_t below = trace.find("inlined_below"), above = trace.find("inlined_above"), out = trace.find("around");
@@ -221,6 +223,7 @@ TEST(a_module_may_be_unloaded_before_anybody_asks) {
 }
 
 TEST(a_function_without_a_name_is_told_by_its_file) {
+    skip_without_lines();
     char path[4096];
     copy_library(shim_path("module"), "nameless.so", path, sizeof path);
     must(system((std::string("strip -s ") + path).c_str()) == 0);

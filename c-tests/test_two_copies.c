@@ -1,5 +1,6 @@
 // Two copies of the library in one process: what one raises is foreign to the other.
 // flags: -fexceptions
+// needs: dladdr
 #include "support.h"
 
 #include "copies.h"

@@ -16,7 +16,12 @@ namespace {
 
 enum way { RETURN, RAISE, THROW, EXIT, PTHREAD_EXIT };
 
+#ifdef _WIN32
+// pthread_exit of winpthreads unwinds nothing.
+const way WAYS_OUT[] = {RAISE, THROW, EXIT};
+#else
 const way WAYS_OUT[] = {RAISE, THROW, EXIT, PTHREAD_EXIT};
+#endif
 
 std::atomic<int> destroyed;
 
@@ -65,6 +70,9 @@ struct Caller {
 
     void must_be_asleep() const {
         must_soon([this] {
+#ifdef _WIN32
+            return lt_windows_asleep(lt_thread_native_id(thread));
+#endif
             char path[64], line[256] = "";
             snprintf(path, sizeof path, "/proc/self/task/%lld/stat",
                 static_cast<long long>(lt_thread_native_id(thread)));

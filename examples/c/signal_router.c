@@ -1,3 +1,4 @@
+// needs: signals of POSIX
 /*
  * Signals without signal handlers: some become items in a queue, one calls a function that may do
  * anything, and Ctrl-C ends a wait of the main thread. Here the program sends them to itself.

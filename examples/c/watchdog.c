@@ -1,3 +1,4 @@
+// needs: signals of POSIX
 /*
  * A main loop under a watchdog: as long as it feeds the dog in time, nothing happens. When it hangs
  * in a wait, the wait is interrupted and the loop can say so and go on.

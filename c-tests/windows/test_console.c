@@ -1,0 +1,98 @@
+// What the console tells a program: Ctrl-C and Ctrl-Break.
+#include "support.h"
+
+#include <windows.h>
+
+// A console to be told by. Without one there is nobody who could.
+static void need_console(void) {
+    if (GetConsoleCP() == 0 && !AllocConsole()) {
+        skip_because("there is no console");
+    }
+    // Else a program ignores it that was started by one that does.
+    SetConsoleCtrlHandler(NULL, FALSE);
+}
+
+static void tell(DWORD event) {
+    if (!GenerateConsoleCtrlEvent(event, 0)) {
+        skip_because("the console takes no events");
+    }
+}
+
+static void tell_when_main_sleeps(void *arg) {
+    must_soon(asleep(getpid()));
+    must(GenerateConsoleCtrlEvent(*(DWORD *)arg, 0));
+}
+
+static void check_interrupts_main(DWORD event, int signum) {
+    need_console();
+    assert_ok(lt_signal_to_main(signum));
+    lt_event *never = lt_event_new();
+    assert_ok(lt_start_new_thread(tell_when_main_sleeps, &event, NULL));
+    assert_status(lt_event_wait_timeout(never, POLL_SECONDS), LT_INTERRUPTED);
+    assert_int_equal(lt_interrupt_signal(), signum);
+    join_all_threads();
+    assert_ok(lt_event_free(never));
+    assert_ok(lt_signal_restore(signum));
+}
+
+TEST(ctrl_c_interrupts_a_wait_of_the_main_thread) {
+    check_interrupts_main(CTRL_C_EVENT, SIGINT);
+}
+
+TEST(ctrl_break_interrupts_a_wait_of_the_main_thread) {
+    check_interrupts_main(CTRL_BREAK_EVENT, SIGBREAK);
+}
+
+TEST(each_ctrl_c_goes_into_a_queue) {
+    need_console();
+    lt_queue *queue = lt_queue_new(0);
+    assert_ok(lt_signal_to_queue(SIGINT, queue));
+    for (int i = 0; i < 3; i++) {
+        void *item = NULL;
+        tell(CTRL_C_EVENT);
+        assert_ok(lt_queue_get_timeout(queue, POLL_SECONDS, &item));
+        assert_int_equal((intptr_t)item, SIGINT);
+    }
+    assert_ok(lt_signal_restore(SIGINT));
+    assert_ok(lt_queue_free(queue));
+}
+
+static void note(int signum, void *arg) {
+    must(signum == SIGBREAK);
+    must(lt_event_set(arg) == LT_OK);
+}
+
+TEST(ctrl_break_calls_a_callback_that_may_use_the_library) {
+    need_console();
+    lt_event *told = lt_event_new();
+    assert_ok(lt_signal_to_callback(SIGBREAK, note, told));
+    tell(CTRL_BREAK_EVENT);
+    assert_ok(lt_event_wait_timeout(told, POLL_SECONDS));
+    assert_ok(lt_signal_restore(SIGBREAK));
+    assert_ok(lt_event_free(told));
+}
+
+TEST(what_windows_has_not_is_unsupported) {
+    for (int signum = 1; signum <= 64; signum++) {
+        bool has = signum == SIGINT || signum == SIGTERM || signum == SIGBREAK;
+        assert_status(lt_signal_to_main(signum), has ? LT_OK : LT_UNSUPPORTED);
+        assert_true(has || last_error_names("lt_signal_to_main"));
+        assert_ok(lt_signal_restore(signum));
+    }
+    assert_status(lt_signal_to_main(0), LT_INVALID);
+    assert_status(lt_signal_to_main(65), LT_INVALID);
+    assert_int_equal(lt_features() & (LT_FEATURE_FORK | LT_FEATURE_SIGNALS), 0);
+}
+
+TEST(a_call_keeps_what_get_last_error_says) {
+    lt_event *event = lt_event_new();
+    SetLastError(4711);
+    errno = 42;
+    assert_status(lt_event_wait_timeout(event, 0.01), LT_TIMED_OUT);
+    assert_int_equal(GetLastError(), 4711);
+    assert_int_equal(errno, 42);
+    assert_ok(lt_event_set(event));
+    assert_true(lt_get_ident() != 0);
+    assert_int_equal(GetLastError(), 4711);
+    assert_ok(lt_event_free(event));
+}
