@@ -21,6 +21,8 @@ mod watch;
 pub use catch::{catch, covers, land_left};
 pub use watch::watch;
 
+pub use crate::sys::plain::frame::address_in;
+
 /// How many words of an exception's head belong to the unwinder. GCC's keeps there what it needs when a cleanup on
 /// the way has been done: in the second the frame that it unwinds to, in the third where to go on in that. The
 /// first is a function to be asked when a forced unwinding that was caught is thrown on.
