@@ -236,6 +236,66 @@ TEST(who_comes_does_not_overtake_who_waits) {
     assert_ok(lt_rwlock_free(rwlock));
 }
 
+// The lock stays free until a writer that was woken is there, so that a busy one need not wait for that.
+TEST(who_comes_may_take_a_free_lock_before_a_writer_that_waits) {
+    lt_rwlock *rwlock = new_rwlock();
+    int overtaken = 0;
+    for (int i = 0; i < 1000 && overtaken < 2; i++) {
+        bool write = i % 2 == 0;
+        waiter writer;
+        assert_ok(lt_rwlock_write_acquire(rwlock));
+        waiter_start(&writer, waits_write_wait, rwlock);
+        assert_ok(lt_rwlock_write_release(rwlock));
+        // Unless that one was very quick.
+        lt_status s = write ? lt_rwlock_try_write_acquire(rwlock)
+                            : lt_rwlock_try_read_acquire(rwlock);
+        if (s == LT_OK) {
+            overtaken += write == (overtaken == 0);
+            assert_false(waiter_is_done(&writer));
+            assert_ok(write ? lt_rwlock_write_release(rwlock) : lt_rwlock_read_release(rwlock));
+        }
+        assert_ok(waiter_join(&writer));
+        must_be_written(rwlock);
+        assert_ok(lt_rwlock_write_release(rwlock));
+        must_be_free(rwlock);
+    }
+    assert_int_equal(overtaken, 2); // By a writer, and by a reader.
+    assert_ok(lt_rwlock_free(rwlock));
+}
+
+// A writer that was overtaken by readers is the next: no other reader joins those.
+TEST(a_writer_that_was_woken_among_readers_is_the_next) {
+    lt_rwlock *rwlock = new_rwlock();
+    int overtaken = 0;
+    for (int i = 0; i < 1000 && overtaken < 1; i++) {
+        waiter writer, reader;
+        assert_ok(lt_rwlock_write_acquire(rwlock));
+        waiter_start(&writer, waits_write_wait, rwlock);
+        assert_ok(lt_rwlock_write_release(rwlock));
+        if (lt_rwlock_try_read_acquire(rwlock) == LT_OK) {
+            overtaken++;
+            // It has awoken, and stands in line.
+            must_soon(lt_rwlock_try_read_acquire(rwlock) == LT_BUSY
+                      || lt_rwlock_read_release(rwlock) != LT_OK);
+            waiter_start(&reader, waits_read_wait, rwlock);
+            assert_ok(lt_rwlock_read_release(rwlock));
+            // The lock goes to it, and is free for nobody in between.
+            assert_status(lt_rwlock_try_read_acquire(rwlock), LT_BUSY);
+            assert_ok(waiter_join(&writer));
+            assert_false(waiter_is_done(&reader));
+            assert_ok(lt_rwlock_write_release(rwlock));
+            assert_ok(waiter_join(&reader));
+            assert_ok(lt_rwlock_read_release(rwlock));
+        } else {
+            assert_ok(waiter_join(&writer));
+            assert_ok(lt_rwlock_write_release(rwlock));
+        }
+        must_be_free(rwlock);
+    }
+    assert_int_equal(overtaken, 1);
+    assert_ok(lt_rwlock_free(rwlock));
+}
+
 TEST(when_a_writer_leaves_all_readers_who_wait_go_together) {
     lt_rwlock *rwlock = waits_rwlock();
     waiter readers[4], writer;

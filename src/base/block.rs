@@ -8,6 +8,9 @@ use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::wait::{self, Wake};
 
+/// How long a waiter lets others overtake it, in nanoseconds.
+const PATIENCE: u64 = 1_000_000;
+
 /// One operation's wait, however often it sleeps.
 pub struct Block {
     deadline: Deadline,
@@ -57,9 +60,9 @@ impl Block {
         }
     }
 
-    /// For how many nanoseconds the operation has waited.
-    pub fn waited(&self) -> u64 {
-        now().saturating_sub(self.began)
+    /// Whether the operation has waited for `PATIENCE`: whoever comes may no longer go before it.
+    pub fn is_starving(&self) -> bool {
+        now().saturating_sub(self.began) >= PATIENCE
     }
 
     /// Sleeps while `word` is `expected`.

@@ -7,8 +7,8 @@ use crate::sync::rwlock::{Access, RwLock};
 
 /// A read-write lock is held by any number of readers or by one writer. Nobody owns it: any thread
 /// may release. It is not re-entrant: a thread that reads and comes again may wait for a writer that
-/// waits for it. A release happens before the acquires that it makes possible. Who must wait does so
-/// in line, so neither readers nor writers starve.
+/// waits for it. A release happens before the acquires that it makes possible. Who comes may take a
+/// free lock before a writer that waits, but not without end: neither readers nor writers starve.
 pub struct lt_rwlock {
     _opaque: [u8; 0],
 }

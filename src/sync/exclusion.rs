@@ -45,9 +45,6 @@ const WAKING: u64 = 2;
 const STARVING: u64 = 4;
 const WAITER: u64 = 16;
 
-/// How long a waiter lets others overtake it, in nanoseconds.
-const PATIENCE: u64 = 1_000_000;
-
 /// The state: what it says, and what it becomes.
 #[derive(Clone, Copy)]
 struct State(u64);
@@ -249,7 +246,7 @@ impl<T: Exclusive> Handle<T> {
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
     fn acquire_asleep(self, lock: &T, block: &Block) -> Option<Result<(), Error>> {
         // On a busy machine the spin alone can have lasted that long.
-        let join = if block.waited() < PATIENCE { State::joined } else { State::joined_starving };
+        let join = if block.is_starving() { State::joined_starving } else { State::joined };
         let mut turn = self.take_or(State::acquired, join);
         loop {
             let asleep = match turn {
@@ -264,10 +261,10 @@ impl<T: Exclusive> Handle<T> {
                     Ok(Turn::Waiting(_)) => return block.reason(wake).map(Err),
                     turn => turn,
                 }
-            } else if block.waited() < PATIENCE {
-                self.spin_as_waiter()
-            } else {
+            } else if block.is_starving() {
                 self.take_or(State::acquired_by_waiter, State::starving)
+            } else {
+                self.spin_as_waiter()
             };
         }
     }

@@ -1,4 +1,4 @@
-//! The read-write lock: many readers, or one writer; whoever must wait does so in line.
+//! The read-write lock: many readers, or one writer.
 //!
 //! The state:
 //!
@@ -6,22 +6,37 @@
 //! |---|---|---|
 //! | 0 | `WRITER` | held by a writer |
 //! | 1 | `QUEUED` | the line is not empty |
-//! | 2..31 | count | how many readers hold it |
+//! | 2 | `WAKING` | a writer was woken and has not decided yet: no release wakes another |
+//! | 3 | `STARVING` | the lock is promised to a writer, which is first in line: nobody overtakes it |
+//! | 4..33 | count | how many readers hold it |
+//!
+//! Each row has its name in [`State`]:
 //!
 //! | from | by | to | |
 //! |---|---|---|---|
-//! | 0 | write | `WRITER` | `acquired` |
-//! | no `WRITER`, no `QUEUED` | read | count + 1 | `acquired` |
-//! | anything else | read, write | `QUEUED`, once it has spun in vain, and it joins the line | `queued` |
-//! | count > 0 | a reader's release | count - 1; if it was the last and `QUEUED`, the line moves up | `released` |
-//! | `WRITER` | the release | not `WRITER`; if `QUEUED`, the line moves up | `released` |
-//! | `QUEUED`, a writer is first, nobody holds it | the line moves up | `WRITER` for that one | `handed_over` |
-//! | `QUEUED`, a reader is first, no `WRITER` | the line moves up | count + n, for all readers in the line | `handed_over` |
-//! | any | the holders are gone by a fork | `QUEUED` if it was; then the line moves up | `without_holders` |
-//! | any | fork, in the child | not `QUEUED`: nobody is in line | `without_line` |
+//! | not held, not `STARVING` | write | `WRITER` | `acquired` |
+//! | the same, or held by readers and not `QUEUED` | read | count + 1 | `acquired` |
+//! | anything else | read, write, once it has spun in vain | `QUEUED`: it is last in line | `joined` |
+//! | held | the release | one holder less; the line moves up if that `is_due` | `released` |
+//! | not `WRITER`, readers are first | the line moves up | count + n, for all readers in the line | `handed_over` |
+//! | not held, a writer is first, `STARVING` | the line moves up | `WRITER` for that one, not `STARVING` | `handed_over` |
+//! | not held, a writer is first, not `WAKING` | the line moves up | `WAKING`: that one leaves the line | `waking` |
+//! | not held | a writer that was woken | `WRITER`, not `WAKING` | `acquired_awake` |
+//! | held | the same, once it has spun in vain | `QUEUED`, not `WAKING`: it is first in line | `joined_again` |
+//! | held | the same, if it finds readers, or has waited for `PATIENCE` | and `STARVING` | `joined_again` |
+//! | any | some have left the line | `QUEUED` and `STARVING` as the line now is | `settled` |
+//! | any | the holders are gone by a fork | not held; then the line moves up | `without_holders` |
+//! | any | fork, in the child | held as before, and nobody waits | `without_line` |
 //!
-//! While somebody stands in line nobody overtakes: the lock is handed over. So writers wait for the readers
-//! that came before them and no others, and readers for the writers that stand before the first reader.
+//! Whoever comes may take a lock that nobody holds before those who wait: that keeps a busy lock fast. But a
+//! reader does not join readers while somebody stands in line; readers in line are let in together when it is their
+//! turn; and a writer that was woken lets nobody go before it any more as soon as it starves, or it is readers who did.
+//! So no wait is unbounded.
+//!
+//! No wake-up is lost, by one rule: where who is first in line could hold the lock, a thread is about to move the line
+//! up, or `WAKING` is set. And while that is set, a writer is awake that will clear it: by taking the lock, or,
+//! in the same exchange that finds it held, by standing in line again. Either way a release is to come, which moves the
+//! line up.
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
@@ -36,8 +51,11 @@ use crate::sync::waiters::{Waiter, Waiters};
 
 const WRITER: u64 = 1;
 const QUEUED: u64 = 2;
-const READER: u64 = 4;
-const READERS: u64 = u32::MAX as u64 & !(READER - 1);
+const WAKING: u64 = 4;
+const STARVING: u64 = 8;
+const READER: u64 = 16;
+/// No reader comes in beyond that. Those who stood in line may be: there is room for a few more.
+const READERS: u64 = READER * ((1 << 30) - 1);
 
 /// What a read-write lock has beside its word.
 #[derive(Debug)]
@@ -61,8 +79,12 @@ impl Access {
     }
 }
 
-/// What a waiter is served with.
-const SERVED: u32 = 1;
+/// What a writer wants that starves.
+const STARVED_WRITE: usize = 2;
+
+/// What a waiter is served with: it has the lock, or, a writer, may try to take it.
+const HANDED_OVER: u32 = 1;
+const WOKEN: u32 = 2;
 
 impl Object for RwLock {
     const KIND: Kind = Kind::RwLock;
@@ -104,18 +126,17 @@ impl State {
 
     fn is_held(self, access: Access) -> bool {
         match access {
-            Access::Read => self.0 & READERS != 0,
-            Access::Write => self.0 & WRITER != 0,
+            Access::Read => self.0 >= READER,
+            Access::Write => self.has(WRITER),
         }
     }
 
-    fn is_queued(self) -> bool {
-        self.0 & QUEUED != 0
+    fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
     }
 
-    /// Whether nobody holds it, and somebody is in line.
-    fn is_due(self) -> bool {
-        self.0 == QUEUED
+    fn with(self, flag: u64, set: bool) -> State {
+        State(if set { self.0 | flag } else { self.0 & !flag })
     }
 
     /// Whether who is first in line can have it.
@@ -123,10 +144,21 @@ impl State {
         !self.is_held(Access::Write) && (access == Access::Read || !self.is_held(Access::Read))
     }
 
+    /// Whether who comes can have it.
+    fn is_open_to(self, access: Access) -> bool {
+        let beside_readers = access == Access::Read && !self.has(QUEUED);
+        !self.has(STARVING) && self.admits(if beside_readers { Access::Read } else { Access::Write })
+    }
+
+    /// Whether nobody holds it, and whose release that was has to move the line up.
+    fn is_due(self) -> bool {
+        self.admits(Access::Write) && self.has(QUEUED) && !self.has(WAKING)
+    }
+
     /// Busy: it must wait.
     #[inline]
     fn acquired(self, access: Access) -> Result<State, Error> {
-        if self.is_queued() || !self.admits(access) {
+        if !self.is_open_to(access) {
             Err(Error::Busy)
         } else if self.0 >= READERS {
             Err(Error::TooManyReaders)
@@ -135,26 +167,64 @@ impl State {
         }
     }
 
-    fn queued(self) -> State {
-        State(self.0 | QUEUED)
+    fn joined(self) -> State {
+        self.with(QUEUED, true)
     }
 
     fn released(self, access: Access) -> Result<State, Error> {
         if self.is_held(access) { Ok(State(self.0 - State::held(access).0)) } else { Err(Error::NotHeld) }
     }
 
-    /// To the first `n` in line; `more` stay there.
-    fn handed_over(self, access: Access, n: usize, more: bool) -> State {
-        let left = if more { self.queued() } else { self.without_line() };
-        State(left.0 + n as u64 * State::held(access).0)
+    /// To the first `n` in line.
+    fn handed_over(self, access: Access, n: usize) -> State {
+        State(self.0 + n as u64 * State::held(access).0).with(STARVING, false)
+    }
+
+    fn waking(self) -> State {
+        self.with(WAKING, true)
+    }
+
+    /// For the first `n` in line, by whichever of the two it comes to. Busy: it is not their turn.
+    fn moved_up(self, access: Access, n: usize) -> Result<State, Error> {
+        if !self.admits(access) {
+            Err(Error::Busy)
+        } else if self.hands_over_to(access) {
+            Ok(self.handed_over(access, n))
+        } else if self.has(WAKING) {
+            Err(Error::Busy)
+        } else {
+            Ok(self.waking())
+        }
+    }
+
+    /// Whether who is first in line is let in, not woken to try.
+    fn hands_over_to(self, access: Access) -> bool {
+        access == Access::Read || self.has(STARVING)
+    }
+
+    /// Busy: it must spin, or stand in line again.
+    fn acquired_awake(self) -> Result<State, Error> {
+        if self.admits(Access::Write) {
+            Ok(State(self.0 + WRITER).with(WAKING, false))
+        } else {
+            Err(Error::Busy)
+        }
+    }
+
+    fn joined_again(self, starving: bool) -> State {
+        self.with(WAKING, false).with(QUEUED, true).with(STARVING, starving)
+    }
+
+    fn settled(self, line: &Waiters) -> State {
+        self.with(QUEUED, !line.is_empty()).with(STARVING, line.first_wants() == Some(STARVED_WRITE))
     }
 
     fn without_holders(self) -> State {
-        State(self.0 & QUEUED)
+        State(self.0 & (QUEUED | WAKING | STARVING))
     }
 
     fn without_line(self) -> State {
-        State(self.0 & !QUEUED)
+        self.with(QUEUED | WAKING | STARVING, false)
     }
 }
 
@@ -209,7 +279,7 @@ impl Handle<RwLock> {
     pub fn release(self, access: Access) -> Result<(), Error> {
         // AcqRel: what other readers did happens before the hand-over too.
         let (_, to) = self.update(Ordering::AcqRel, |state: State| state.released(access))?;
-        if to.is_due() { self.move_up() } else { Ok(()) }
+        if to.is_due() { self.pass_on() } else { Ok(()) }
     }
 
     /// Frees the lock from holders that did not survive a fork.
@@ -218,43 +288,41 @@ impl Handle<RwLock> {
         let line = rwlock.line.lock();
         // AcqRel: as a release.
         self.update(Ordering::AcqRel, |state: State| Ok(state.without_holders()))?;
-        self.hand_over(line);
+        self.move_up(line);
         Ok(())
     }
 
-    /// Hands the lock, which nobody holds, to who is first in line.
+    /// Moves the line up after a release.
     #[cold]
-    fn move_up(self) -> Result<(), Error> {
-        let Ok(rwlock) = self.reside() else {
-            // Freed since: nobody was in line any more.
-            return Ok(());
-        };
-        let line = rwlock.line.lock();
-        self.hand_over(line);
+    fn pass_on(self) -> Result<(), Error> {
+        // Freed since: nobody was in line any more.
+        let Ok(rwlock) = self.reside() else { return Ok(()) };
+        self.move_up(rwlock.line.lock());
         Ok(())
     }
 
-    /// Lets those in who can be: called when the lock has become free, or the first in line has gone.
-    fn hand_over(self, line: Guard<'_, Waiters>) {
-        let access = line.first_wants().map_or(Access::Write, Access::of);
+    /// If those who are first in line can have the lock, lets them in, or wakes them to try.
+    fn move_up(self, line: Guard<'_, Waiters>) {
+        let Some(access) = line.first_wants().map(Access::of) else { return };
         let n = match access {
             Access::Read => line.wanting(access as usize),
-            Access::Write => line.len().min(1),
+            Access::Write => 1,
         };
-        let hand_over = |state: State| {
-            if n == 0 || state.admits(access) {
-                Ok(state.handed_over(access, n, line.len() > n))
-            } else {
-                Err(Error::Busy)
-            }
-        };
-        // While `QUEUED`, the state changes only under the line's lock, but for readers that leave.
         // AcqRel: from who has released to who acquires, by way of this thread.
-        if self.update(Ordering::AcqRel, hand_over).is_ok() {
-            let chosen = line.choose(n, |wants| Access::of(wants) == access);
-            drop(line);
-            chosen.serve(SERVED);
-        }
+        let Ok((from, _)) = self.update(Ordering::AcqRel, |state: State| state.moved_up(access, n)) else {
+            return;
+        };
+        let chosen = line.choose(n, |wants| Access::of(wants) == access);
+        self.settle(&line);
+        drop(line);
+        chosen.serve(if from.hands_over_to(access) { HANDED_OVER } else { WOKEN });
+    }
+
+    /// Tells the state that some have left the line.
+    fn settle(self, line: &Waiters) {
+        // Relaxed: nothing is acquired or released. It does not fail: they still count as waiters, so nobody has
+        // freed the lock.
+        let _ = self.update(Ordering::Relaxed, |state: State| Ok(state.settled(line)));
     }
 
     #[cold]
@@ -277,21 +345,21 @@ impl Handle<RwLock> {
             }
         }
         let waiter = Waiter::new(access as usize);
-        if self.join_line(&rwlock, &waiter, access)? {
+        if self.join(&rwlock, &waiter, access)? || self.await_turn(&rwlock, &waiter, &block)? == HANDED_OVER {
             return Ok(());
         }
-        self.await_turn(&rwlock, &waiter, &block)
+        self.write_awake(&rwlock, &block)
     }
 
-    /// Acquires after all, or puts the waiter in line. Whether it was the former.
-    fn join_line(self, rwlock: &RwLock, waiter: &Waiter, access: Access) -> Result<bool, Error> {
+    /// Acquires after all, or puts the waiter at the end of the line. Whether it was the former.
+    fn join(self, rwlock: &RwLock, waiter: &Waiter, access: Access) -> Result<bool, Error> {
         let line = rwlock.line.lock();
         let next = |state: State| match state.acquired(access) {
-            Err(Error::Busy) => Ok(state.queued()),
+            Err(Error::Busy) => Ok(state.joined()),
             result => result,
         };
-        let (_, to) = self.update(Ordering::Acquire, next)?;
-        if !to.is_queued() {
+        let (from, _) = self.update(Ordering::Acquire, next)?;
+        if from.is_open_to(access) {
             return Ok(true);
         }
         // SAFETY: the caller keeps it until it is served, or out of the line.
@@ -299,16 +367,62 @@ impl Handle<RwLock> {
         Ok(false)
     }
 
-    fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<(), Error> {
+    /// Sleeps in line. What it was served with.
+    fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
         match waiter.await_service(block, &rwlock.line) {
-            Ok(_) => Ok(()),
+            Ok(served) => Ok(served.with()),
             Err((line, reason)) => {
                 line.leave(waiter);
+                self.settle(&line);
                 // Those behind it may go before it was their turn.
-                self.hand_over(line);
+                self.move_up(line);
                 Err(reason)
             }
         }
+    }
+
+    /// For a writer that was woken: takes the lock, in competition with those who come.
+    fn write_awake(self, rwlock: &RwLock, block: &Block) -> Result<(), Error> {
+        loop {
+            let mut spin = Spin::new();
+            let starving = loop {
+                match self.update(Ordering::Acquire, State::acquired_awake) {
+                    Err(Error::Busy) => (),
+                    result => return result.map(|_| ()),
+                }
+                // Relaxed: the next exchange decides.
+                if State(self.state(Ordering::Relaxed)?).is_held(Access::Read) {
+                    // Readers can go on without ever leaving it free.
+                    break true;
+                }
+                if !spin.again() {
+                    break block.is_starving();
+                }
+            };
+            let wants = if starving { STARVED_WRITE } else { Access::Write as usize };
+            let waiter = Waiter::new(wants);
+            if self.join_again(rwlock, &waiter, starving)?
+                || self.await_turn(rwlock, &waiter, block)? == HANDED_OVER
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same as `join` for that writer, and the beginning of the line.
+    fn join_again(self, rwlock: &RwLock, waiter: &Waiter, starving: bool) -> Result<bool, Error> {
+        let line = rwlock.line.lock();
+        let next = |state: State| match state.acquired_awake() {
+            Err(Error::Busy) => Ok(state.joined_again(starving)),
+            result => result,
+        };
+        let (from, _) = self.update(Ordering::Acquire, next)?;
+        if from.admits(Access::Write) {
+            return Ok(true);
+        }
+        // SAFETY: as in `join`.
+        unsafe { line.join_first(waiter) };
+        Ok(false)
     }
 }
 

@@ -226,6 +226,23 @@ impl Waiters {
         self.last.set(waiter);
     }
 
+    /// Puts a waiter at the beginning: one that was woken in vain, and comes back.
+    ///
+    /// # Safety
+    /// As for `join`.
+    pub unsafe fn join_first(&self, waiter: &Waiter) {
+        waiter.in_line.set(true);
+        self.length.set(self.length.get() + 1);
+        waiter.previous.set(ptr::null());
+        waiter.next.set(self.first.get());
+        // SAFETY: who is linked here stays where it is.
+        match unsafe { self.first.get().as_ref() } {
+            Some(first) => first.previous.set(waiter),
+            None => self.last.set(waiter),
+        }
+        self.first.set(waiter);
+    }
+
     /// Whether the waiter is in the line, this one or none.
     pub fn has(&self, waiter: &Waiter) -> bool {
         waiter.in_line.get()

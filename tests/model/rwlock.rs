@@ -5,9 +5,12 @@ use lowthread::base::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
 use lowthread::base::model;
 use lowthread::base::status::Error;
+use lowthread::sync::barrier::Barrier;
 use lowthread::sync::rwlock::{Access, RwLock};
+use std::ptr;
 
-const SOON: f64 = 1e-3;
+/// A bound that passes sometimes before the patience of a waiter does, and sometimes after.
+const SOON: f64 = 1.5e-3;
 
 fn end_free(rwlock: Handle<RwLock>) {
     assert_eq!(rwlock.state(SeqCst), Ok(0), "something was left in the state");
@@ -116,6 +119,68 @@ fn readers_behind_a_writer_that_gives_up_join_those_inside() {
         });
         // Only now.
         release(rwlock, Access::Read);
+        end_free(rwlock);
+    });
+}
+
+/// Each reader stays until the other has come: once no writer stands in line any more, nothing keeps them apart.
+#[test]
+fn readers_meet_inside_though_writers_come_and_give_up() {
+    check(|| {
+        let rwlock = Handle::<RwLock>::new().unwrap();
+        let both = Handle::<Barrier>::new(2, None, ptr::null_mut()).unwrap();
+        acquire(rwlock, Access::Write).unwrap();
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    acquire(rwlock, Access::Read).unwrap();
+                    // SAFETY: it has no action.
+                    unsafe { both.wait() }.unwrap();
+                    release(rwlock, Access::Read);
+                });
+            }
+            scope.spawn(|| {
+                for _ in 0..2 {
+                    if rwlock.acquire_timeout(Access::Write, SOON).is_ok() {
+                        release(rwlock, Access::Write);
+                    }
+                }
+            });
+            release(rwlock, Access::Write);
+        });
+        end_free(rwlock);
+        both.free().unwrap();
+    });
+}
+
+/// A writer that is woken competes, is promised the lock, and gives up, at any time; those behind it come in.
+#[test]
+fn a_writer_that_was_promised_the_lock_may_give_it_up() {
+    check(|| {
+        let (rwlock, both) = (Handle::<RwLock>::new().unwrap(), Both::default());
+        acquire(rwlock, Access::Read).unwrap();
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| match rwlock.acquire_timeout(Access::Write, SOON) {
+                    Ok(()) => {
+                        both.visit(Access::Write);
+                        release(rwlock, Access::Write);
+                    }
+                    result => assert_eq!(result, Err(Error::TimedOut)),
+                });
+            }
+            scope.spawn(|| {
+                acquire(rwlock, Access::Read).unwrap();
+                both.visit(Access::Read);
+                release(rwlock, Access::Read);
+            });
+            for _ in 0..2 {
+                release(rwlock, Access::Read);
+                // Before who was woken, or behind.
+                acquire(rwlock, Access::Read).unwrap();
+            }
+            release(rwlock, Access::Read);
+        });
         end_free(rwlock);
     });
 }
