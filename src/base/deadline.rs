@@ -87,6 +87,12 @@ pub fn now() -> u64 {
     clock::now()
 }
 
+/// As C has them. A product, not a quotient, which takes three times as long; of a signed number, which the
+/// processor converts itself: the system's clock ends at 2^63. Never less for a later time.
+pub fn in_seconds(ns: u64) -> f64 {
+    ns as i64 as f64 * 1e-9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +109,21 @@ mod tests {
         let least_too_long = f64::from_bits(TIMEOUT_MAX.to_bits() + 1);
         for seconds in [-1.0, -0.0, 0.0, 1e-10, 1.5, TIMEOUT_MAX, least_too_long, f64::INFINITY, f64::NAN] {
             assert_eq!(Timeout::is_valid(seconds), Timeout::from_seconds(seconds).is_ok(), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn seconds_grow_with_the_time_and_are_as_exact_as_a_number_can_be() {
+        for second in [0, 1, 4_097, 1_000_003, 3_155_760_000] {
+            let mut before = 0.0;
+            let all = (0..1_000_000_000_u64).step_by(9_973).chain(999_999_990..1_000_000_010);
+            for ns in all.map(|ns| second * 1_000_000_000 + ns) {
+                let seconds = in_seconds(ns);
+                assert!(seconds >= before, "{ns} ns: {seconds} after {before}");
+                let exact = ns as f64 / 1e9;
+                assert!(seconds.to_bits().abs_diff(exact.to_bits()) <= 1, "{ns} ns: {seconds}");
+                before = seconds;
+            }
         }
     }
 

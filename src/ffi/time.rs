@@ -27,7 +27,7 @@ pub extern "C" fn lt_version() -> *const c_char {
 /// Seconds on the monotonic clock, which never jumps and on which all timeouts run.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_monotonic() -> f64 {
-    deadline::now() as f64 / 1e9
+    deadline::in_seconds(deadline::now())
 }
 
 /// Sleeps for at least this many seconds; 0 only lets other threads run. Returns LT_INTERRUPTED if
