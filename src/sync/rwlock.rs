@@ -7,31 +7,33 @@
 //! | 0 | `WRITER` | held by a writer |
 //! | 1 | `QUEUED` | the line is not empty |
 //! | 2 | `WAKING` | a writer was woken and has not decided yet: no release wakes another |
-//! | 3 | `STARVING` | the lock is promised to a writer, which is first in line: nobody overtakes it |
+//! | 3 | `PROMISED` | the lock is promised to who is first in line: nobody overtakes |
 //! | 4..33 | count | how many readers hold it |
 //!
 //! Each row has its name in [`State`]:
 //!
 //! | from | by | to | |
 //! |---|---|---|---|
-//! | not held, not `STARVING` | write | `WRITER` | `acquired` |
+//! | not held, not `PROMISED` | write | `WRITER` | `acquired` |
 //! | the same, or held by readers and not `QUEUED` | read | count + 1 | `acquired` |
 //! | anything else | read, write, once it has spun in vain | `QUEUED`: it is last in line | `joined` |
-//! | held | the release | one holder less; the line moves up if that `is_due` | `released` |
-//! | not `WRITER`, readers are first | the line moves up | count + n, for all readers in the line | `handed_over` |
-//! | not held, a writer is first, `STARVING` | the line moves up | `WRITER` for that one, not `STARVING` | `handed_over` |
-//! | not held, a writer is first, not `WAKING` | the line moves up | `WAKING`: that one leaves the line | `waking` |
+//! | held | the release | one holder less | `released` |
+//! | held, `QUEUED`, not `WAKING` | the last release | not held, `PROMISED`; then the line moves up | `released` |
+//! | not `WRITER`, readers are first | the line moves up | count + n, for all readers in the line; not `PROMISED` | `handed_over` |
+//! | not held, a writer that starves is first | the line moves up | `WRITER` for that one, not `PROMISED` | `handed_over` |
+//! | not held, another writer is first, not `WAKING` | the line moves up | `WAKING`, not `PROMISED`: that one leaves the line | `waking` |
 //! | not held | a writer that was woken | `WRITER`, not `WAKING` | `acquired_awake` |
 //! | held | the same, once it has spun in vain | `QUEUED`, not `WAKING`: it is first in line | `joined_again` |
-//! | held | the same, if it finds readers, or has waited for `PATIENCE` | and `STARVING` | `joined_again` |
-//! | any | some have left the line | `QUEUED` and `STARVING` as the line now is | `settled` |
+//! | held | the same, if it finds readers, or has waited for `PATIENCE`: it starves | and `PROMISED` | `joined_again` |
+//! | any | some have left the line | `QUEUED` and `PROMISED` as the line now is | `settled` |
 //! | any | the holders are gone by a fork | not held; then the line moves up | `without_holders` |
 //! | any | fork, in the child | held as before, and nobody waits | `without_line` |
 //!
 //! Whoever comes may take a lock that nobody holds before those who wait: that keeps a busy lock fast. But a
 //! reader does not join readers while somebody stands in line; readers in line are let in together when it is their
 //! turn; and a writer that was woken lets nobody go before it any more as soon as it starves, or it is readers who did.
-//! So no wait is unbounded.
+//! A release promises the lock for the moment that it takes to look at the line: else somebody could come in each
+//! time before the line has moved up. So no wait is unbounded.
 //!
 //! No wake-up is lost, by one rule: where who is first in line could hold the lock, a thread is about to move the line
 //! up, or `WAKING` is set. And while that is set, a writer is awake that will clear it: by taking the lock, or,
@@ -52,7 +54,7 @@ use crate::sync::waiters::{Waiter, Waiters};
 const WRITER: u64 = 1;
 const QUEUED: u64 = 2;
 const WAKING: u64 = 4;
-const STARVING: u64 = 8;
+const PROMISED: u64 = 8;
 const READER: u64 = 16;
 /// No reader comes in beyond that. Those who stood in line may be: there is room for a few more.
 const READERS: u64 = READER * ((1 << 30) - 1);
@@ -81,6 +83,11 @@ impl Access {
 
 /// What a writer wants that starves.
 const STARVED_WRITE: usize = 2;
+
+/// Whether who is first in line, and wants this, is let in; a writer that does not starve is woken to try.
+fn is_let_in(wants: usize) -> bool {
+    wants != Access::Write as usize
+}
 
 /// What a waiter is served with: it has the lock, or, a writer, may try to take it.
 const HANDED_OVER: u32 = 1;
@@ -147,7 +154,7 @@ impl State {
     /// Whether who comes can have it.
     fn is_open_to(self, access: Access) -> bool {
         let beside_readers = access == Access::Read && !self.has(QUEUED);
-        !self.has(STARVING) && self.admits(if beside_readers { Access::Read } else { Access::Write })
+        !self.has(PROMISED) && self.admits(if beside_readers { Access::Read } else { Access::Write })
     }
 
     /// Whether nobody holds it, and whose release that was has to move the line up.
@@ -172,34 +179,34 @@ impl State {
     }
 
     fn released(self, access: Access) -> Result<State, Error> {
-        if self.is_held(access) { Ok(State(self.0 - State::held(access).0)) } else { Err(Error::NotHeld) }
+        if !self.is_held(access) {
+            return Err(Error::NotHeld);
+        }
+        let left = State(self.0 - State::held(access).0);
+        Ok(if left.is_due() { left.with(PROMISED, true) } else { left })
     }
 
     /// To the first `n` in line.
     fn handed_over(self, access: Access, n: usize) -> State {
-        State(self.0 + n as u64 * State::held(access).0).with(STARVING, false)
+        State(self.0 + n as u64 * State::held(access).0).with(PROMISED, false)
     }
 
     fn waking(self) -> State {
-        self.with(WAKING, true)
+        self.with(WAKING, true).with(PROMISED, false)
     }
 
-    /// For the first `n` in line, by whichever of the two it comes to. Busy: it is not their turn.
-    fn moved_up(self, access: Access, n: usize) -> Result<State, Error> {
+    /// For the first `n` in line, who want this. Busy: it is not their turn.
+    fn moved_up(self, wants: usize, n: usize) -> Result<State, Error> {
+        let access = Access::of(wants);
         if !self.admits(access) {
             Err(Error::Busy)
-        } else if self.hands_over_to(access) {
+        } else if is_let_in(wants) {
             Ok(self.handed_over(access, n))
         } else if self.has(WAKING) {
             Err(Error::Busy)
         } else {
             Ok(self.waking())
         }
-    }
-
-    /// Whether who is first in line is let in, not woken to try.
-    fn hands_over_to(self, access: Access) -> bool {
-        access == Access::Read || self.has(STARVING)
     }
 
     /// Busy: it must spin, or stand in line again.
@@ -212,19 +219,19 @@ impl State {
     }
 
     fn joined_again(self, starving: bool) -> State {
-        self.with(WAKING, false).with(QUEUED, true).with(STARVING, starving)
+        self.with(WAKING, false).with(QUEUED, true).with(PROMISED, starving)
     }
 
     fn settled(self, line: &Waiters) -> State {
-        self.with(QUEUED, !line.is_empty()).with(STARVING, line.first_wants() == Some(STARVED_WRITE))
+        self.with(QUEUED, !line.is_empty()).with(PROMISED, line.first_wants() == Some(STARVED_WRITE))
     }
 
     fn without_holders(self) -> State {
-        State(self.0 & (QUEUED | WAKING | STARVING))
+        State(self.0 & (QUEUED | WAKING | PROMISED))
     }
 
     fn without_line(self) -> State {
-        self.with(QUEUED | WAKING | STARVING, false)
+        self.with(QUEUED | WAKING | PROMISED, false)
     }
 }
 
@@ -303,19 +310,20 @@ impl Handle<RwLock> {
 
     /// If those who are first in line can have the lock, lets them in, or wakes them to try.
     fn move_up(self, line: Guard<'_, Waiters>) {
-        let Some(access) = line.first_wants().map(Access::of) else { return };
+        let Some(wants) = line.first_wants() else { return };
+        let access = Access::of(wants);
         let n = match access {
             Access::Read => line.wanting(access as usize),
             Access::Write => 1,
         };
         // AcqRel: from who has released to who acquires, by way of this thread.
-        let Ok((from, _)) = self.update(Ordering::AcqRel, |state: State| state.moved_up(access, n)) else {
+        if self.update(Ordering::AcqRel, |state: State| state.moved_up(wants, n)).is_err() {
             return;
-        };
+        }
         let chosen = line.choose(n, |wants| Access::of(wants) == access);
         self.settle(&line);
         drop(line);
-        chosen.serve(if from.hands_over_to(access) { HANDED_OVER } else { WOKEN });
+        chosen.serve(if is_let_in(wants) { HANDED_OVER } else { WOKEN });
     }
 
     /// Tells the state that some have left the line.

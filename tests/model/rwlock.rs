@@ -185,6 +185,33 @@ fn a_writer_that_was_promised_the_lock_may_give_it_up() {
     });
 }
 
+/// A release lets the line move up before anybody else can have the lock, if those who are first are readers. Else
+/// writers that come at the right time could keep them out for ever.
+#[test]
+fn no_writer_comes_before_readers_whose_turn_it_is() {
+    const QUEUED: u64 = 2;
+    check(|| {
+        let (rwlock, came) = (Handle::<RwLock>::new().unwrap(), AtomicU32::new(0));
+        acquire(rwlock, Access::Write).unwrap();
+        threads(|scope| {
+            scope.spawn(|| {
+                acquire(rwlock, Access::Read).unwrap();
+                came.store(1, SeqCst);
+                release(rwlock, Access::Read);
+            });
+            scope.spawn(|| {
+                let waits = rwlock.state(SeqCst).unwrap() & QUEUED != 0;
+                if rwlock.try_acquire(Access::Write).is_ok() {
+                    assert!(!waits || came.load(SeqCst) == 1, "the reader was overtaken");
+                    release(rwlock, Access::Write);
+                }
+            });
+            release(rwlock, Access::Write);
+        });
+        end_free(rwlock);
+    });
+}
+
 #[test]
 fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
     check(|| {
