@@ -127,6 +127,21 @@ mod tests {
         }
     }
 
+    /// As exact as a quotient: without that nanosecond neither keeps it, and after 97 days a number of seconds does
+    /// not hold single nanoseconds.
+    #[test]
+    fn no_wait_looks_shorter_than_its_timeout_that_was_a_nanosecond_longer() {
+        for (i, seconds) in [1e-9, 1e-4, 0.0015, 0.05, 0.1, 0.3, 1.1, 3.0, 59.9].into_iter().enumerate() {
+            let Ok(Timeout::Nanoseconds(n)) = Timeout::from_seconds(seconds) else { panic!() };
+            for second in [0, 1, 4_097, 1_000_003, 8_388_000] {
+                for before in (0..1_000_000_000).step_by(99_991 + i).map(|ns| second * 1_000_000_000 + ns) {
+                    let waited = in_seconds(before + n + 1) - in_seconds(before);
+                    assert!(waited >= seconds, "{waited} < {seconds} at {before} ns");
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_edges_of_the_range() {
         assert_eq!(Timeout::from_seconds(-0.0), Ok(Timeout::Poll));
