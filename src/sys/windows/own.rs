@@ -5,7 +5,7 @@
 //! has no more than 64; those that are taken late lie behind a pointer, and are asked for. TlsGetValue says more
 //! than that: it changes what GetLastError says.
 
-use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering};
 use core::arch::asm;
 use core::ffi::c_void;
 use core::ptr;
@@ -15,10 +15,10 @@ use windows_sys::Win32::System::Threading::{
     TlsSetValue,
 };
 
-/// In how many rounds the ends of threads are told.
-pub const ROUNDS: u32 = 1;
+/// In how many rounds the ends of threads are told: as many as those of POSIX.
+pub const ROUNDS: u32 = 4;
 
-/// Called with the value at the end of a thread, if that is not NULL.
+/// Called with the value at the end of a thread, if that is not NULL; again if it has been set meanwhile.
 pub type Ended = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// The slots, `NONE` until there are some.
@@ -33,12 +33,32 @@ const NEAR: u32 = 64;
 
 /// Takes the slots, if nobody has. False where there are none to be had.
 pub fn prepare(ended: Ended) -> bool {
+    // Release: with the slots.
+    ENDED.store(ended as *mut c_void, Ordering::Release);
     // SAFETY: the callback lives as long as the library, which is never unloaded. It takes a pointer, as that
     // type says but for the unwinding.
     unsafe {
-        let ended = core::mem::transmute::<Ended, unsafe extern "system" fn(*const c_void)>(ended);
+        let end = core::mem::transmute::<Ended, unsafe extern "system" fn(*const c_void)>(end);
         take(&WORD, || TlsAlloc(), |slot| TlsFree(slot))
-            && take(&END, || FlsAlloc(Some(ended)), |slot| FlsFree(slot))
+            && take(&END, || FlsAlloc(Some(end)), |slot| FlsFree(slot))
+    }
+}
+
+/// What is called at the end of threads: always the same.
+static ENDED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Windows tells the end once: the rounds are made here. It may be left by lt_exit, as what it calls.
+unsafe extern "C-unwind" fn end(value: *mut c_void) {
+    let mut value = value;
+    for _ in 0..ROUNDS {
+        let ended = ENDED.load(Ordering::Acquire);
+        if value.is_null() || ended.is_null() {
+            return;
+        }
+        set(ptr::null_mut());
+        // SAFETY: stored by `prepare`, and called with the thread's value.
+        unsafe { core::mem::transmute::<*mut c_void, Ended>(ended)(value) };
+        value = get();
     }
 }
 
