@@ -15,7 +15,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install asan platforms stress model loom bench bench-docs clean
+.PHONY: all help demo test header install asan platforms msrv stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -31,6 +31,7 @@ help:
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make platforms   every platform: installs what it needs, builds, links, runs; writes README's table"
 	@echo "make platform-NAME   one of them: $(PLATFORMS)"
+	@echo "make msrv      the oldest Rust that Cargo.toml promises builds the library, and the demo runs"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
@@ -66,6 +67,10 @@ asan:
 
 platforms:
 	@tools/platforms
+
+# As distributions build it, with the Rust that they have.
+msrv:
+	@tools/msrv
 
 platform-%:
 	@tools/platforms $*
