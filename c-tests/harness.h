@@ -65,6 +65,13 @@ int fork_to_go_on(void);
 // waitpid() says: 0 if all went well.
 int run_in_child(void (*body)(void *arg), void *arg);
 
+// Runs a program of the tests with one argument or NULL, with these NAME=VALUE in its environment (the last is NULL),
+// and says what waitpid() did. `program` is NULL for the one that runs. An emulator runs it where it runs this one.
+int run_program(const char *program, const char *argument, const char *const settings[]);
+
+// Whether an emulator of a processor, QEMU, runs the tests.
+bool under_emulator(void);
+
 // Seconds since `start`, a value of lt_monotonic().
 double seconds_since(double start);
 

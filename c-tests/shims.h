@@ -5,7 +5,6 @@
 #include "support.h"
 
 #include <dlfcn.h>
-#include <spawn.h>
 
 // Runs a program with these shims preloaded (names of c-tests/shim_x.c, separated by spaces) and with
 // NAME=VALUE in its environment; the case fails unless it ends with exit code 0 (77: is skipped).
@@ -24,16 +23,7 @@ static inline void run_under_shims(
         snprintf(preload + length, sizeof preload - length, "%s/shim_%s.so ", dir, name);
     }
 
-    extern char **environ;
-    char *environment[1024] = {preload, (char *)setting};
-    for (size_t i = 0; environ[i] != NULL && i < LENGTH(environment) - 3; i++) {
-        environment[i + 2] = environ[i];
-    }
-    char *arguments[] = {(char *)program, (char *)argument, NULL};
-    pid_t child;
-    int status;
-    must(posix_spawn(&child, program, NULL, NULL, arguments, environment) == 0);
-    must(waitpid(child, &status, 0) == child);
+    int status = run_program(program, argument, (const char *[]){preload, setting, NULL});
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         skip_because("the shim cannot do here what it should");
     }
@@ -49,7 +39,7 @@ static inline bool in_shims(const char *function, const char *shims) {
     if (getenv("LT_IN_SHIMS") != NULL) {
         return true;
     }
-    run_under_shims(shims, "/proc/self/exe", function + strlen("lt_test_"), "LT_IN_SHIMS=1");
+    run_under_shims(shims, NULL, function + strlen("lt_test_"), "LT_IN_SHIMS=1");
     return false;
 }
 

@@ -491,16 +491,7 @@ static void fork_at_the_first_call(void *arg) {
 // In a process of its own, where nothing has called the library yet.
 static void in_a_fresh_process(const char *case_name, first_call first, void (*begin)(void)) {
     if (getenv("LT_FRESH") == NULL) {
-        fflush(NULL);
-        pid_t child = fork();
-        must(child >= 0);
-        if (child == 0) {
-            must(setenv("LT_FRESH", "1", 1) == 0);
-            execl("/proc/self/exe", "fresh", case_name, (char *)NULL);
-            must(!"exec");
-        }
-        int status = -1;
-        must(waitpid(child, &status, 0) == child);
+        int status = run_program(NULL, case_name, (const char *[]){"LT_FRESH=1", NULL});
         assert_int_equal(status, 0);
         return;
     }
