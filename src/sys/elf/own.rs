@@ -9,6 +9,7 @@ pub use crate::sys::unix::key::{ROUNDS, prepare};
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
+    target_arch = "riscv64",
     target_arch = "x86",
     target_arch = "arm",
     target_env = "musl"
@@ -37,6 +38,7 @@ mod fast {
 #[cfg(not(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
+    target_arch = "riscv64",
     target_arch = "x86",
     target_arch = "arm",
     target_env = "musl"

@@ -79,6 +79,14 @@ pub fn get() -> *mut c_void {
             base = out(reg) _,
             options(pure, readonly, nostack, preserves_flags)
         );
+        #[cfg(target_arch = "riscv64")]
+        asm!(
+            "la.tls.ie {at}, lt_thread_word",
+            "add {at}, {at}, tp",
+            "ld {at}, 0({at})",
+            at = out(reg) word,
+            options(pure, readonly, nostack, preserves_flags)
+        );
         #[cfg(target_arch = "x86")]
         asm!(find!(), "movl %gs:({at}), {at}", at = out(reg) word, options(pure, readonly, att_syntax));
         #[cfg(target_arch = "arm")]
@@ -113,6 +121,15 @@ pub fn set(word: *mut c_void) {
             "str {word}, [{base}, {at}]",
             at = out(reg) _,
             base = out(reg) _,
+            word = in(reg) word,
+            options(nostack, preserves_flags)
+        );
+        #[cfg(target_arch = "riscv64")]
+        asm!(
+            "la.tls.ie {at}, lt_thread_word",
+            "add {at}, {at}, tp",
+            "sd {word}, 0({at})",
+            at = out(reg) _,
             word = in(reg) word,
             options(nostack, preserves_flags)
         );

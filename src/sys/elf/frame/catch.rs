@@ -110,3 +110,22 @@ ldp x29, x30, [sp], #32
 ret
 "#
 );
+
+#[cfg(target_arch = "riscv64")]
+frame!(
+    "lt_guarded_call",
+    "lt_guarded_landing",
+    personality,
+    r#"
+li a0, 1
+ld ra, 24(sp)
+ld s0, 16(sp)
+ld s1, 8(sp)
+addi sp, sp, 32
+.cfi_def_cfa_offset 0
+.cfi_restore ra
+.cfi_restore s0
+.cfi_restore s1
+ret
+"#
+);

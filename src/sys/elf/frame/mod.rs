@@ -99,6 +99,53 @@ macro_rules! frame {
     };
 }
 
+/// Defines the function `$call`.
+#[cfg(target_arch = "riscv64")]
+macro_rules! frame {
+    ($call:literal, $landing:literal, $personality:path, $landed:literal) => {
+        core::arch::global_asm!(
+            concat!(
+                "    .pushsection .text.", $call, ",\"ax\",@progbits\n",
+                "    .hidden ", $call, "\n    .globl ", $call, "\n    .type ", $call, ",@function\n",
+                $call, ":\n",
+                r#"
+    .cfi_startproc
+    .cfi_personality 0x1b, {personality}
+    addi sp, sp, -32
+    .cfi_def_cfa_offset 32
+    sd ra, 24(sp)
+    .cfi_offset ra, -8
+    sd s0, 16(sp)
+    .cfi_offset s0, -16
+    sd s1, 8(sp)
+    .cfi_offset s1, -24
+    addi s0, sp, 32
+    mv s1, a0
+    ld t0, 0(s1)
+    ld a0, 8(s1)
+    jalr t0
+    li a0, 0
+    ld ra, 24(sp)
+    ld s0, 16(sp)
+    ld s1, 8(sp)
+    addi sp, sp, 32
+    .cfi_remember_state
+    .cfi_def_cfa_offset 0
+    .cfi_restore ra
+    .cfi_restore s0
+    .cfi_restore s1
+    ret
+                "#,
+                "\n    .hidden ", $landing, "\n    .globl ", $landing, "\n", $landing, ":\n",
+                "    .cfi_restore_state\n",
+                $landed,
+                "\n    .cfi_endproc\n    .size ", $call, ", . - ", $call, "\n    .popsection\n"
+            ),
+            personality = sym $personality
+        );
+    };
+}
+
 /// Defines the function `$call`. In the other syntax, which can say where the linker's table is.
 #[cfg(target_arch = "x86")]
 macro_rules! frame {
@@ -249,11 +296,13 @@ mod itanium {
     const SEARCH_PHASE: c_int = 1;
     const FORCE_UNWIND: c_int = 8;
 
-    /// The register of the record, in the numbering of DWARF: rbx, esi, x19.
+    /// The register of the record, in the numbering of DWARF: rbx, esi, s1, x19.
     const RECORD_REGISTER: c_int = if cfg!(target_arch = "x86_64") {
         3
     } else if cfg!(target_arch = "x86") {
         6
+    } else if cfg!(target_arch = "riscv64") {
+        9
     } else {
         19
     };

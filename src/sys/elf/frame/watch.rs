@@ -108,3 +108,18 @@ bl _Unwind_Resume
 brk #1
 "#
 );
+
+#[cfg(target_arch = "riscv64")]
+frame!(
+    "lt_watched_call",
+    "lt_watched_landing",
+    personality,
+    r#"
+ld t0, 24(s1)
+ld a0, 32(s1)
+jalr t0
+ld a0, 16(s1)
+call _Unwind_Resume
+ebreak
+"#
+);
