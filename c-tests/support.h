@@ -115,6 +115,19 @@ static inline bool last_error_names(const char *function) {
     return strncmp(sentence, function, length) == 0 && strncmp(sentence + length, ": ", 2) == 0;
 }
 
+// Whether the memory of this process tells what the program and the library keep: a sanitizer keeps what was freed,
+// and much of an emulator's process is its own.
+static inline bool memory_tells(void) {
+    return !under_sanitizer() && !under_emulator();
+}
+
+// For a case that is about nothing else.
+static inline void skip_where_memory_does_not_tell(void) {
+    if (!memory_tells()) {
+        skip_because("what this process keeps is not only the program's");
+    }
+}
+
 // The memory of this process that is resident, in bytes.
 static inline size_t resident_bytes(void) {
 #ifdef _WIN32

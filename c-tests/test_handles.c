@@ -728,7 +728,7 @@ static void recycle(const wait_kind *kind) {
             must(kind->destroy(object) == LT_BAD_HANDLE);
         }
     }
-    assert_true(under_sanitizer() || resident_bytes() < before + memory_for(4500000));
+    assert_true(!memory_tells() || resident_bytes() < before + memory_for(4500000));
 }
 
 // So often that each place of a chunk of 64 is used more than 70,000 times, which 16 bits do not count.
@@ -761,7 +761,7 @@ TEST(every_other_object_is_recycled_many_times) {
             must_for(KIND[kinds[k]].name, KIND[kinds[k]].destroy(stale) == LT_BAD_HANDLE);
             free_of(kinds[k], object);
         }
-        must_for(KIND[kinds[k]].name, under_sanitizer() || resident_bytes() < before + 512 * 1024);
+        must_for(KIND[kinds[k]].name, !memory_tells() || resident_bytes() < before + 512 * 1024);
     }
 }
 

@@ -319,9 +319,7 @@ static void send_wave(wave *w, lt_ident *ident) {
 }
 
 TEST(ten_thousand_threads_in_waves_leave_nothing_behind) {
-    if (under_sanitizer()) {
-        skip_because("the sanitizer keeps memory that was freed");
-    }
+    skip_where_memory_does_not_tell();
     static lt_ident ident[WAVES * WAVE];
     wave w = {0};
     // Until every arena and every stack that is kept was made: a thread counts no more a moment before it
@@ -361,9 +359,7 @@ static void send_foreign_wave(void) {
 }
 
 TEST(ten_thousand_foreign_threads_in_waves_leave_nothing_behind) {
-    if (under_sanitizer()) {
-        skip_because("the sanitizer keeps memory that was freed");
-    }
+    skip_where_memory_does_not_tell();
     for (int i = 0; i < 20; i++) {
         send_foreign_wave();
     }
