@@ -109,6 +109,21 @@ static inline bool under_sanitizer(void) {
 #endif
 }
 
+// Whether an error tells where it was thrown. On ARM with 32 bits only what lt_raise() throws does.
+static inline bool throws_are_traced(void) {
+#ifdef __arm__
+    return false;
+#else
+    return true;
+#endif
+}
+
+static inline void skip_where_throws_are_not_traced(void) {
+    if (!throws_are_traced()) {
+        skip_because("the unwinder of this processor does not tell where something was thrown");
+    }
+}
+
 // For a case that forks and goes on with threads in the child.
 static inline void skip_where_children_have_no_threads(void) {
 #ifdef __SANITIZE_THREAD__
@@ -137,10 +152,10 @@ static inline bool on_windows(void) {
 // threads free at their very end that cannot be taken around a fork: one child in thousands finds it taken.
 enum { FORKS_SANITIZED = 10 };
 
-// How often a case repeats what is to leave nothing behind: under a sanitizer, which keeps what was freed, only
-// so often that it sees each step.
+// How often a case repeats what is to leave nothing behind: under a sanitizer, which keeps what was freed, and an
+// emulator, whose memory is its own, only so often that they see each step.
 static inline int repetitions(int many) {
-    return under_sanitizer() ? many / 20 : many;
+    return under_sanitizer() || under_emulator() ? many / 20 : many;
 }
 
 #endif

@@ -123,7 +123,8 @@ TEST(what_leaves_a_task_is_the_error_of_its_future) {
         if (way.message != nullptr) {
             assert_string_equal(info->message, way.message);
         }
-        if (way.kind != LT_ERROR_EXITED) { // Whose frames are gone when its end is told.
+        // The frames of an exit are gone when its end is told.
+        if (way.kind == LT_ERROR_RAISED || (way.kind != LT_ERROR_EXITED && throws_are_traced())) {
             assert_non_null(strstr(lt_error_backtrace(info), "leave_frames"));
         }
         assert_ok(lt_future_free(future));

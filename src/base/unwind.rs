@@ -15,6 +15,10 @@ use core::ptr;
 
 pub use crate::base::record::Function;
 
+/// Whether who catches sees the frames of the throw. On ARM with 32 bits a walk from there ends in the unwinder, which
+/// has no tables for itself.
+pub const SEES_THROWS: bool = !cfg!(target_arch = "arm");
+
 /// How many frames of a throw are kept.
 pub const FRAMES: usize = 64;
 
@@ -92,8 +96,7 @@ impl Guarded {
     /// The user code has thrown this, and its stack is still whole.
     pub fn thrown(&mut self, exception: *mut Exception) {
         self.exception = exception;
-        // On ARM with 32 bits a walk from here ends in the unwinder, which has no tables for itself.
-        let frames = if cfg!(target_arch = "arm") { None } else { boxed(Frames::here()).ok() };
+        let frames = if SEES_THROWS { boxed(Frames::here()).ok() } else { None };
         let frames = frames.map_or(ptr::null_mut(), Box::into_raw);
         let before = core::mem::replace(&mut self.frames, frames);
         if !before.is_null() {
@@ -240,7 +243,7 @@ mod tests {
     fn a_panic_is_caught_with_the_frames_of_its_throw() {
         // SAFETY: the function takes any argument.
         let caught = unsafe { call(panic_loudly, core::ptr::null_mut()) }.unwrap();
-        assert!(caught.frames.addresses().len() > 3);
+        assert!(caught.frames.addresses().len() > 3 || !SEES_THROWS);
         assert!(!caught.exception.is_null());
     }
 }

@@ -7,12 +7,12 @@ use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::turn::Turn;
-use crate::base::unwind::{self, Caught, Exception, Frames};
+use crate::base::unwind::{self, Caught, Frames};
 use crate::sys::cancellation::PutOff;
 use crate::sys::process::write_error;
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{errors, joinable};
+use crate::thread::{errors, joinable, raise};
 use core::ffi::c_void;
 
 /// A hook of the user's.
@@ -53,10 +53,8 @@ pub unsafe fn deliver_caught(record: &'static Record, caught: Caught) {
 /// # Safety
 /// As for `deliver_caught`.
 pub unsafe fn report(record: &'static Record, caught: Caught) -> Report {
-    let Caught { exception, frames } = caught;
-    let frames = frames.unboxed();
     // SAFETY: as the caller vouches.
-    let description = unsafe { put_into_words(exception) };
+    let (description, frames) = unsafe { put_into_words(caught) };
     Report::of(Some(record), description, &frames)
 }
 
@@ -65,17 +63,22 @@ pub fn tell(report: Report) {
     call_hook(this_thread::current(), report);
 }
 
-/// Describes a caught exception, and ends it before anybody is told: C++ cannot catch an exception of
+/// Describes a caught exception and where it was thrown, and ends it before anybody is told: C++ cannot catch an exception of
 /// ours, as a hook may want to, inside the handling of one of its own.
 ///
 /// # Safety
 /// It was caught, and nobody else uses it.
-unsafe fn put_into_words(exception: *mut Exception) -> Description {
+unsafe fn put_into_words(caught: Caught) -> (Description, Frames) {
+    let Caught { exception, frames } = caught;
+    let mut frames = frames.unboxed();
     // SAFETY: as the caller vouches.
     unsafe {
+        if let Some(taken) = raise::raised(exception).and_then(|raised| raised.frames.as_deref()) {
+            frames = *taken;
+        }
         let description = exception::describe(exception);
         exception::end(exception);
-        description
+        (description, frames)
     }
 }
 
@@ -112,14 +115,13 @@ fn call_hook(record: Option<&'static Record>, report: Report) {
     let mut call = Call { hook, info, argument };
     // SAFETY: the argument is what `Call::run` asks for.
     let outcome = unsafe { unwind::call(Call::run, (&raw mut call).cast()) };
-    let Some(Caught { exception, frames }) = outcome else {
+    let Some(caught) = outcome else {
         record.own().let_go();
         // SAFETY: given away above, and not ended, since the hook has come back.
         return drop(unsafe { Report::from_raw(report) });
     };
-    let frames = frames.unboxed();
     // SAFETY: caught here.
-    let description = unsafe { put_into_words(exception) };
+    let (description, frames) = unsafe { put_into_words(caught) };
     record.own().let_go();
     // SAFETY: as above.
     let report = unsafe { Report::from_raw(report) };

@@ -8,7 +8,7 @@ use crate::thread::{excepthook, exit};
 use core::ffi::{CStr, c_int};
 
 /// The class of this library's exceptions. The last letter counts up with each change to [`Raised`].
-const CLASS: u64 = u64::from_be_bytes(*b"LOWTHRD1");
+const CLASS: u64 = u64::from_be_bytes(*b"LOWTHRD2");
 
 /// An exception raised by lt_raise.
 #[repr(C)]
@@ -16,6 +16,8 @@ pub struct Raised {
     head: Exception,
     pub code: i32,
     pub message: Text,
+    /// Where who catches does not see them, and there was memory.
+    pub frames: Option<Box<Frames>>,
 }
 
 /// Whether an exception was raised by lt_raise(), of this copy of the library: another one in the process may be
@@ -44,7 +46,8 @@ pub fn raise(code: i32, message: &CStr) -> ! {
 /// Throws, with nothing left in this frame to be cleaned up.
 fn throw(code: i32, message: &CStr) {
     let message = Text::copy_or(message.to_bytes(), c"out of memory");
-    let raised = Raised { head: Exception::new(CLASS, cleanup), code, message };
+    let frames = if unwind::SEES_THROWS { None } else { boxed(Frames::here()).ok() };
+    let raised = Raised { head: Exception::new(CLASS, cleanup), code, message, frames };
     if let Ok(raised) = boxed(raised) {
         let raised = Box::into_raw(raised);
         // SAFETY: the box is freed by the cleanup, or here if nobody caught it.
