@@ -49,8 +49,11 @@ impl Known {
         }
     }
 
+    /// An ident that does not fit, of a process of 32 bits that has had two thousand million threads, is told as 0:
+    /// none, and not another thread's.
     fn ended(ident: u64) -> *mut c_void {
-        ptr::without_provenance_mut((ident as usize) << 1 | ENDED)
+        let fits = usize::try_from(ident).ok().filter(|ident| ident.leading_zeros() > 0);
+        ptr::without_provenance_mut(fits.unwrap_or(0) << 1 | ENDED)
     }
 
     fn noted(note: Note) -> *mut c_void {
@@ -326,4 +329,17 @@ fn on_first_thread() -> bool {
         return false;
     }
     thread::is_first()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ident_of_an_ended_thread_is_its_own_or_none() {
+        let most = u64::try_from(usize::MAX >> 1).unwrap();
+        for (ident, told) in [(1, 1), (most, most), (most + 1, 0), (u64::MAX, 0)] {
+            assert!(matches!(Known::of(Known::ended(ident)), Known::Ended(is) if is == told));
+        }
+    }
 }
