@@ -1059,6 +1059,8 @@ TEST(shutdowns_that_give_up_leave_no_thread_behind) {
     assert_ok(lt_start_new_thread(give_up_again_and_again, (void *)&enough, NULL));
     for (int i = 0; i < 2000; i++) {
         lt_thread *thread;
+        // For the stacks of many more 32 bits have no addresses.
+        must_soon(lt_thread_count() < 100);
         assert_ok(lt_thread_start(do_nothing, NULL, NULL, &thread));
         assert_ok(lt_thread_free(thread));
         if (i == 200) {
