@@ -246,8 +246,9 @@ TEST(threads_that_fail_leave_nothing_behind) {
     begin();
     lt_errors *errors = lt_errors_new();
     size_t before = 0;
-    for (int i = 0; i < 3000; i++) {
-        if (i == 1000) {
+    int many = repetitions(3000);
+    for (int i = 0; i < many; i++) {
+        if (i == many / 3) {
             before = resident_bytes();
         }
         assert_ok(lt_spawn(raise_bare, "a message that takes some memory of its own", errors, NULL));
@@ -256,7 +257,7 @@ TEST(threads_that_fail_leave_nothing_behind) {
         }
     }
     join_all_threads();
-    assert_int_equal(lt_errors_count(errors), 3000);
+    assert_int_equal(lt_errors_count(errors), many);
     assert_int_equal(told, 0);
     assert_true(!memory_tells() || resident_bytes() < before + (on_windows() ? 8 : 1) * 1024 * 1024);
     assert_ok(lt_errors_free(errors));

@@ -142,7 +142,8 @@ TEST(a_signal_to_an_event_sets_it) {
 
 TEST(a_signal_to_a_queue_is_an_item_with_its_number) {
     lt_queue *queue = lt_queue_new(0);
-    const int signals[] = {SIGUSR1, SIGHUP, SIGCHLD, SIGWINCH, SIGRTMIN, 64};
+    // QEMU does not send the last one.
+    const int signals[] = {SIGUSR1, SIGHUP, SIGCHLD, SIGWINCH, SIGRTMIN, under_emulator() ? SIGUSR2 : 64};
     for (size_t i = 0; i < LENGTH(signals); i++) {
         assert_ok(lt_signal_to_queue(signals[i], queue));
     }
