@@ -155,8 +155,9 @@ pub fn is_foundation(return_address: usize) -> bool {
     frame::covers(return_address)
 }
 
-/// The head of every exception, by the ABI that all languages here share.
-#[repr(C, align(16))]
+/// The head of every exception, by the ABI that all languages here share. Those of others lie as its alignment says.
+#[cfg_attr(target_arch = "arm", repr(C, align(8)))]
+#[cfg_attr(not(target_arch = "arm"), repr(C, align(16)))]
 pub struct Exception {
     /// Says which language made it.
     pub class: u64,
