@@ -2,5 +2,7 @@
 set(CMAKE_SYSTEM_PROCESSOR armv7)
 set(triple arm-linux-gnueabihf)
 set(emulator qemu-arm)
+# GCC tells of what older ones of it did.
+set(CMAKE_CXX_FLAGS_INIT "-Wno-psabi")
 include(${CMAKE_CURRENT_LIST_DIR}/cross.cmake)
 set(LOWTHREAD_RUST_TARGET armv7-unknown-linux-gnueabihf CACHE STRING "Rust's name of the platform to build for")
