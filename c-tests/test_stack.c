@@ -17,7 +17,8 @@ TEST(a_size_is_rounded_up_and_can_be_read) {
         assert_ok(lt_set_stack_size(asked[i]));
         assert_true(lt_stack_size() >= asked[i]);
         assert_true(lt_stack_size() % (size_t)sysconf(_SC_PAGESIZE) == 0);
-        assert_true(lt_stack_size() < asked[i] + (size_t)PTHREAD_STACK_MIN + LOCAL_BYTES + 256 * 1024);
+        // The least that a thread can have is 128 KiB on aarch64.
+        assert_true(lt_stack_size() < asked[i] + LOCAL_BYTES + 384 * 1024);
     }
     assert_ok(lt_set_stack_size(0));
     assert_int_equal(lt_stack_size(), 0);

@@ -158,6 +158,15 @@ static inline pid_t waitpid(pid_t child, int *status, int options) {
     (void)child, (void)status, (void)options;
     return lt_windows_lacks("fork");
 }
+static inline int posix_spawnp(pid_t *child, const char *program, const void *actions, const void *attributes,
+    char *const arguments[], char *const environment[]) {
+    (void)child, (void)program, (void)actions, (void)attributes, (void)arguments, (void)environment;
+    return lt_windows_lacks("posix_spawn");
+}
+static inline int readlink(const char *path, char *target, size_t size) {
+    (void)path, (void)target, (void)size;
+    return lt_windows_lacks("/proc");
+}
 static inline pid_t wait(int *status) { return waitpid(0, status, 0); }
 #undef pthread_atfork
 static inline int pthread_atfork(void (*before)(void), void (*parent)(void), void (*child)(void)) {
