@@ -18,13 +18,16 @@ if(LOWTHREAD_RUST_TARGET)
     list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET} ${LOWTHREAD_RUSTFLAGS})
 endif()
 
-# For another platform Rust links with the compiler that CMake was given.
+# For another platform Rust links with the compiler that CMake was given, or with what its toolchain file says.
 set(linker "")
 if(CMAKE_CROSSCOMPILING AND LOWTHREAD_RUST_TARGET)
     string(TOUPPER "CARGO_TARGET_${LOWTHREAD_RUST_TARGET}_LINKER" linker)
     string(REPLACE "-" "_" linker ${linker})
-    set(linker "${linker}=${CMAKE_C_COMPILER}")
-    list(APPEND rustc_options -C linker=${CMAKE_C_COMPILER})
+    if(NOT LOWTHREAD_RUST_LINKER)
+        set(LOWTHREAD_RUST_LINKER ${CMAKE_C_COMPILER})
+    endif()
+    set(linker "${linker}=${LOWTHREAD_RUST_LINKER}")
+    list(APPEND rustc_options -C linker=${LOWTHREAD_RUST_LINKER})
 endif()
 
 # A program that is all static has no use for a shared library.

@@ -23,8 +23,8 @@ else()
     set(CMAKE_C_STANDARD_LIBRARIES
         "-Wl,-u,_Unwind_GetTextRelBase,-u,_Unwind_SetGR ${musl_libdir}/self-contained/libunwind.a")
     set(CMAKE_EXE_LINKER_FLAGS_INIT -Wl,--eh-frame-hdr)
-    set(LOWTHREAD_RUSTFLAGS -C target-feature=-crt-static -C linker=${CMAKE_CURRENT_LIST_DIR}/../tools/musl-link
-        CACHE STRING "What rustc is told beside, where Cargo does not read .cargo/config.toml")
+    set(LOWTHREAD_RUST_LINKER ${CMAKE_CURRENT_LIST_DIR}/../tools/musl-link)
+    set(LOWTHREAD_RUSTFLAGS -C target-feature=-crt-static CACHE STRING "What rustc is told beside, where Cargo does not read .cargo/config.toml")
 endif()
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LOWTHREAD_STATIC_ONLY)
 set(CMAKE_FIND_ROOT_PATH /usr/lib/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-musl)
