@@ -146,13 +146,18 @@ fn constants_are_known_to_the_preprocessor_and_to_both_languages() -> Outcome {
     Ok(())
 }
 
-/// The shared library that was built with this test.
+/// The shared library, with the features of this test. Cargo links no test with it, so it has not built it either.
 fn shared_library() -> Result<PathBuf, Box<dyn Error>> {
+    let target = Path::new(SCRATCH).parent().ok_or("Cargo's scratch folder is in none")?;
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked", "--lib", "--manifest-path"]);
+    build.arg(Path::new(ROOT).join("Cargo.toml")).arg("--target-dir").arg(target);
+    if cfg!(feature = "parking-wait") {
+        build.args(["--features", "parking-wait"]);
+    }
+    run(&mut build)?;
     let file = format!("{}lowthread{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let test = std::env::current_exe()?;
-    // Beside the test lies what this run of Cargo has built; above, what an earlier one may have.
-    let found = test.ancestors().skip(1).take(2).map(|folder| folder.join(&file)).find(|path| path.exists());
-    found.ok_or_else(|| format!("no {file} near {}", test.display()).into())
+    Ok(target.join("debug").join(file))
 }
 
 #[test]
