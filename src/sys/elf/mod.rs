@@ -31,6 +31,17 @@ pub use super::plain::frame;
 ))]
 mod word;
 
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "x86",
+    target_arch = "arm",
+    target_env = "musl"
+)))]
+#[path = "word_none.rs"]
+mod word;
+
 // musl gives no surplus to libraries that are loaded late, and has the storage of each ready before a thread can ask.
 #[cfg(target_env = "musl")]
 #[path = "word_dynamic.rs"]
