@@ -95,6 +95,7 @@ static inline void skip_where_nothing_is_loaded(void) {
     skip_without(LT_FEATURE_WAKE_IN_HANDLERS, "nothing is async-signal-safe on the portable wait engine")
 #define skip_without_signals()                                                                     \
     skip_without(LT_FEATURE_SIGNALS, "the platform does not have that signal")
+// For cases in which there is none while several threads run: each may meet the other at a lock.
 #define skip_without_memory()                                                                      \
     skip_without(LT_FEATURE_NO_MEMORY, "without memory, waits may end the process on the portable wait engine")
 

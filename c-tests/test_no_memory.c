@@ -604,6 +604,7 @@ static void use_up_keys(void) {
 }
 
 TEST(a_thread_born_without_memory_is_the_one_that_was_announced) {
+    skip_without_memory();
     if (in_shim(__func__)) {
         use_up_keys();
         check_newborn(false);
@@ -611,6 +612,7 @@ TEST(a_thread_born_without_memory_is_the_one_that_was_announced) {
 }
 
 TEST(a_thread_born_without_memory_is_no_longer_counted_when_it_exits) {
+    skip_without_memory();
     if (in_shim(__func__)) {
         use_up_keys();
         check_newborn(true);
