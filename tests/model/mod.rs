@@ -20,6 +20,7 @@ mod event;
 mod fork;
 mod future;
 mod lock;
+mod map;
 mod once;
 mod queue;
 mod ring;
