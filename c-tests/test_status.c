@@ -98,3 +98,28 @@ TEST(the_version_that_runs_is_the_one_of_the_header) {
         LT_VERSION_PATCH);
     assert_string_equal(lt_version(), version);
 }
+
+TEST(a_feature_is_no_more_than_the_platform_has) {
+    const struct {
+        unsigned feature;
+        bool has;
+    } all[] = {
+        {LT_FEATURE_FORK, LT_HAS_FORK},
+        {LT_FEATURE_SIGNALS, LT_HAS_SIGNALS},
+        {LT_FEATURE_WAKE_IN_HANDLERS, LT_HAS_WAKE_IN_HANDLERS},
+        {LT_FEATURE_AFFINITY, LT_HAS_AFFINITY},
+        {LT_FEATURE_NO_MEMORY, LT_HAS_NO_MEMORY},
+        {LT_FEATURE_PTHREADS, LT_HAS_PTHREADS},
+        {LT_FEATURE_LINES, LT_HAS_LINES},
+    };
+    unsigned known = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        assert_true(all[i].has || (lt_features() & all[i].feature) == 0);
+        known |= all[i].feature;
+    }
+    assert_int_equal(lt_features() & ~known, 0);
+    // These do not depend on how it was built.
+    const unsigned of_the_platform = (LT_HAS_SIGNALS ? LT_FEATURE_SIGNALS : 0)
+        | (LT_HAS_PTHREADS ? LT_FEATURE_PTHREADS : 0) | (LT_HAS_LINES ? LT_FEATURE_LINES : 0);
+    assert_int_equal(lt_features() & (LT_FEATURE_SIGNALS | LT_FEATURE_PTHREADS | LT_FEATURE_LINES), of_the_platform);
+}

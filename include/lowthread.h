@@ -169,12 +169,16 @@ enum {
     LT_FEATURE_WAKE_IN_HANDLERS = 4,   // What is async-signal-safe is so.
     LT_FEATURE_AFFINITY = 8,   // Threads inherit their processors.
     LT_FEATURE_NO_MEMORY = 16,  // No wait ends the process for lack of memory.
+    LT_FEATURE_PTHREADS = 32,  // Threads are those of POSIX.
+    LT_FEATURE_LINES = 64,  // Traces name files and lines.
 };
 #define LT_FEATURE_FORK 1
 #define LT_FEATURE_SIGNALS 2
 #define LT_FEATURE_WAKE_IN_HANDLERS 4
 #define LT_FEATURE_AFFINITY 8
 #define LT_FEATURE_NO_MEMORY 16
+#define LT_FEATURE_PTHREADS 32
+#define LT_FEATURE_LINES 64
 
 // What the library that is running can do: a set of LT_FEATURE_X. Those of its platform are known to #if:
 // LT_HAS_X is 1. Without LT_FEATURE_FORK a forked child may go on if the process had no other threads;
@@ -187,16 +191,20 @@ unsigned int lt_features(void);
 #define LT_HAS_WAKE_IN_HANDLERS 1
 #define LT_HAS_AFFINITY 1
 #define LT_HAS_NO_MEMORY 1
+#define LT_HAS_LINES 1
 #else
 #define LT_HAS_FORK 0
 #define LT_HAS_WAKE_IN_HANDLERS 0
 #define LT_HAS_AFFINITY 0
 #define LT_HAS_NO_MEMORY 0
+#define LT_HAS_LINES 0
 #endif
 #ifdef _WIN32
 #define LT_HAS_SIGNALS 0
+#define LT_HAS_PTHREADS 0
 #else
 #define LT_HAS_SIGNALS 1
+#define LT_HAS_PTHREADS 1
 #endif
 
 #define LT_FOREVER       (-1.0) // As a timeout: without bound, as every negative value.
@@ -316,9 +324,10 @@ lt_ident lt_main_ident(void);
 // process's first. LT_INVALID on a thread of a pool's, or in a callback of a timer or a signal.
 LT_NODISCARD lt_status lt_adopt_main(void);
 
-// What the system's library calls the living thread with this ident: its pthread_t. Known when its
-// start returns; of others, from their first call. 0, with the error noted, if there is none. It
-// names nothing once the thread has ended: ask for threads that you know to be alive.
+// What the system's library calls the living thread with this ident: its pthread_t; without
+// LT_HAS_PTHREADS its native id. Known when its start returns; of others, from their first call. 0,
+// with the error noted, if there is none. It names nothing once the thread has ended: ask for
+// threads that you know to be alive.
 uintptr_t lt_native_handle(lt_ident ident);
 
 // How many threads that the library started are running. One counts until the last destructors of

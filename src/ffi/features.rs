@@ -1,7 +1,7 @@
 //! Section 1 of the header: what the library that is running can do.
 
 use crate::base::wait;
-use crate::sys::{cpus, signal};
+use crate::sys::{cpus, signal, thread, trace};
 use core::ffi::{c_int, c_uint};
 
 /// A forked child may go on using it.
@@ -14,6 +14,10 @@ pub const LT_FEATURE_WAKE_IN_HANDLERS: c_int = 4;
 pub const LT_FEATURE_AFFINITY: c_int = 8;
 /// No wait ends the process for lack of memory.
 pub const LT_FEATURE_NO_MEMORY: c_int = 16;
+/// Threads are those of POSIX.
+pub const LT_FEATURE_PTHREADS: c_int = 32;
+/// Traces name files and lines.
+pub const LT_FEATURE_LINES: c_int = 64;
 
 /// What the library that is running can do: a set of LT_FEATURE_X. Those of its platform are known to #if:
 /// LT_HAS_X is 1. Without LT_FEATURE_FORK a forked child may go on if the process had no other threads;
@@ -26,4 +30,6 @@ pub extern "C" fn lt_features() -> c_uint {
         | of(wait::WAKES_IN_HANDLERS, LT_FEATURE_WAKE_IN_HANDLERS)
         | of(cpus::KNOWN, LT_FEATURE_AFFINITY)
         | of(wait::NEEDS_NO_MEMORY, LT_FEATURE_NO_MEMORY)
+        | of(thread::OF_POSIX, LT_FEATURE_PTHREADS)
+        | of(trace::KNOWS_LINES, LT_FEATURE_LINES)
 }

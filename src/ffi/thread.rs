@@ -96,9 +96,10 @@ pub extern "C" fn lt_adopt_main() -> lt_status {
 /// `uintptr_t` in the header, which would call it a size otherwise.
 type NativeHandle = usize;
 
-/// What the system's library calls the living thread with this ident: its pthread_t. Known when its
-/// start returns; of others, from their first call. 0, with the error noted, if there is none. It
-/// names nothing once the thread has ended: ask for threads that you know to be alive.
+/// What the system's library calls the living thread with this ident: its pthread_t; without
+/// LT_HAS_PTHREADS its native id. Known when its start returns; of others, from their first call. 0,
+/// with the error noted, if there is none. It names nothing once the thread has ended: ask for
+/// threads that you know to be alive.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_native_handle(ident: lt_ident) -> NativeHandle {
     let record = registry::lock().find(ident).and_then(Record::native_handle);

@@ -1,8 +1,8 @@
 //! Threads of the system: what macOS knows of them beyond POSIX.
 
 pub use crate::sys::unix::thread::{
-    End, LEAST_STACK, LONGEST_NAME, Native, OVER, Over, create, current, detach, first_native_id, is_alone,
-    is_first, join, joinable, let_go, native_id, number, set_slack, stack_overhead, try_join,
+    End, LEAST_STACK, LONGEST_NAME, Native, OF_POSIX, OVER, Over, create, current, detach, first_native_id,
+    is_alone, is_first, join, joinable, let_go, native_id, number, set_slack, stack_overhead, try_join,
     wants_more_stack,
 };
 

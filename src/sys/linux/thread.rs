@@ -5,8 +5,8 @@ use core::ffi::c_void;
 use core::ptr;
 
 pub use crate::sys::unix::thread::{
-    End, LEAST_STACK, LONGEST_NAME, Native, OVER, Over, create, current, detach, join, joinable, let_go,
-    number, wants_more_stack,
+    End, LEAST_STACK, LONGEST_NAME, Native, OF_POSIX, OVER, Over, create, current, detach, join, joinable,
+    let_go, number, wants_more_stack,
 };
 
 /// What the kernel tells the calling thread by.

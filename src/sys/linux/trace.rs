@@ -11,6 +11,10 @@ use core::fmt::Write;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+/// Whether it tells files and lines.
+pub const KNOWS_LINES: bool = true;
+
 /// How many bytes of lines are kept.
 const MOST_KEPT: usize = 1024 * 1024;
 

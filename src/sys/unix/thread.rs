@@ -19,6 +19,9 @@ pub enum End {
     Detached,
 }
 
+/// Whether threads are those of POSIX: what that ends, cancels and cleans up is seen here.
+pub const OF_POSIX: bool = true;
+
 /// The smallest stack that a thread is started on.
 pub const LEAST_STACK: usize = libc::PTHREAD_STACK_MIN;
 

@@ -5,6 +5,9 @@ use crate::thread::demangle::Demangler;
 use core::ffi::CStr;
 use core::fmt::Write;
 
+/// Whether it tells files and lines.
+pub const KNOWS_LINES: bool = false;
+
 /// Nothing is kept.
 pub struct Known;
 

@@ -36,6 +36,9 @@ pub enum End {
     Detached,
 }
 
+/// Whether threads are those of POSIX: winpthreads has its own idea of them.
+pub const OF_POSIX: bool = false;
+
 /// The smallest stack that a thread is started on: what address space is given out in.
 pub const LEAST_STACK: usize = 64 << 10;
 

@@ -13,6 +13,9 @@ use std::ffi::OsString;
 use std::os::windows::ffi::OsStringExt;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleFileNameW, GetModuleHandleW};
 
+/// Whether it tells files and lines.
+pub const KNOWS_LINES: bool = false;
+
 /// The modules that were looked into.
 pub struct Known(Vec<Module>);
 
