@@ -31,7 +31,7 @@ foreach(source IN LISTS sources)
     file(STRINGS "${source}" kept_out REGEX "^// not a test:")
     if(LOWTHREAD_BUILD_TESTS AND NOT kept_out)
         add_test(NAME example.${language}.${name} COMMAND ${target})
-        set_tests_properties(example.${language}.${name} PROPERTIES TIMEOUT 60)
+        set_tests_properties(example.${language}.${name} PROPERTIES TIMEOUT 60 ${running})
     endif()
 endforeach()
 
