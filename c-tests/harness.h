@@ -26,6 +26,8 @@
 #ifndef LT_HARNESS_H
 #define LT_HARNESS_H
 
+#include "system.h"
+
 #include <lowthread.h>
 
 #include <setjmp.h>
@@ -131,22 +133,20 @@ static inline void skip_where_children_have_no_threads(void) {
 #endif
 }
 
-// Whether threads that the library did not start are those of winpthreads.
-static inline bool on_windows(void) {
-#ifdef _WIN32
-    return true;
-#else
-    return false;
-#endif
+// Leaves the case where the library that is under test cannot do that.
+#define skip_without(feature, reason) ((lt_features() & (feature)) == 0 ? (void)skip_because(reason) : (void)0)
+
+// Whether threads are those of POSIX: what that ends, cancels and cleans up, the library sees.
+static inline bool has_pthreads(void) {
+    return (lt_features() & LT_FEATURE_PTHREADS) != 0;
 }
 
 // For a case in which destructors of thread-specific values run before the thread's end is told.
 #define skip_where_destructors_come_late()                                                         \
-    (on_windows() ? (void)skip_because("there the destructors of other libraries run after the library's own") : (void)0)
+    skip_without(LT_FEATURE_PTHREADS, "there the destructors of other libraries run after the library's own")
 
 // For a case about files and lines in traces.
-#define skip_without_lines()                                                                       \
-    (on_windows() ? (void)skip_because("there traces have functions, and no lines") : (void)0)
+#define skip_without_lines() skip_without(LT_FEATURE_LINES, "there traces have functions, and no lines")
 
 // How often a case forks under a sanitizer: each time the tables of its shadow are copied. And GCC's has one lock for what
 // threads free at their very end that cannot be taken around a fork: one child in thousands finds it taken.

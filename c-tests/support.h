@@ -49,30 +49,6 @@
         }                                                                                          \
     } while (0)
 
-#ifndef _WIN32
-// What the kernel says a thread is doing: 'R' runs, 'S' sleeps, 'Z' has ended; 0 if there is none.
-static inline char thread_state(int64_t native_id) {
-    char path[64], line[256] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/stat", native_id);
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return 0;
-    }
-    bool read = fgets(line, sizeof line, file) != NULL;
-    fclose(file);
-    const char *end_of_name = strrchr(line, ')');
-    return read && end_of_name != NULL ? end_of_name[2] : 0;
-}
-
-// Whether the thread sleeps in the kernel. For a thread whose next sleep is known.
-static inline bool asleep(int64_t native_id) {
-    return thread_state(native_id) == 'S';
-}
-#else
-#define asleep lt_windows_asleep
-#define thread_state(native_id) (asleep(native_id) ? 'S' : 'R')
-#endif
-
 // Whether the C library is musl, which has no name of its own for the preprocessor.
 static inline bool on_musl(void) {
 #if defined(__linux__) && !defined(__GLIBC__)
@@ -89,8 +65,6 @@ static inline void skip_where_nothing_is_loaded(void) {
 #endif
 }
 
-// Leaves the case where the library that is under test cannot do that.
-#define skip_without(feature, reason) ((lt_features() & (feature)) == 0 ? (void)skip_because(reason) : (void)0)
 #define skip_without_handlers()                                                                    \
     skip_without(LT_FEATURE_WAKE_IN_HANDLERS, "nothing is async-signal-safe on the portable wait engine")
 #define skip_without_signals()                                                                     \
@@ -127,19 +101,6 @@ static inline void skip_where_memory_does_not_tell(void) {
     if (!memory_tells()) {
         skip_because("what this process keeps is not only the program's");
     }
-}
-
-// The memory of this process that is resident, in bytes.
-static inline size_t resident_bytes(void) {
-#ifdef _WIN32
-    return lt_windows_resident_bytes();
-#else
-    unsigned long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    must(file != NULL && fscanf(file, "%lu %lu", &total, &resident) == 2);
-    fclose(file);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
-#endif
 }
 
 // abi/symbols.txt: the names of all functions. `source` is __FILE__.

@@ -86,7 +86,7 @@ static void check_raise_from(int frames) {
     assert_ptr_equal(told_arg, &told);
     assert_memory_equal(told_name, "Thread-", 7);
     assert_non_null(strstr(told_trace, "raise_from"));
-    assert_true(on_windows() || strstr(told_trace, "test_errors_c.c:") != NULL); // Which has no lines.
+    assert_true(!LT_HAS_LINES || strstr(told_trace, "test_errors_c.c:") != NULL);
     assert_null(strstr(told_trace, "lt_raise"));
 }
 
@@ -146,6 +146,7 @@ static void set_key_and_raise(void *arg) {
 }
 
 TEST(thread_specific_destructors_run) {
+    skip_where_destructors_come_late();
     begin();
     assert_int_equal(pthread_key_create(&key, count_destructor), 0);
     assert_ok(lt_start_new_thread(set_key_and_raise, &key, NULL));
@@ -187,7 +188,7 @@ TEST(a_raise_ends_a_thread_of_others) {
     void *result = &result;
     assert_int_equal(pthread_create(&thread, NULL, raise_in_pthread, &key), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
-    assert_true(result != &key || on_windows()); // Where a thread that leaves gives what it was given.
+    assert_true(result != &key || !has_pthreads()); // It gives what it was given.
     assert_int_equal(cleanups, on_musl() ? 0 : 3); // Which unwinds no thread of others.
     assert_int_equal(handlers, 3);
     assert_int_equal(told, 1);
@@ -242,24 +243,31 @@ TEST(the_hook_may_be_set_while_threads_fail) {
     join_all_threads();
 }
 
+// Until the system has seen them out as well: where threads are not those of POSIX they are counted out before, and
+// their stacks are still there.
+static void see_all_threads_out(size_t others) {
+    join_all_threads();
+    must_soon(count_threads() <= others);
+}
+
 TEST(threads_that_fail_leave_nothing_behind) {
     begin();
     lt_errors *errors = lt_errors_new();
-    size_t before = 0;
+    size_t before = 0, others = count_threads();
     int many = repetitions(3000);
     for (int i = 0; i < many; i++) {
+        if (i % 20 == 0) {
+            see_all_threads_out(others);
+        }
         if (i == many / 3) {
             before = resident_bytes();
         }
         assert_ok(lt_spawn(raise_bare, "a message that takes some memory of its own", errors, NULL));
-        if (i % 20 == 0) {
-            join_all_threads();
-        }
     }
-    join_all_threads();
+    see_all_threads_out(others);
     assert_int_equal(lt_errors_count(errors), many);
     assert_int_equal(told, 0);
-    assert_true(!memory_tells() || resident_bytes() < before + (on_windows() ? 8 : 1) * 1024 * 1024);
+    assert_true(!memory_tells() || resident_bytes() < before + 1024 * 1024);
     assert_ok(lt_errors_free(errors));
 }
 

@@ -133,9 +133,7 @@ TEST(it_passes_through_handlers_that_rethrow) {
 }
 
 TEST(it_is_no_std_exception_but_a_forced_unwind) {
-    if (on_windows()) {
-        skip_because("there lt_exit is a foreign exception to C++");
-    }
+    skip_without(LT_FEATURE_PTHREADS, "there lt_exit is a foreign exception to C++");
     // libstdc++ has no object for the reference to refer to.
     run([]() __attribute__((no_sanitize("undefined"))) {
         try {

@@ -51,17 +51,6 @@ static struct sigaction action_of(int signum) {
     return action;
 }
 
-static size_t os_threads(void) {
-    size_t count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    must(tasks != NULL);
-    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
-        count += entry->d_name[0] != '.';
-    }
-    closedir(tasks);
-    return count;
-}
-
 // Whether all threads but the main one sleep, which are the library's.
 static bool service_asleep(void) {
     bool all = true;
@@ -937,12 +926,12 @@ TEST(the_threads_behind_routes_do_not_count) {
     assert_int_equal(count, 1);
     assert_int_equal(info[0].ident, lt_main_ident());
     assert_ok(lt_shutdown(LT_FOREVER));
-    size_t threads = os_threads();
+    size_t threads = count_threads();
     for (int signum = SIGRTMIN; signum <= SIGRTMAX; signum++) {
         assert_ok(lt_signal_restore(signum));
         assert_ok(lt_signal_to_event(signum, event));
     }
-    assert_true(os_threads() <= threads); // Routing again starts no others.
+    assert_true(count_threads() <= threads); // Routing again starts no others.
     for (int signum = SIGRTMIN; signum <= SIGRTMAX; signum++) {
         assert_ok(lt_signal_restore(signum));
     }
@@ -1287,12 +1276,12 @@ TEST(what_is_no_signal_or_cannot_be_handled_is_invalid) {
 
 TEST(what_is_refused_leaves_no_thread_behind) {
     must(lt_get_ident() != 0);
-    size_t before = os_threads();
+    size_t before = count_threads();
     const int bad[] = {SIGKILL, SIGSTOP, 0, 65, -1, 32, 33}; // The C library keeps the last two.
     for (size_t i = 0; i < LENGTH(bad); i++) {
         assert_status(lt_signal_to_main(bad[i]), LT_INVALID);
     }
-    assert_int_equal(os_threads(), before);
+    assert_int_equal(count_threads(), before);
 }
 
 TEST(a_bad_handle_changes_no_route) {

@@ -57,22 +57,10 @@ TEST(free_of_null_or_of_a_held_one_is_fine) {
     }
 }
 
-// For how many nanoseconds the thread has run.
-static long long time_on_a_core(waiter *w) {
-    char path[64];
-    long long time = 0;
-    int64_t id = atomic_load(&w->native_id);
-    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/schedstat", id);
-    FILE *file = fopen(path, "r");
-    must(file != NULL && fscanf(file, "%lld", &time) == 1);
-    fclose(file);
-    return time;
-}
-
 // Returns when it is busy with nothing but the spinlock.
 static void start_to_spin(waiter *w, lt_spinlock *spinlock) {
     waiter_launch(w, acquire, spinlock);
-    must_soon(atomic_load(&w->native_id) != 0 && time_on_a_core(w) > 10000000);
+    must_soon(atomic_load(&w->native_id) != 0 && processor_time_of(atomic_load(&w->native_id)) > 0.01);
 }
 
 TEST(free_while_a_thread_spins_is_busy) {

@@ -16,11 +16,10 @@ namespace {
 
 enum way { RETURN, RAISE, THROW, EXIT, PTHREAD_EXIT };
 
-#ifdef _WIN32
-// pthread_exit of winpthreads unwinds nothing.
-const way WAYS_OUT[] = {RAISE, THROW, EXIT};
-#else
+#if LT_HAS_PTHREADS
 const way WAYS_OUT[] = {RAISE, THROW, EXIT, PTHREAD_EXIT};
+#else
+const way WAYS_OUT[] = {RAISE, THROW, EXIT};
 #endif
 
 std::atomic<int> destroyed;
@@ -69,22 +68,7 @@ struct Caller {
     }
 
     void must_be_asleep() const {
-        must_soon([this] {
-#ifdef _WIN32
-            return lt_windows_asleep(lt_thread_native_id(thread));
-#endif
-            char path[64], line[256] = "";
-            snprintf(path, sizeof path, "/proc/self/task/%lld/stat",
-                static_cast<long long>(lt_thread_native_id(thread)));
-            FILE *file = fopen(path, "r");
-            if (file == nullptr) {
-                return false;
-            }
-            char *read = fgets(line, sizeof line, file);
-            fclose(file);
-            const char *name_end = strrchr(line, ')');
-            return read != nullptr && name_end != nullptr && name_end[2] == 'S';
-        });
+        must_soon([this] { return asleep(lt_thread_native_id(thread)); });
     }
 
     // It went the way of the function that it called.

@@ -225,6 +225,7 @@ static void count_on_main(int signum) {
 }
 
 TEST(a_handler_of_the_program_runs_and_an_ignored_signal_does_nothing) {
+    skip_without_signals();
     lt_watchdog *dog = NULL, *other = NULL;
     must(signal(SIGUSR1, count_on_main) != SIG_ERR);
     assert_ok(lt_watchdog_start(0.01, SIGUSR1, &dog));

@@ -519,30 +519,14 @@ static inline void waits_check_all(const wait_kind *kind) {
     waits_check_interrupts(kind);
 }
 
-static inline long waits_sleeps_of(int64_t native_id) {
-    char path[64], line[256];
-    long sleeps = -1;
-    snprintf(path, sizeof path, "/proc/self/task/%" PRId64 "/status", native_id);
-    FILE *file = fopen(path, "r");
-    must(file != NULL);
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps) == 1) {
-            break;
-        }
-    }
-    fclose(file);
-    must(sleeps >= 0);
-    return sleeps;
-}
-
 static inline void waits_pass(double seconds) {
     must(lt_sleep(seconds) == LT_OK);
 }
 
 static inline bool waits_is_settled(int64_t native_id) {
-    long sleeps = waits_sleeps_of(native_id);
+    long sleeps = sleeps_of(native_id);
     waits_pass(0.01);
-    return asleep(native_id) && waits_sleeps_of(native_id) == sleeps;
+    return asleep(native_id) && sleeps_of(native_id) == sleeps;
 }
 
 typedef struct waits_metered {
@@ -570,9 +554,9 @@ static inline void waits_check_sleeps_soundly(const wait_kind *kind, double seco
     waiter_start(&w, waits_metered_call, &m);
     int64_t id = atomic_load(&w.native_id);
     must_soon(waits_is_settled(id));
-    long sleeps = waits_sleeps_of(id);
+    long sleeps = sleeps_of(id);
     waits_pass(0.2);
-    must_for(kind->name, waits_sleeps_of(id) == sleeps); // Not awake for a moment.
+    must_for(kind->name, sleeps_of(id) == sleeps); // Not awake for a moment.
     must_for(kind->name, kind->satisfy(m.t.object) == LT_OK);
     must_for(kind->name, waiter_join(&w) == LT_OK);
     must_for(kind->name, m.spent >= 0 && m.spent < 0.02);

@@ -84,7 +84,7 @@ static bool is_called_by_library(DWORD64 stack) {
 }
 
 // The system does not say. One that is in a wait of the system's, and stays there, sleeps.
-bool lt_windows_asleep(int64_t native_id) {
+bool asleep(int64_t native_id) {
     HANDLE thread = OpenThread(THREAD_SUSPEND_RESUME | THREAD_GET_CONTEXT, FALSE, (DWORD)native_id);
     if (thread == NULL) {
         return false;
@@ -99,7 +99,87 @@ bool lt_windows_asleep(int64_t native_id) {
     return seen;
 }
 
-size_t lt_windows_resident_bytes(void) {
+// A function that MinGW's headers do not have, or for the newest systems alone.
+static uintptr_t function(const char *module, const char *name) {
+    uintptr_t found = (uintptr_t)GetProcAddress(GetModuleHandleA(module), name);
+    must(found != 0);
+    return found;
+}
+
+// Whether it has ended; the handle is closed.
+static bool has_ended(HANDLE thread) {
+    bool ended = WaitForSingleObject(thread, 0) == WAIT_OBJECT_0;
+    CloseHandle(thread);
+    return ended;
+}
+
+char thread_state(int64_t native_id) {
+    HANDLE thread = OpenThread(SYNCHRONIZE, FALSE, (DWORD)native_id);
+    return thread == NULL || has_ended(thread) ? 0 : asleep(native_id) ? 'S' : 'R';
+}
+
+// The system's list of all threads of all processes takes it much longer.
+size_t count_threads(void) {
+    typedef LONG(WINAPI * next)(HANDLE, HANDLE, ACCESS_MASK, ULONG, ULONG, HANDLE *);
+    next get = (next)function("ntdll.dll", "NtGetNextThread");
+    size_t count = 0;
+    HANDLE thread = NULL;
+    for (HANDLE found; get(GetCurrentProcess(), thread, SYNCHRONIZE, 0, 0, &found) >= 0; thread = found) {
+        if (thread != NULL) {
+            count += !has_ended(thread);
+        }
+    }
+    return count + (thread != NULL && !has_ended(thread));
+}
+
+long sleeps_of(int64_t native_id) {
+    (void)native_id;
+    return 0;
+}
+
+static double in_seconds(FILETIME time) {
+    return 1e-7 * (double)((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime);
+}
+
+double processor_time_of(int64_t native_id) {
+    FILETIME created, ended, kernel, user;
+    HANDLE thread = OpenThread(THREAD_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)native_id);
+    must(thread != NULL && GetThreadTimes(thread, &created, &ended, &kernel, &user));
+    CloseHandle(thread);
+    return in_seconds(kernel) + in_seconds(user);
+}
+
+void read_thread_name(int64_t native_id, char *name, size_t size) {
+    typedef HRESULT(WINAPI * describe)(HANDLE, PWSTR *);
+    describe get = (describe)function("kernel32.dll", "GetThreadDescription");
+    HANDLE thread = OpenThread(THREAD_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)native_id);
+    PWSTR wide = NULL;
+    must(thread != NULL && get(thread, &wide) >= 0);
+    must(WideCharToMultiByte(CP_UTF8, 0, wide, -1, name, (int)size, NULL, NULL) > 0);
+    LocalFree(wide);
+    CloseHandle(thread);
+}
+
+size_t longest_thread_name(void) {
+    return 63;
+}
+
+static PROCESS_MEMORY_COUNTERS memory(void) {
     PROCESS_MEMORY_COUNTERS counters;
-    return GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters) ? counters.WorkingSetSize : 0;
+    must(GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters));
+    return counters;
+}
+
+size_t resident_bytes(void) {
+    return memory().WorkingSetSize;
+}
+
+size_t mapped_bytes(void) {
+    return memory().PagefileUsage;
+}
+
+long sysconf(int name) {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return (long)(name == _SC_PAGESIZE ? info.dwPageSize : info.dwNumberOfProcessors);
 }

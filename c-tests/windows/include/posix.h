@@ -37,11 +37,8 @@ int dprintf(int file, const char *format, ...);
 // The native id of the thread that runs main(): what getpid() is to the tests.
 pid_t lt_windows_main_thread(void);
 
-// Whether the thread sleeps in the kernel.
-bool lt_windows_asleep(int64_t native_id);
-
-// The memory of this process that is resident, in bytes.
-size_t lt_windows_resident_bytes(void);
+// Of the two below.
+long sysconf(int name);
 
 #ifdef __cplusplus
 }
@@ -184,10 +181,6 @@ enum { SYS_gettid, SYS_tgkill, SYS_futex };
 #define syscall(call, ...) ((call) == SYS_gettid ? lt_get_native_id() : kill(0, 0))
 static inline int pipe(int *ends) { return _pipe(ends, 65536, _O_BINARY); }
 
-static inline long sysconf(int name) {
-    (void)name;
-    return 4096;
-}
 #define _SC_PAGESIZE 0
 #define _SC_NPROCESSORS_ONLN 1
 
