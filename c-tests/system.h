@@ -33,6 +33,10 @@ size_t longest_thread_name(void);
 size_t resident_bytes(void);
 size_t mapped_bytes(void);
 
+// Loads a library, for good; NULL if it cannot be loaded. A function of it, or NULL.
+void *load_library(const char *path);
+void *find_function(void *library, const char *name);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,8 +2,6 @@
 // timeout: 60
 #include "support.h"
 
-#include <dlfcn.h>
-
 static _Atomic int told;
 static int32_t told_kind;
 static int told_code;
@@ -31,7 +29,7 @@ static void *library;
 static int (*take_dropped)(void);
 
 static void *symbol(const char *name) {
-    void *found = dlsym(library, name);
+    void *found = find_function(library, name);
     must_for(name, found != NULL);
     return found;
 }
@@ -47,11 +45,12 @@ static void begin(void) {
     skip_where_nothing_is_loaded();
     char path[4096];
     const char *directory = getenv("LT_SHIM_DIR");
-    snprintf(path, sizeof path, "%s/panics.so", directory != NULL ? directory : ".");
-    library = dlopen(path, RTLD_NOW);
-    if (library == NULL) {
-        skip_because("no panics.so: run it by ctest");
+    if (directory == NULL) {
+        skip_because("where panics.so is only ctest knows");
     }
+    snprintf(path, sizeof path, "%s/panics.so", directory);
+    library = load_library(path);
+    assert_non_null(library);
     void *found = symbol("take_dropped");
     memcpy(&take_dropped, &found, sizeof take_dropped);
     thread_function("silence_panics")(NULL);

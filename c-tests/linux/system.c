@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -87,4 +88,12 @@ size_t mapped_bytes(void) {
     unsigned long mapped, resident;
     read_pages(&mapped, &resident);
     return mapped * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *load_library(const char *path) {
+    return dlopen(path, RTLD_NOW);
+}
+
+void *find_function(void *library, const char *name) {
+    return dlsym(library, name);
 }

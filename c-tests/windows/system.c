@@ -178,6 +178,16 @@ size_t mapped_bytes(void) {
     return memory().PagefileUsage;
 }
 
+void *load_library(const char *path) {
+    char own[MAX_PATH];
+    must(GetFullPathNameA(path, sizeof own, own, NULL) != 0); // Which has no slashes.
+    return LoadLibraryA(own);
+}
+
+void *find_function(void *library, const char *name) {
+    return (void *)(uintptr_t)GetProcAddress(library, name);
+}
+
 long sysconf(int name) {
     SYSTEM_INFO info;
     GetSystemInfo(&info);
