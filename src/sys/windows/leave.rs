@@ -5,7 +5,7 @@
 //! GCC's C++ knows no unwinding that cannot be caught: a `catch (...)` on the way is entered. It ends when the
 //! handler does, by whichever way, since what is caught then says so, and the unwinding goes on from there.
 
-use super::frame::{self, land_left};
+use super::frame::{self, Kind, land_left};
 use super::stack::{self, Frame};
 use crate::base::heap::boxed;
 use crate::base::unwind::{Context, Exception};
@@ -49,6 +49,7 @@ unsafe fn go(leaving: *mut Leaving) {
         let (target, landing) = target((*leaving).first_frame);
         let given: *const c_void = leaving.cast();
         frame::unwind_to(
+            Kind::here(),
             ptr::with_exposed_provenance_mut(target),
             landing,
             leaving.cast(),

@@ -1,8 +1,9 @@
 //! The frames of the calling thread's stack, as the system's tables tell them.
 
+use core::ffi::c_void;
 use core::ptr;
 use windows_sys::Win32::System::Diagnostics::Debug::{
-    CONTEXT, RtlCaptureContext, RtlLookupFunctionEntry, RtlVirtualUnwind, UNW_FLAG_NHANDLER,
+    CONTEXT, RtlCaptureContext, RtlLookupFunctionEntry, RtlVirtualUnwind, UNW_FLAG_UHANDLER,
     UNWIND_HISTORY_TABLE,
 };
 
@@ -15,17 +16,31 @@ pub struct Frame {
     pub function: usize,
     /// What the unwinder knows it by.
     pub establisher: usize,
+    /// What it tells its handler, if it has one to be called when it is left.
+    pub told: Option<*const c_void>,
 }
 
 /// The first frame of which something is so, innermost first. The stack ends where there are no tables.
 pub fn find(is_it: impl Fn(&Frame) -> bool) -> Option<Frame> {
     let mut context = Aligned(CONTEXT::default());
-    let context = &raw mut context.0;
-    let mut history = UNWIND_HISTORY_TABLE::default();
-    // SAFETY: the context is this thread's, and goes from frame to frame by the tables that lie in its modules,
-    // which are there as long as their code is on the stack.
+    // SAFETY: a place for the context, in which this frame stays. It is this thread's.
     unsafe {
-        RtlCaptureContext(context);
+        RtlCaptureContext(&mut context.0);
+        find_from(&context.0, is_it)
+    }
+}
+
+/// The same from another place on.
+///
+/// # Safety
+/// The context is one of this thread's, and its frame is still on the stack.
+pub unsafe fn find_from(context: *const CONTEXT, is_it: impl Fn(&Frame) -> bool) -> Option<Frame> {
+    let mut history = UNWIND_HISTORY_TABLE::default();
+    // SAFETY: as the caller vouches; it goes from frame to frame by the tables that lie in their modules, which are
+    // there as long as their code is on the stack.
+    unsafe {
+        let mut context = Aligned(context.read());
+        let context = &raw mut context.0;
         loop {
             let (mut base, address) = (0, (*context).Rip);
             let entry = RtlLookupFunctionEntry(address, &mut base, &mut history);
@@ -34,8 +49,8 @@ pub fn find(is_it: impl Fn(&Frame) -> bool) -> Option<Frame> {
             }
             let function = base as usize + (*entry).BeginAddress as usize;
             let (mut data, mut establisher) = (ptr::null_mut(), 0);
-            RtlVirtualUnwind(
-                UNW_FLAG_NHANDLER,
+            let handler = RtlVirtualUnwind(
+                UNW_FLAG_UHANDLER,
                 base,
                 address,
                 entry,
@@ -44,7 +59,12 @@ pub fn find(is_it: impl Fn(&Frame) -> bool) -> Option<Frame> {
                 &mut establisher,
                 ptr::null_mut(),
             );
-            let frame = Frame { address: address as usize, function, establisher: establisher as usize };
+            let frame = Frame {
+                address: address as usize,
+                function,
+                establisher: establisher as usize,
+                told: handler.map(|_| data.cast_const()),
+            };
             if is_it(&frame) {
                 return Some(frame);
             }

@@ -2,7 +2,7 @@
 //! such as an access violation, passes too.
 
 use super::{
-    CONTINUE_SEARCH, GCC_THROW, MICROSOFT_THROW, TARGET_UNWIND, UNWINDING, frame, record_of, unwind_to,
+    CONTINUE_SEARCH, GCC_THROW, Kind, MICROSOFT_THROW, TARGET_UNWIND, UNWINDING, frame, record_of, unwind_to,
 };
 use crate::base::heap::boxed;
 use crate::base::unwind::{Exception, Guarded};
@@ -52,7 +52,7 @@ pub fn land_left() -> *const c_void {
 unsafe extern "C-unwind" fn handler(
     record: *mut EXCEPTION_RECORD,
     frame: *mut c_void,
-    _context: *mut CONTEXT,
+    context: *mut CONTEXT,
     dispatcher: *mut DISPATCHER_CONTEXT,
 ) -> c_int {
     // SAFETY: from the system: what is thrown, the frame, and how it was come by. The frame's record lives in the
@@ -67,7 +67,8 @@ unsafe extern "C-unwind" fn handler(
         }
         let Some(exception) = thrown(record) else { return CONTINUE_SEARCH };
         (*record_of::<Guarded>(frame)).thrown(exception);
-        unwind_to(frame, landing(), exception, ptr::null(), (*dispatcher).HistoryTable);
+        let kind = Kind::from(context);
+        unwind_to(kind, frame, landing(), exception, ptr::null(), (*dispatcher).HistoryTable);
     }
     CONTINUE_SEARCH
 }

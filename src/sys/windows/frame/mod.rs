@@ -3,15 +3,19 @@
 //!
 //! On this system a throw asks the handler of each frame, innermost first, while the whole stack is still there.
 //! One that wants the exception has the system unwind to its frame; on the way the handlers are called again, and
-//! told so. GCC's C++ and Rust throw with a code of theirs, and their handlers clean up for that code alone;
-//! Microsoft's clean up for every code. So whatever is caught here is unwound with GCC's.
+//! told so. GCC's C++ and Rust throw with a code of theirs, and their handlers clean up for that code alone. So do
+//! those of Microsoft's C++, for its own, unless the program was built otherwise than usual (/EHa). `__finally` is
+//! for every code. So it is unwound with the code of that [`Kind`] of frame which is left first: where both lie on a
+//! stack, the other kind is not cleaned up.
 
+use super::runtime::module;
+use super::stack::{self, Frame};
 use crate::base::atomic::{AtomicBool, AtomicPtr, Ordering};
 use crate::base::unwind::Exception;
 use core::ffi::c_void;
 use core::ptr;
 use windows_sys::Win32::System::Diagnostics::Debug::{
-    EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH, EXCEPTION_POINTERS, EXCEPTION_RECORD,
+    CONTEXT, EXCEPTION_CONTINUE_EXECUTION, EXCEPTION_CONTINUE_SEARCH, EXCEPTION_POINTERS, EXCEPTION_RECORD,
     RtlUnwindEx, SetUnhandledExceptionFilter, UNWIND_HISTORY_TABLE,
 };
 
@@ -31,6 +35,53 @@ pub const PRIVATE_WORDS: usize = 6;
 /// The codes of exceptions: GCC's, with the head as their argument, and that of Microsoft's C++.
 const GCC_THROW: i32 = 0x2047_4343;
 const MICROSOFT_THROW: i32 = 0xe06d_7363_u32 as i32;
+
+/// Who made a frame, by what it tells its handler: GCC's compilers (with Clang for MinGW, and Rust), or Microsoft's.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Gcc,
+    Microsoft,
+}
+
+impl Kind {
+    /// That of the first of the user's frames from there on which has a handler.
+    ///
+    /// # Safety
+    /// As for `stack::find_from`.
+    unsafe fn from(context: *const CONTEXT) -> Kind {
+        // SAFETY: as the caller vouches.
+        Kind::of(unsafe { stack::find_from(context, Kind::is_told) })
+    }
+
+    /// The same from here on.
+    pub fn here() -> Kind {
+        Kind::of(stack::find(Kind::is_told))
+    }
+
+    /// Not one of ours.
+    fn is_told(frame: &Frame) -> bool {
+        let own = Kind::is_told as fn(&Frame) -> bool as usize;
+        frame.told.is_some() && module(frame.address) != module(own)
+    }
+
+    fn of(frame: Option<Frame>) -> Kind {
+        /// The tables of GCC begin with this byte: their first word is left out. What Microsoft's tell a handler
+        /// begins with a small number, or the address of a table that is aligned.
+        const OMITTED: u8 = 0xff;
+        match frame.and_then(|frame| frame.told) {
+            // SAFETY: no handler is told less than a word.
+            Some(told) if unsafe { told.cast::<u8>().read() } != OMITTED => Kind::Microsoft,
+            _ => Kind::Gcc,
+        }
+    }
+
+    fn code(self) -> i32 {
+        match self {
+            Kind::Gcc => GCC_THROW,
+            Kind::Microsoft => MICROSOFT_THROW,
+        }
+    }
+}
 
 /// What a handler answers: that others are to be asked.
 const CONTINUE_SEARCH: i32 = 1;
@@ -89,12 +140,13 @@ unsafe fn record_of<R>(frame: *mut c_void) -> *mut R {
     unsafe { frame.byte_add(RECORD).cast::<*mut R>().read() }
 }
 
-/// Has the system unwind to that frame and go on at the landing, with `given` in rax.
+/// Has the system unwind to that frame and go on at the landing, with `given` in rax; frames of that kind clean up.
 ///
 /// # Safety
 /// The frame is on the stack, the landing is code that can go on in it, and the exception is valid until it was
 /// ended. Nothing in the caller's frame has a destructor.
 pub unsafe fn unwind_to(
+    kind: Kind,
     frame: *mut c_void,
     landing: *const c_void,
     exception: *mut Exception,
@@ -102,7 +154,7 @@ pub unsafe fn unwind_to(
     history: *const UNWIND_HISTORY_TABLE,
 ) {
     let mut record = EXCEPTION_RECORD {
-        ExceptionCode: GCC_THROW,
+        ExceptionCode: kind.code(),
         ExceptionFlags: EXCEPTION_NONCONTINUABLE,
         NumberParameters: 4,
         ..EXCEPTION_RECORD::default()
@@ -114,7 +166,7 @@ pub unsafe fn unwind_to(
         let [_, target_frame, target, ..] = &mut (*exception).private;
         *target_frame = frame.addr();
         *target = landing.addr();
-        let mut context = super::stack::Aligned(core::mem::zeroed());
+        let mut context = stack::Aligned(core::mem::zeroed());
         RtlUnwindEx(frame, landing, &record, given, &context.0, history);
         core::hint::black_box(&mut context);
     }
