@@ -65,10 +65,11 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     set(shared_links ${shared_name}.${PROJECT_VERSION_MAJOR} ${shared_name})
 endif()
 
-# On Windows programs are linked with another file: with MinGW one that Cargo makes, with MSVC one that is made
-# there from a list of the functions, `lib /def:lowthread.def /machine:x64 /out:lowthread.lib`.
+# On Windows programs are linked with another file: with MinGW one that Cargo makes, with MSVC one that is made of a
+# list of the functions, here if there is a tool for that, else there.
 set(import_file "")
 set(def_file "")
+set(msvc_import_file "")
 if(WIN32)
     set(shared_name lowthread.dll)
     set(shared_file ${shared_name})
@@ -79,6 +80,11 @@ if(WIN32)
     file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/${def_file}"
         CONTENT "LIBRARY ${shared_file}\nEXPORTS\n    ${symbols}\n" @ONLY)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS abi/symbols.txt)
+    find_program(LOWTHREAD_DLLTOOL NAMES llvm-dlltool)
+    mark_as_advanced(LOWTHREAD_DLLTOOL)
+    if(LOWTHREAD_DLLTOOL)
+        set(msvc_import_file lowthread.lib)
+    endif()
     # A program finds the library in its own folder, and there those of a compiler that came from elsewhere.
     set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${lib_dir}")
     if(CMAKE_CROSSCOMPILING)
@@ -161,6 +167,16 @@ foreach(kind IN LISTS kinds)
         VERBATIM
     )
 endforeach()
+if(msvc_import_file)
+    add_custom_command(OUTPUT "${lib_dir}/${msvc_import_file}"
+        COMMAND ${LOWTHREAD_DLLTOOL} -m i386:x86-64 -d "${CMAKE_CURRENT_BINARY_DIR}/${def_file}"
+            -l "${lib_dir}/${msvc_import_file}"
+        DEPENDS "${CMAKE_CURRENT_BINARY_DIR}/${def_file}" lowthread-cargo
+        COMMENT "Making ${msvc_import_file}"
+        VERBATIM
+    )
+    list(APPEND stripped_files "${lib_dir}/${msvc_import_file}")
+endif()
 add_custom_target(lowthread-build ALL DEPENDS ${stripped_files})
 
 # What a C program has to link to besides the static library, asked of rustc. It names libgcc_s and
