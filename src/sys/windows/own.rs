@@ -48,7 +48,14 @@ pub fn prepare(ended: Ended) -> bool {
 static ENDED: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// Windows tells the end once: the rounds are made here. It may be left by lt_exit, as what it calls.
+///
+/// What it tells is the end of a fiber. When another thread deletes one that has brought this thread here, its own
+/// value is another. And when the process ends, the other threads were ended wherever they were, perhaps with a lock.
 unsafe extern "C-unwind" fn end(value: *mut c_void) {
+    // SAFETY: asks for a flag.
+    if value != get() || unsafe { RtlDllShutdownInProgress() } != 0 {
+        return;
+    }
     let mut value = value;
     for _ in 0..ROUNDS {
         let ended = ENDED.load(Ordering::Acquire);
@@ -60,6 +67,10 @@ unsafe extern "C-unwind" fn end(value: *mut c_void) {
         unsafe { core::mem::transmute::<*mut c_void, Ended>(ended)(value) };
         value = get();
     }
+}
+
+unsafe extern "system" {
+    fn RtlDllShutdownInProgress() -> u8;
 }
 
 fn take(place: &AtomicU32, new: impl FnOnce() -> u32, free: impl FnOnce(u32) -> i32) -> bool {
