@@ -41,15 +41,19 @@ static bool was_run_in_a_console(const char *function) {
     }
 
 // Wine's console has no Ctrl-Break. Then what is told by is called here as the system does: on a new thread.
+static HANDLE tell_as_the_system(DWORD event) {
+    typedef DWORD(WINAPI * routine)(void *);
+    routine start = (routine)(uintptr_t)GetProcAddress(GetModuleHandleA("kernelbase.dll"), "CtrlRoutine");
+    must(start != NULL);
+    HANDLE thread = CreateThread(NULL, 0, start, (void *)(uintptr_t)event, 0, NULL);
+    must(thread != NULL);
+    return thread;
+}
+
 static void tell(DWORD event) {
     if (!GenerateConsoleCtrlEvent(event, 0)) {
         must(event == CTRL_BREAK_EVENT);
-        typedef DWORD(WINAPI * routine)(void *);
-        routine start = (routine)(uintptr_t)GetProcAddress(GetModuleHandleA("kernelbase.dll"), "CtrlRoutine");
-        must(start != NULL);
-        HANDLE thread = CreateThread(NULL, 0, start, (void *)(uintptr_t)event, 0, NULL);
-        must(thread != NULL);
-        CloseHandle(thread);
+        CloseHandle(tell_as_the_system(event));
     }
 }
 
@@ -106,6 +110,16 @@ TEST(ctrl_break_calls_a_callback_that_may_use_the_library) {
     assert_ok(lt_event_wait_timeout(told, POLL_SECONDS));
     assert_ok(lt_signal_restore(SIGBREAK));
     assert_ok(lt_event_free(told));
+}
+
+// The process ends as soon as the thread does that was told.
+TEST(a_closed_window_leaves_the_program_time_to_end) {
+    assert_ok(lt_signal_to_main(SIGTERM));
+    HANDLE told = tell_as_the_system(CTRL_CLOSE_EVENT);
+    assert_status(lt_sleep(POLL_SECONDS), LT_INTERRUPTED);
+    assert_int_equal(lt_interrupt_signal(), SIGTERM);
+    assert_int_equal(WaitForSingleObject(told, 200), WAIT_TIMEOUT);
+    CloseHandle(told);
 }
 
 TEST(what_windows_has_not_is_unsupported) {

@@ -6,6 +6,9 @@
 //! | Ctrl-Break | SIGBREAK |
 //! | the window is closed, the user logs off, the system shuts down | SIGTERM |
 //!
+//! With the last one the process ends when its thread does: so that stays until the program has ended, or the system's
+//! patience.
+//!
 //! What a program installs by the C library's `signal`, or by SetConsoleCtrlHandler itself, is asked by the system
 //! after us, and only for what is not routed.
 
@@ -18,6 +21,7 @@ use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT,
     SetConsoleCtrlHandler,
 };
+use windows_sys::Win32::System::Threading::{INFINITE, Sleep};
 
 /// How many signals there can be; they are counted from 1.
 pub const SIGNALS: usize = 64;
@@ -110,10 +114,10 @@ fn place(signum: c_int) -> Option<&'static AtomicUsize> {
 /// Called by the system, on a thread for this one event. True if nobody else is to be asked: by default the last
 /// one ends the process.
 unsafe extern "system" fn told(event: u32) -> i32 {
-    let signum = match event {
-        CTRL_C_EVENT => SIGINT,
-        CTRL_BREAK_EVENT => SIGBREAK,
-        CTRL_CLOSE_EVENT | CTRL_LOGOFF_EVENT | CTRL_SHUTDOWN_EVENT => SIGTERM,
+    let (signum, is_end) = match event {
+        CTRL_C_EVENT => (SIGINT, false),
+        CTRL_BREAK_EVENT => (SIGBREAK, false),
+        CTRL_CLOSE_EVENT | CTRL_LOGOFF_EVENT | CTRL_SHUTDOWN_EVENT => (SIGTERM, true),
         _ => return 0,
     };
     let Some(Action(address)) = Action::of(signum).filter(|action| action.0 != USUAL) else { return 0 };
@@ -121,6 +125,9 @@ unsafe extern "system" fn told(event: u32) -> i32 {
     unsafe {
         let handler = core::mem::transmute::<usize, Handler>(address);
         handler(signum, ptr::null_mut(), ptr::null_mut());
+        if is_end {
+            Sleep(INFINITE);
+        }
     }
     1
 }
