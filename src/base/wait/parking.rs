@@ -71,7 +71,7 @@ pub(super) fn wait(
             ParkResult::Unparked(INTERRUPTED) => return Wake::Interrupted,
             ParkResult::Unparked(_) => return Wake::Woken,
             ParkResult::TimedOut if deadline.passed() => return Wake::TimedOut,
-            // By the lot's clock, and not yet by ours.
+            // By the lot's clock, and not yet by ours; or it is too far away for the lot.
             ParkResult::TimedOut => (),
         }
     }
@@ -115,11 +115,16 @@ fn token_of(interrupt: Option<&Interrupt>) -> ParkToken {
     ParkToken(interrupt.map_or(ptr::null(), ptr::from_ref).addr())
 }
 
-/// The deadline on the lot's clock, and not before it. One that is too far away for that is none.
+/// The deadline on the lot's clock, and not before it; but at most so far away that the lot can tell it from none:
+/// on Windows it waits for milliseconds of 32 bits, or without bound.
 fn instant(deadline: Deadline) -> Option<Instant> {
+    const FARTHEST: Duration = Duration::from_secs(40 * 24 * 60 * 60);
     match deadline {
         Deadline::Never => None,
-        Deadline::At(at) => Instant::now().checked_add(Duration::from_nanos(at.saturating_sub(now()))),
+        Deadline::At(at) => {
+            let rest = Duration::from_nanos(at.saturating_sub(now()));
+            Instant::now().checked_add(rest.min(FARTHEST))
+        }
     }
 }
 
