@@ -165,3 +165,21 @@ impl Raw {
         unsafe { self.raw().unlock() };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lot_can_tell_every_deadline_from_none() {
+        const DAY: u64 = 24 * 60 * 60 * 1_000_000_000;
+        const MOST: Duration = Duration::from_millis(u32::MAX as u64);
+        for at in [now() + 49 * DAY, now() + 50 * DAY, now() + 30_000 * DAY, u64::MAX] {
+            let instant = instant(Deadline::At(at)).map(|instant| instant - Instant::now());
+            assert!(instant.is_some_and(|rest| rest < MOST), "{at}");
+        }
+        let soon = instant(Deadline::At(now() + DAY)).map(|instant| instant - Instant::now());
+        assert!(soon.is_some_and(|rest| rest > Duration::from_secs(23 * 60 * 60)));
+        assert_eq!(instant(Deadline::Never), None);
+    }
+}
