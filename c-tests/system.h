@@ -16,6 +16,9 @@ char thread_state(int64_t native_id);
 // Whether the thread sleeps in the kernel. For a thread whose next sleep is known.
 bool asleep(int64_t native_id);
 
+// Whether one is told from a thread that was woken, and has not had a processor yet.
+bool sleepers_are_told_from_woken(void);
+
 // How many threads the process has, those included that nobody counts any more.
 size_t count_threads(void);
 

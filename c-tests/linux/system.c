@@ -29,6 +29,10 @@ bool asleep(int64_t native_id) {
     return thread_state(native_id) == 'S';
 }
 
+bool sleepers_are_told_from_woken(void) {
+    return true;
+}
+
 size_t count_threads(void) {
     DIR *directory = opendir("/proc/self/task");
     must(directory != NULL);

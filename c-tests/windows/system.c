@@ -106,6 +106,10 @@ static uintptr_t function(const char *module, const char *name) {
     return found;
 }
 
+bool sleepers_are_told_from_woken(void) {
+    return false;
+}
+
 // Whether it has ended; the handle is closed.
 static bool has_ended(HANDLE thread) {
     bool ended = WaitForSingleObject(thread, 0) == WAIT_OBJECT_0;
