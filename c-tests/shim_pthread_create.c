@@ -7,6 +7,7 @@
 
 static _Atomic long first, last, calls;
 static _Atomic int refusal;
+static void (*_Atomic before_refusal)(void);
 
 // From now on the calls number `from` to `to` fail with this error; with from = 0, none.
 void shim_refuse_threads(long from, long to, int error) {
@@ -15,6 +16,11 @@ void shim_refuse_threads(long from, long to, int error) {
     atomic_store(&last, to);
     atomic_store(&refusal, error);
     atomic_store(&first, from);
+}
+
+// Each call that fails calls this first, on its own thread; NULL for nothing.
+void shim_before_refusal(void (*function)(void)) {
+    atomic_store(&before_refusal, function);
 }
 
 // How many calls there were since then.
@@ -26,6 +32,10 @@ int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict at
     void *(*function)(void *), void *restrict arg) {
     long call = atomic_fetch_add(&calls, 1) + 1, from = atomic_load(&first);
     if (from != 0 && call >= from && call <= atomic_load(&last)) {
+        void (*meanwhile)(void) = atomic_load(&before_refusal);
+        if (meanwhile != NULL) {
+            meanwhile();
+        }
         return atomic_load(&refusal);
     }
     int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);

@@ -9,6 +9,7 @@ static void (*shim_fail)(long from, long to);
 static long (*shim_failures)(void);
 static long (*shim_live)(void);
 static void (*shim_refuse_threads)(long from, long to, int error);
+static void (*shim_before_refusal)(void (*function)(void));
 static long (*shim_thread_calls)(void);
 
 static bool in_shim(const char *function) {
@@ -19,6 +20,7 @@ static bool in_shim(const char *function) {
     shim_function(&shim_failures, "shim_failures");
     shim_function(&shim_live, "shim_live");
     shim_function(&shim_refuse_threads, "shim_refuse_threads");
+    shim_function(&shim_before_refusal, "shim_before_refusal");
     shim_function(&shim_thread_calls, "shim_thread_calls");
     return true;
 }
@@ -89,6 +91,51 @@ TEST(a_worker_that_there_is_takes_the_task_of_one_that_is_refused) {
     shim_refuse_threads(0, 0, 0);
     assert_ok(lt_pool_free(pool));
     free_gate(&g);
+}
+
+static lt_pool *pool_to_cancel;
+static _Atomic int dropped;
+static void *taken[200];
+
+// What is waited for by nobody is cancelled, and its memory serves for something else.
+static void cancel_all(void) {
+    must(lt_pool_shutdown(pool_to_cancel, false, true) == LT_OK);
+    for (size_t i = 0; i < LENGTH(taken); i++) {
+        size_t size = 8 + i % 20 * 8;
+        must((taken[i] = malloc(size)) != NULL);
+        memset(taken[i], 1, size);
+    }
+}
+
+static void drop(void *arg) {
+    atomic_fetch_add((_Atomic int *)arg, 1);
+}
+
+TEST(a_task_that_is_cancelled_while_its_worker_is_refused_is_not_looked_at_again) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    for (int with_future = 0; with_future <= 1; with_future++) {
+        lt_pool *pool = pool_to_cancel = pool_of(1);
+        assert_ok(lt_pool_set_drop(pool, drop));
+        shim_before_refusal(cancel_all);
+        shim_refuse_threads(1, LONG_MAX, EAGAIN);
+        lt_future *future = NULL;
+        // It was accepted, and then cancelled.
+        assert_ok(lt_pool_submit(pool, give_back, &dropped, with_future ? &future : NULL));
+        shim_refuse_threads(0, 0, 0);
+        shim_before_refusal(NULL);
+        for (size_t i = 0; i < LENGTH(taken); i++) {
+            free(taken[i]);
+        }
+        assert_int_equal(stats_of(pool).queued, 0);
+        if (with_future) {
+            assert_true(lt_future_cancelled(future));
+            assert_ok(lt_future_free(future));
+        }
+        assert_int_equal(dropped, 1); // Only what has no future is.
+        assert_ok(lt_pool_free(pool));
+    }
 }
 
 static void *stand_and_leave(void *arg) {

@@ -15,7 +15,8 @@ use core::ptr;
 #[derive(Debug)]
 pub struct Place {
     task: Cell<Option<Queued>>,
-    in_line: Cell<bool>,
+    /// Its number among all that ever joined the line, from 1; 0 while it is in none.
+    number: Cell<u64>,
     /// Whether it was let before all others, since a worker waits for it that cannot run it itself.
     preferred: Cell<bool>,
     previous: Cell<*const Place>,
@@ -42,7 +43,7 @@ impl Place {
     pub const fn nowhere() -> Place {
         Place {
             task: Cell::new(None),
-            in_line: Cell::new(false),
+            number: Cell::new(0),
             preferred: Cell::new(false),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
@@ -57,7 +58,7 @@ impl Place {
     /// It is in no line: nobody else has it, or in a forked child the line was left behind.
     pub fn clear(&self) {
         self.task.set(None);
-        self.in_line.set(false);
+        self.number.set(0);
         self.preferred.set(false);
     }
 
@@ -76,6 +77,8 @@ pub struct Line {
     /// How many stand in it that are not of a map; and the maps, whose tasks grow fewer without the lock.
     singles: Cell<usize>,
     maps: Cell<*const Batch>,
+    /// How many have ever joined.
+    joined: Cell<u64>,
 }
 
 // SAFETY: who is in the line stays where it is; the line is used under a lock.
@@ -88,6 +91,7 @@ impl Line {
             last: Cell::new(ptr::null()),
             singles: Cell::new(0),
             maps: Cell::new(ptr::null()),
+            joined: Cell::new(0),
         }
     }
 
@@ -125,23 +129,26 @@ impl Line {
         self.first().is_some_and(|(first, _)| first.preferred.get())
     }
 
-    /// Puts a task, or those of a map, at the end.
+    /// Puts a task, or those of a map, at the end: its number, by which it is still found when it may be gone.
     ///
     /// # Safety
     /// It is set, in no line, and stays where it is while it is in this one.
-    pub unsafe fn join(&self, place: &Place) {
+    pub unsafe fn join(&self, place: &Place) -> u64 {
         match place.task.get() {
             // SAFETY: as the caller vouches.
             Some(Queued::Mapped(batch)) => unsafe { (*batch).next_map.set(self.maps.replace(batch)) },
             _ => self.singles.set(self.singles.get() + 1),
         }
-        place.in_line.set(true);
+        let number = self.joined.get() + 1;
+        self.joined.set(number);
+        place.number.set(number);
         self.put_in(place, self.last.get(), ptr::null());
+        number
     }
 
     /// Takes out what stands there: what it was. None if it stands nowhere.
     pub fn leave(&self, place: &Place) -> Option<Queued> {
-        if !place.in_line.replace(false) {
+        if place.number.replace(0) == 0 {
             return None;
         }
         place.preferred.set(false);
@@ -152,6 +159,14 @@ impl Line {
             _ => self.singles.set(self.singles.get().saturating_sub(1)),
         }
         task
+    }
+
+    /// The same for what joined as this number, wherever it was: it may be taken out, and its memory gone.
+    pub fn leave_by_number(&self, number: u64) -> Option<Queued> {
+        // SAFETY: who is in the line stays where it is.
+        let at = |place: *const Place| unsafe { place.as_ref() };
+        let mut all = core::iter::successors(at(self.last.get()), |place| at(place.previous.get()));
+        all.find(|place| place.number.get() == number).and_then(|place| self.leave(place))
     }
 
     fn forget_map(&self, batch: *const Batch) {
@@ -184,7 +199,7 @@ impl Line {
 
     /// Lets a task that is in the line go before all others.
     pub fn prefer(&self, place: &Place) {
-        if place.in_line.get() {
+        if place.number.get() != 0 {
             place.preferred.set(true);
             self.take_out(place);
             self.put_in(place, ptr::null(), self.first.get());

@@ -303,7 +303,7 @@ impl Handle<Pool> {
     #[cfg(shuttle)]
     pub fn line_up(self, promise: Promise) -> Result<(), Error> {
         // SAFETY: the promise keeps it where it is.
-        unsafe { self.alive()?.inside.lock().tasks.join(&promise.future().place) };
+        let _ = unsafe { self.alive()?.inside.lock().tasks.join(&promise.future().place) };
         Ok(())
     }
 
@@ -367,7 +367,7 @@ impl Pool {
                 continue;
             }
             // SAFETY: as the caller vouches.
-            unsafe { inside.tasks.join(place) };
+            let number = unsafe { inside.tasks.join(place) };
             if called > 0 {
                 inside.idle -= called;
                 drop(inside);
@@ -375,7 +375,7 @@ impl Pool {
             } else if start {
                 // Those that there are will come to it, if this one does not.
                 if let Err((inside, error)) = self.start_one_more(inside) {
-                    return if self.uncount(inside, Some(place)) { Ok(()) } else { Err(error) };
+                    return if self.uncount(inside, Some(number)) { Ok(()) } else { Err(error) };
                 }
             } else {
                 drop(inside);
@@ -460,13 +460,14 @@ impl Pool {
         Ok(())
     }
 
-    /// A worker counts no more. If no other has begun, a task that was put in line for it leaves again: then
-    /// false. If none is left that could run them, and still there are tasks, the pool is broken.
-    fn uncount(&'static self, mut inside: Guard<'static, Inside>, place: Option<&Place>) -> bool {
+    /// A worker counts no more. If no other has begun, a task that was put in line for it, by this number, leaves
+    /// again: then false. If none is left that could run them, and still there are tasks, the pool is broken.
+    fn uncount(&'static self, mut inside: Guard<'static, Inside>, number: Option<u64>) -> bool {
         // Release: pairs with `await_workers`.
         let left = self.workers.fetch_sub(1, Ordering::Release) - 1;
-        let place = place.filter(|_| left == inside.starting);
-        let left_again = place.is_some_and(|place| inside.tasks.leave(place).is_some());
+        let number = number.filter(|_| left == inside.starting);
+        // Meanwhile it may have been run or cancelled, and its memory be gone.
+        let left_again = number.is_some_and(|number| inside.tasks.leave_by_number(number).is_some());
         // Those that stand aside run nothing before the task that they wait for is over.
         let lost = match left {
             0 => !inside.tasks.is_empty(),
