@@ -489,3 +489,67 @@ TEST(a_handler_forks_wherever_its_thread_is) {
     }
     must(sigaction(SIGALRM, &before, NULL) == 0);
 }
+
+// ---- A handler that forks while its thread waits
+
+static volatile sig_atomic_t in_child, forked;
+
+static void fork_and_go_on_waiting(int signum) {
+    (void)signum;
+    pid_t child = fork_to_go_on();
+    if (child == 0) {
+        alarm(20);
+        in_child = 1;
+        return;
+    }
+    int status = -1;
+    must(child != -1 && waitpid(child, &status, 0) == child && status == 0);
+    forked = 1;
+}
+
+static pthread_t waiting_thread;
+static int64_t waiting_id;
+
+static void *fork_the_one_who_waits(void *arg) {
+    must_soon(asleep(waiting_id));
+    must(pthread_kill(waiting_thread, SIGUSR2) == 0);
+    must_soon(forked);
+    return arg;
+}
+
+// In the child the task is the parent's: the wait is over, the future and the pool can be freed and are used no more.
+static void wait_for_a_task_that_forks_us(bool for_its_pool) {
+    forked = 0;
+    waiting_thread = pthread_self();
+    waiting_id = lt_get_native_id();
+    lt_pool *pool = lt_pool_new(1, NULL);
+    lt_future *future = NULL;
+    must(pool != NULL && lt_pool_submit(pool, fork_the_one_who_waits, &future, &future) == LT_OK);
+    void *result = NULL;
+    if (for_its_pool) {
+        must(lt_pool_shutdown(pool, true, false) == LT_OK);
+    }
+    lt_status status = lt_future_result(future, &result);
+    must(status == (in_child ? LT_CANCELLED : LT_OK) && (in_child || result == (void *)&future));
+    must(lt_future_free(future) == LT_OK && lt_future_free(future) == LT_BAD_HANDLE);
+    must(lt_pool_free(pool) == LT_OK && lt_pool_free(pool) == LT_BAD_HANDLE);
+    if (in_child) {
+        lt_pool *pools[2] = {lt_pool_new(1, NULL), lt_pool_new(1, NULL)};
+        must(pools[0] != NULL && pools[1] != NULL && pools[0] != pools[1]);
+        must(lt_pool_free(pools[0]) == LT_OK && lt_pool_free(pools[1]) == LT_OK);
+        _exit(0);
+    }
+}
+
+TEST(a_child_may_return_into_the_wait_for_a_task_or_a_pool_whose_thread_forked_in_a_handler) {
+    skip_without_handlers();
+    struct sigaction forks = {.sa_handler = fork_and_go_on_waiting}, before;
+    for (int restart = 0; restart <= 1; restart++) {
+        forks.sa_flags = restart ? SA_RESTART : 0;
+        must(sigaction(SIGUSR2, &forks, &before) == 0);
+        for (int i = 0; i < 20; i++) {
+            wait_for_a_task_that_forks_us(i % 2);
+        }
+        must(sigaction(SIGUSR2, &before, NULL) == 0);
+    }
+}

@@ -12,7 +12,7 @@ use crate::base::fork::Participant;
 use crate::base::handle::{DEAD, Kind, Object, Place, UNUSED, is_live};
 use crate::base::spare::{Link, Pile};
 use crate::base::status::Error;
-use crate::base::this_thread;
+use crate::base::{registry, this_thread};
 use core::fmt;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -87,14 +87,18 @@ impl<T> fmt::Debug for Kept<T> {
     }
 }
 
-/// A thread in the slow path of an object: while it is there, the slot is not reused.
+/// A thread in the slow path of an object: while it is there, the slot is not reused. In a child that was forked
+/// meanwhile, in a signal handler, it is forgotten, and counts no more.
 pub struct Resident<T: Object> {
     slot: &'static Slot<T>,
+    process: u32,
 }
 
 impl<T: Object> Resident<T> {
     /// None if the slot is free.
     pub fn enter(slot: &'static Slot<T>) -> Option<Resident<T>> {
+        // First: a fork in between leaves one resident too many, not one too few.
+        let process = registry::forks();
         // Relaxed: the exchange below decides.
         let mut residents = slot.residents.load(Ordering::Relaxed);
         while residents != 0 {
@@ -107,7 +111,7 @@ impl<T: Object> Resident<T> {
                 Ordering::SeqCst,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Some(Resident { slot }),
+                Ok(_) => return Some(Resident { slot, process }),
                 Err(found) => residents = found,
             }
         }
@@ -116,9 +120,13 @@ impl<T: Object> Resident<T> {
 }
 
 impl<T: Object> Resident<T> {
+    fn of(slot: &'static Slot<T>) -> Resident<T> {
+        Resident { slot, process: registry::forks() }
+    }
+
     /// The residence of the object itself, which has ended.
     pub fn of_object(slot: &'static Slot<T>) -> Resident<T> {
-        Resident { slot }
+        Resident::of(slot)
     }
 
     /// Whether nobody else is there, nor comes: to be asked once the object is freed.
@@ -135,10 +143,10 @@ impl<T: Object> Resident<T> {
     }
 
     /// # Safety
-    /// `raw` came from `into_raw` of this type, and is taken back once.
+    /// `raw` came from `into_raw` of this type, and is taken back once, in the same process.
     pub unsafe fn from_raw(raw: *const ()) -> Resident<T> {
         // SAFETY: as the caller vouches; slots are never unmapped.
-        Resident { slot: unsafe { &*raw.cast() } }
+        Resident::of(unsafe { &*raw.cast() })
     }
 
     /// The object of a residence that was given away and not taken back.
@@ -160,7 +168,9 @@ impl<T: Object> Deref for Resident<T> {
 
 impl<T: Object> Drop for Resident<T> {
     fn drop(&mut self) {
-        self.slot.release();
+        if self.process == registry::forks() {
+            self.slot.release();
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! while whoever got it is the last to use the object, and frees it.
 
 use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::registry;
 use crate::base::status::Error;
 
 /// How many threads wait.
@@ -19,13 +20,10 @@ impl Awaited {
 
     /// The calling thread waits, until what this returns is dropped.
     pub fn wait(&self) -> Waits<'_> {
+        // First: a fork in between leaves one too many, not one too few.
+        let process = registry::forks();
         self.0.fetch_add(1, Ordering::SeqCst);
-        Waits(self)
-    }
-
-    /// One thread less, whose `Waits` was forgotten.
-    pub fn leave(&self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        Waits { on: self, process }
     }
 
     /// Busy while somebody waits.
@@ -42,11 +40,16 @@ impl Awaited {
     }
 }
 
-/// A thread that waits.
-pub struct Waits<'a>(&'a Awaited);
+/// A thread that waits. In a child that was forked meanwhile, in a signal handler, it is forgotten, and counts no more.
+pub struct Waits<'a> {
+    on: &'a Awaited,
+    process: u32,
+}
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        if self.process == registry::forks() {
+            self.on.0.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }

@@ -12,7 +12,7 @@
 
 use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::base::awaited::Awaited;
+use crate::base::awaited::{Awaited, Waits};
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
@@ -310,8 +310,8 @@ impl Handle<Future> {
         Ok(())
     }
 
-    /// Puts a watcher in, by `f`, if the task is not over; whether it did. It counts as one that waits.
-    pub fn watch(self, f: impl FnOnce(&Watchers)) -> Result<bool, Error> {
+    /// Puts a watcher in, by `f`, if the task is not over; then it counts as one that waits.
+    pub fn watch(self, f: impl FnOnce(&Watchers)) -> Result<Option<Waits<'static>>, Error> {
         let future = self.alive()?;
         let waits = future.awaited.wait();
         self.check()?;
@@ -319,16 +319,13 @@ impl Handle<Future> {
         let listens = future.listen(&mut life);
         if listens {
             f(&life.watchers);
-            mem::forget(waits);
         }
-        Ok(listens)
+        Ok(listens.then_some(waits))
     }
 
     /// Takes a watcher out, by `f`, that was put in.
     pub fn unwatch(self, f: impl FnOnce(&Watchers)) -> Result<(), Error> {
-        let future = self.alive()?;
-        f(&future.life.lock().watchers);
-        future.awaited.leave();
+        f(&self.alive()?.life.lock().watchers);
         Ok(())
     }
 

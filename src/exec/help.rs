@@ -7,6 +7,7 @@
 //! | in line | there is enough | takes it out, as any worker would, and runs it |
 //! | in line | little is left | waits, and counts as no worker meanwhile: the pool may have one more |
 
+use crate::base::awaited::Waits;
 use crate::base::cleanup;
 use crate::base::handle::Handle;
 use crate::base::status::Error;
@@ -15,7 +16,7 @@ use crate::exec::future::{Future, Promise};
 use crate::exec::pool::{self, Aside};
 use crate::thread::stack;
 use core::ffi::c_void;
-use core::mem;
+use core::mem::ManuallyDrop;
 
 /// What a thread could do before it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum Help {
 /// A run of the task that its thread waits for.
 struct Run {
     promise: Promise,
+    /// While it is in the task the thread counts as one that waits: the handle is not freed.
+    waits: ManuallyDrop<Waits<'static>>,
     ran: bool,
 }
 
@@ -51,13 +54,13 @@ impl Handle<Future> {
         if stack::is_below(record.own().stack_reserve.get()) {
             return Ok(Help::NoRoom);
         }
-        // While it is in the task the thread counts as one that waits: the handle is not freed.
-        mem::forget(future.awaited.wait());
+        let mut waits = ManuallyDrop::new(future.awaited.wait());
         let Some(promise) = pool::take(future) else {
-            future.awaited.leave();
+            // SAFETY: once, and not used any more.
+            unsafe { ManuallyDrop::drop(&mut waits) };
             return Ok(Help::NotNeeded);
         };
-        let mut run = Run { promise, ran: false };
+        let mut run = Run { promise, waits, ran: false };
         let argument = (&raw mut run).cast();
         // SAFETY: each function gets the argument that it asks for; nothing here has a destructor.
         unsafe {
@@ -91,15 +94,13 @@ impl Run {
     /// The argument is a run.
     unsafe extern "C-unwind" fn over(run: *mut c_void) {
         // SAFETY: as the caller vouches.
-        let run = unsafe { &*run.cast::<Run>() };
+        let run = unsafe { &mut *run.cast::<Run>() };
         // In a child that the task has forked, the counts are those of the child's own threads.
-        if run.promise.is_valid() {
+        if run.ran && run.promise.is_valid() {
             // SAFETY: the handle is not freed before the last line, and so the future is still the same.
-            let future = unsafe { run.promise.future() };
-            if run.ran {
-                pool::count_helped(future);
-            }
-            future.awaited.leave();
+            pool::count_helped(unsafe { run.promise.future() });
         }
+        // SAFETY: once: it is called once.
+        unsafe { ManuallyDrop::drop(&mut run.waits) };
     }
 }

@@ -4,6 +4,7 @@
 //! under the future's lock; the same lock takes a watcher out, so none is told after it has gone.
 
 use crate::base::atomic::{AtomicU32, AtomicUsize, Ordering};
+use crate::base::awaited::Waits;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
@@ -57,8 +58,9 @@ impl Tally {
 /// One wait's place in one future, under that future's lock.
 pub struct Watcher {
     tally: *const Tally,
-    /// Whether it was put in; and whether it was not told or taken out since.
-    came: Cell<bool>,
+    /// Since it was put in, the thread waits for the future.
+    waits: Cell<Option<Waits<'static>>>,
+    /// Whether it was not told or taken out since.
     watching: Cell<bool>,
     next: Cell<*const Watcher>,
 }
@@ -178,7 +180,7 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
     heap::reserve(|| watchers.try_reserve_exact(futures.len()))?;
     let new = |_: &Handle<Future>| Watcher {
         tally: &tally,
-        came: Cell::new(false),
+        waits: Cell::new(None),
         watching: Cell::new(false),
         next: Cell::new(ptr::null()),
     };
@@ -187,15 +189,17 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
     for (future, watcher) in futures.iter().zip(&watchers) {
         // SAFETY: the watchers do not move, and are all taken out below.
         match future.watch(|watching| unsafe { watching.put_in(watcher) }) {
-            Ok(true) => watcher.came.set(true),
-            Ok(false) => tally.count(future.has_failed().unwrap_or(false)),
+            Ok(waits @ Some(_)) => watcher.waits.set(waits),
+            Ok(None) => tally.count(future.has_failed().unwrap_or(false)),
             Err(error) => result = result.and(Err(error)),
         }
     }
     let result = result.and_then(|()| Block::until(&tally.changes, timeout, || tally.is_met()));
-    for (future, watcher) in futures.iter().zip(&watchers).filter(|(_, watcher)| watcher.came.get()) {
-        // Nobody has freed it: the watcher counts as one that waits.
-        future.unwatch(|watching| watching.take_out(watcher))?;
+    for (future, watcher) in futures.iter().zip(&watchers) {
+        // While it waits nobody frees the future.
+        if let Some(_waits) = watcher.waits.take() {
+            future.unwatch(|watching| watching.take_out(watcher))?;
+        }
     }
     result
 }
