@@ -30,7 +30,10 @@ impl Timeout {
         } else if seconds > TIMEOUT_MAX {
             Err(Error::TimeoutTooLong)
         } else {
-            Ok(Timeout::Nanoseconds((seconds * 1e9).ceil() as u64))
+            // Rounded by hand: processors before SSE4.1 have no instruction for it.
+            let nanoseconds = seconds * 1e9;
+            let whole = nanoseconds as i64;
+            Ok(Timeout::Nanoseconds(whole as u64 + u64::from((whole as f64) < nanoseconds)))
         }
     }
 

@@ -8,13 +8,13 @@
 //! | `CANCELLED` | its action runs, and is the last | the end of that: `IDLE` |
 //!
 //! An alarm serves one owner after the other, and may do so while the last action of an earlier one
-//! still runs: each owner has an epoch.
+//! still runs: it has the handle of its owner, which never comes twice.
 
-use crate::base::arena::Kept;
-use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::fork::Participant;
+use crate::base::handle::{Handle, Object};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::{this_thread, wait};
@@ -22,12 +22,17 @@ use crate::exec::due::{Due, Links, Member};
 use crate::thread::service::{Attendance, Duty, Service};
 use core::cell::Cell;
 use core::ffi::c_void;
+use core::ptr;
 
-/// One alarm: part of a timer or a watchdog, in a slot that is never unmapped. Its cells are under the
-/// schedule's lock.
+/// One alarm: part of a timer or a watchdog, in a slot that is never unmapped, and set before another thread has the
+/// handle of that. Its cells are under the schedule's lock.
 #[derive(Debug)]
 pub struct Alarm {
     state: Cell<State>,
+    /// Whether the state is `IDLE`: for those without the lock.
+    idle: AtomicBool,
+    /// Whose it is, or was: a handle.
+    owner: Cell<usize>,
     /// When it is due, in nanoseconds.
     due: Cell<u64>,
     /// The time between two, 0 for once.
@@ -35,7 +40,6 @@ pub struct Alarm {
     /// Its place in the heap, while it is `WAITING`.
     links: Links<Alarm>,
     action: Cell<Option<Action>>,
-    epoch: Kept<Cell<u64>>,
 }
 
 /// What an alarm does, with its argument. May be left by lt_exit.
@@ -56,21 +60,19 @@ impl Alarm {
     pub const fn idle() -> Alarm {
         Alarm {
             state: Cell::new(State::Idle),
+            idle: AtomicBool::new(true),
+            owner: Cell::new(0),
             due: Cell::new(0),
             period: Cell::new(0),
             links: Links::new(),
             action: Cell::new(None),
-            epoch: Kept(Cell::new(0)),
         }
     }
 
-    /// As at first; not while it is in the heap.
-    fn blank(&self) {
-        self.state.set(State::Idle);
-        self.due.set(0);
-        self.period.set(0);
-        self.links.clear();
-        self.action.set(None);
+    fn go(&self, state: State) {
+        self.state.set(state);
+        // Release: what an action did happens before the return of a cancel that finds that it is over.
+        self.idle.store(state == State::Idle, Ordering::Release);
     }
 }
 
@@ -88,8 +90,8 @@ struct Schedule {
     waiting: Due<Alarm>,
     /// Until when the alarm thread sleeps; 0 while it does not, or there is none.
     asleep_until: u64,
-    /// The alarm whose action runs, and in which epoch; the count of those that have ended.
-    running: Option<(&'static Alarm, u64)>,
+    /// The alarm whose action runs, and for which owner; the count of those that have ended.
+    running: Option<(&'static Alarm, usize)>,
     ended: u32,
 }
 
@@ -124,8 +126,14 @@ fn forget_all() {
     THREAD.store(0, Ordering::Relaxed);
 }
 
-/// Sets an alarm: `period` is 0 for once. One that was set before is set anew.
-pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -> Result<(), Error> {
+/// Sets an owner's alarm: `period` is 0 for once. One that was set before is set anew.
+pub fn set<T: Object>(
+    owner: Handle<T>,
+    alarm: &'static Alarm,
+    after: Timeout,
+    period: u64,
+    action: Action,
+) -> Result<(), Error> {
     PARTICIPANT.join();
     SERVICE.ensure(&DUTY, 0)?;
     let due = match after {
@@ -134,6 +142,7 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
     };
     let mut schedule = SCHEDULE.lock();
     schedule.take_out(alarm);
+    alarm.owner.set(owner.into_raw().addr());
     alarm.due.set(due);
     alarm.period.set(period);
     alarm.action.set(Some(action));
@@ -151,30 +160,34 @@ pub fn set(alarm: &'static Alarm, after: Timeout, period: u64, action: Action) -
     Ok(())
 }
 
-/// Gives an alarm to a new owner.
-pub fn renew(alarm: &Alarm) {
-    let _schedule = SCHEDULE.lock();
-    alarm.blank();
-    alarm.epoch.set(alarm.epoch.get() + 1);
-}
-
 /// In a forked child: it is not set, as no alarm is.
 pub fn forget(alarm: &Alarm) {
-    alarm.blank();
+    alarm.go(State::Idle);
+    alarm.links.clear();
 }
 
-/// Cancels an alarm. When it returns, the action neither runs nor will; from the action itself, it
+/// Cancels an owner's alarm. When it returns, the action neither runs nor will; from the action itself, it
 /// only does not run again. Interrupted: it may still run, for the last time.
-pub fn cancel(alarm: &'static Alarm) -> Result<(), Error> {
-    let mut schedule = SCHEDULE.lock();
-    schedule.take_out(alarm);
-    let epoch = alarm.epoch.get();
-    if !schedule.runs(alarm, epoch) {
+pub fn cancel<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), Error> {
+    // Acquire: pairs with `Alarm::go`.
+    if alarm.idle.load(Ordering::Acquire) {
         return Ok(());
     }
-    alarm.state.set(State::Cancelled);
+    let mut schedule = SCHEDULE.lock();
+    if alarm.owner.get() != owner.into_raw().addr() {
+        // Freed by another thread, and the next owner's.
+        return owner.check();
+    }
+    schedule.take_out(alarm);
+    if !schedule.runs(alarm) {
+        return Ok(());
+    }
+    alarm.go(State::Cancelled);
     let ended = schedule.ended;
+    // While it waits, nobody frees the owner.
+    let resident = owner.reside();
     drop(schedule);
+    let _resident = resident?;
     // Relaxed: a thread knows its own ident.
     if THREAD.load(Ordering::Relaxed) == this_thread::ident() {
         return Ok(());
@@ -220,8 +233,8 @@ fn serve(attendance: &mut Attendance) {
 /// The action of the running alarm has ended, if there is one; and maybe the thread with it.
 fn finish() {
     let mut schedule = SCHEDULE.lock();
-    let Some((alarm, epoch)) = schedule.running.take() else { return };
-    if alarm.epoch.get() == epoch {
+    let Some((alarm, owner)) = schedule.running.take() else { return };
+    if alarm.owner.get() == owner {
         match alarm.state.get() {
             State::Running if alarm.period.get() > 0 => {
                 // Keeps the phase, and leaves out what was missed.
@@ -230,7 +243,7 @@ fn finish() {
                 alarm.due.set(alarm.due.get().saturating_add(periods.saturating_mul(alarm.period.get())));
                 schedule.put_in(alarm);
             }
-            State::Running | State::Cancelled => alarm.state.set(State::Idle),
+            State::Running | State::Cancelled => alarm.go(State::Idle),
             // It was set anew by its own action.
             State::Waiting | State::Idle => (),
         }
@@ -255,25 +268,25 @@ impl Schedule {
         }
         self.asleep_until = 0;
         self.take_out(first);
-        first.state.set(State::Running);
-        self.running = Some((first, first.epoch.get()));
+        first.go(State::Running);
+        self.running = Some((first, first.owner.get()));
         Ok(first)
     }
 
-    /// Whether the action of this alarm, for this owner, runs.
-    fn runs(&self, alarm: &Alarm, epoch: u64) -> bool {
-        self.running.is_some_and(|(running, of)| core::ptr::eq(running, alarm) && of == epoch)
+    /// Whether the action of this alarm, for its owner, runs.
+    fn runs(&self, alarm: &Alarm) -> bool {
+        self.running.is_some_and(|(running, owner)| ptr::eq(running, alarm) && owner == alarm.owner.get())
     }
 
     fn put_in(&mut self, alarm: &'static Alarm) {
-        alarm.state.set(State::Waiting);
+        alarm.go(State::Waiting);
         self.waiting.put_in(alarm);
     }
 
     /// Takes an alarm out if it waits.
     fn take_out(&mut self, alarm: &'static Alarm) {
         if alarm.state.get() == State::Waiting {
-            alarm.state.set(State::Idle);
+            alarm.go(State::Idle);
             self.waiting.take_out(alarm);
         }
     }

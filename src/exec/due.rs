@@ -55,8 +55,27 @@ impl<T: Member> Due<T> {
         self.first
     }
 
+    /// Puts in one that is in none; behind those that are due at the same time.
     pub fn put_in(&mut self, member: &'static T) {
-        self.first = merge(self.first, Some(member));
+        let mut above = None;
+        let mut below = self.first;
+        while let Some(earlier) = below.filter(|below| below.due() <= member.due()) {
+            above = below;
+            below = earlier.links().right.get();
+        }
+        let links = member.links();
+        links.above.set(above);
+        links.left.set(below);
+        if let Some(below) = below {
+            below.links().above.set(Some(member));
+        }
+        match above {
+            None => self.first = Some(member),
+            Some(above) => {
+                above.links().right.set(Some(member));
+                settle_up(above);
+            }
+        }
     }
 
     /// Takes out one that is in.

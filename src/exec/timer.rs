@@ -1,6 +1,6 @@
 //! Timers: an alarm that calls the user's function.
 
-use crate::base::arena::Arena;
+use crate::base::arena::{Arena, Kept};
 use crate::base::atomic::AtomicU64;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
@@ -17,7 +17,7 @@ use core::ptr;
 /// What a timer has beside its word, which is only its handle check.
 #[derive(Debug)]
 pub struct Timer {
-    alarm: Alarm,
+    alarm: Kept<Alarm>,
     /// Set before the alarm is, and read by its action.
     call: Cell<Option<(Function, *mut c_void)>>,
     /// The handle, where the timer frees itself.
@@ -35,11 +35,10 @@ impl Object for Timer {
     }
 
     fn blank() -> Timer {
-        Timer { alarm: Alarm::idle(), call: Cell::new(None), own: Cell::new(None) }
+        Timer { alarm: Kept(Alarm::idle()), call: Cell::new(None), own: Cell::new(None) }
     }
 
     fn reset(&self) {
-        alarm::renew(&self.alarm);
         self.call.set(None);
         self.own.set(None);
     }
@@ -71,7 +70,7 @@ pub fn start(
     if !kept && period == 0 {
         body.own.set(Some(timer));
     }
-    let set = alarm::set(&body.alarm, after, period, (fire, ptr::from_ref(body).cast()));
+    let set = alarm::set(timer, &body.alarm, after, period, (fire, ptr::from_ref(body).cast()));
     if set.is_err() {
         timer.end(|_, _| Ok(()))?;
     }
@@ -112,9 +111,7 @@ fn run(call: Option<(Function, *mut c_void)>) {
 
 impl Handle<Timer> {
     pub fn cancel(self) -> Result<(), Error> {
-        // While it waits, nobody frees the timer.
-        let _resident = self.reside()?;
-        alarm::cancel(&self.alive()?.alarm)
+        alarm::cancel(self, &self.alive()?.alarm)
     }
 
     /// Cancels the timer, and frees it. Interrupted, or while another thread waits for the end of its

@@ -1,6 +1,6 @@
 //! The watchdog: an alarm that interrupts the main thread, unless it is put off in time.
 
-use crate::base::arena::Arena;
+use crate::base::arena::{Arena, Kept};
 use crate::base::atomic::AtomicU64;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
@@ -14,7 +14,7 @@ use core::ptr;
 /// What a watchdog has beside its word, which is only its handle check.
 #[derive(Debug)]
 pub struct Watchdog {
-    alarm: Alarm,
+    alarm: Kept<Alarm>,
     /// How long it waits to be fed. Set before the handle is known, like the signal.
     patience: Cell<Timeout>,
     signum: Cell<i32>,
@@ -31,11 +31,10 @@ impl Object for Watchdog {
     }
 
     fn blank() -> Watchdog {
-        Watchdog { alarm: Alarm::idle(), patience: Cell::new(Timeout::Forever), signum: Cell::new(0) }
+        Watchdog { alarm: Kept(Alarm::idle()), patience: Cell::new(Timeout::Forever), signum: Cell::new(0) }
     }
 
     fn reset(&self) {
-        alarm::renew(&self.alarm);
         self.patience.set(Timeout::Forever);
         self.signum.set(0);
     }
@@ -80,13 +79,11 @@ impl Handle<Watchdog> {
     /// Puts the interrupt off, or arms the watchdog again.
     pub fn feed(self) -> Result<(), Error> {
         let watchdog = self.alive()?;
-        alarm::set(&watchdog.alarm, watchdog.patience.get(), 0, (bark, ptr::from_ref(watchdog).cast()))
+        alarm::set(self, &watchdog.alarm, watchdog.patience.get(), 0, (bark, ptr::from_ref(watchdog).cast()))
     }
 
     pub fn cancel(self) -> Result<(), Error> {
-        // While it waits, nobody frees the watchdog.
-        let _resident = self.reside()?;
-        alarm::cancel(&self.alive()?.alarm)
+        alarm::cancel(self, &self.alive()?.alarm)
     }
 
     /// Cancels the watchdog, and frees it. Interrupted, or while another thread waits for the end of its
