@@ -30,6 +30,11 @@ impl<T> Mutex<T> {
         self.raw.lock();
         Guard { mutex: self, _inside: inside }
     }
+
+    /// What it guards: for who has it to himself.
+    pub fn as_ptr(&self) -> *mut T {
+        self.value.get()
+    }
 }
 
 impl<T: fmt::Debug> fmt::Debug for Mutex<T> {

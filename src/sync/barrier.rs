@@ -11,8 +11,8 @@
 //! break, an abort and a reset send all who wait away with LT_BROKEN; but not those of a round that is
 //! complete, who are released when the action is over.
 
-use crate::base::arena::Arena;
-use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::arena::{Arena, Resident};
+use crate::base::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
@@ -28,6 +28,8 @@ use core::ffi::c_void;
 #[derive(Debug)]
 pub struct Barrier {
     round: Mutex<Round>,
+    /// Whether there is an action: while that runs nobody need be in the slow path.
+    has_action: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,8 @@ const RELEASED: u32 = 1;
 const SENT_AWAY: u32 = 2;
 /// It is the last one of a round.
 const ACT: u32 = 3;
+/// The barrier was freed at the moment in which the waiter came.
+const GONE: u32 = 4;
 
 impl Object for Barrier {
     const KIND: Kind = Kind::Barrier;
@@ -96,11 +100,15 @@ impl Object for Barrier {
     }
 
     fn blank() -> Barrier {
-        Barrier { round: Mutex::new(Round::of(0, None)) }
+        Barrier { round: Mutex::new(Round::of(0, None)), has_action: AtomicBool::new(false) }
     }
 
-    /// `free` leaves it blank.
-    fn reset(&self) {}
+    fn reset(&self) {
+        // SAFETY: nobody else has it.
+        unsafe { *self.round.as_ptr() = Round::of(0, None) };
+        // Relaxed: as above.
+        self.has_action.store(false, Ordering::Relaxed);
+    }
 
     /// Nobody waits. The forking thread may be in the action of a round.
     fn forget(&self, _word: &AtomicU64) {
@@ -162,16 +170,37 @@ impl Handle<Barrier> {
             return Err(Error::NoParties);
         }
         Handle::make(0, |barrier: &Barrier| {
-            *barrier.round.lock() = Round::of(parties, action.map(|action| (action, argument)));
+            // SAFETY: nobody else has it.
+            let round = unsafe { &mut *barrier.round.as_ptr() };
+            round.parties = parties;
+            round.action = action.map(|action| (action, argument));
+            // Relaxed: published by the word.
+            barrier.has_action.store(action.is_some(), Ordering::Relaxed);
         })
     }
 
     /// Ends the barrier, unless a thread waits for it or runs its action.
     pub fn free(self) -> Result<(), Error> {
-        let mut round = self.round()?;
+        let unused = |barrier: &Barrier, visitors: u32| match visitors {
+            // Relaxed: does not change while it is alive.
+            0 if !barrier.has_action.load(Ordering::Relaxed) => Ok(()),
+            _ => Err(Error::Busy),
+        };
+        let ended = match self.end_under_lock(unused) {
+            Err(Error::Busy) => return self.free_visited(),
+            ended => ended?,
+        };
+        if !ended.is_alone() {
+            send_away(ended.round.lock(), GONE);
+        }
+        Ok(())
+    }
+
+    /// Somebody has come, or is on the way out; or there is an action.
+    fn free_visited(self) -> Result<(), Error> {
+        let (_resident, round) = self.round()?;
         let idle = round.inside.is_empty() && round.outside.is_empty() && !round.state.acts();
         let ended = self.end_under_lock(|_, _| if idle { Ok(()) } else { Err(Error::Busy) })?;
-        *round = Round::of(0, None);
         drop(round);
         drop(ended);
         Ok(())
@@ -200,39 +229,43 @@ impl Handle<Barrier> {
 
     /// Sends all who wait away, and begins a new round.
     pub fn reset(self) -> Result<(), Error> {
-        let mut round = self.round()?;
+        let (_resident, mut round) = self.round()?;
         round.state = round.state.mended();
-        send_away(round);
+        send_away(round, SENT_AWAY);
         Ok(())
     }
 
     /// Breaks the barrier.
     pub fn abort(self) -> Result<(), Error> {
-        let mut round = self.round()?;
+        let (_resident, mut round) = self.round()?;
         round.state = round.state.broken();
-        send_away(round);
+        send_away(round, SENT_AWAY);
         Ok(())
     }
 
     pub fn parties(self) -> Result<u32, Error> {
-        Ok(self.round()?.parties)
+        let (_resident, round) = self.round()?;
+        Ok(round.parties)
     }
 
     /// How many wait for the rest of the round.
     pub fn waiting(self) -> Result<u32, Error> {
-        Ok(self.round()?.inside.len() as u32)
+        let (_resident, round) = self.round()?;
+        Ok(round.inside.len() as u32)
     }
 
     pub fn is_broken(self) -> Result<bool, Error> {
-        Ok(self.round()?.state.is_broken())
+        let (_resident, round) = self.round()?;
+        Ok(round.state.is_broken())
     }
 
-    /// The round, locked: alive, since `free` holds its lock too.
-    fn round(self) -> Result<Guard<'static, Round>, Error> {
+    /// The round, locked. Who does that resides: `free` takes the lock only beside residents.
+    fn round(self) -> Result<(Resident<Barrier>, Guard<'static, Round>), Error> {
+        let resident = self.reside()?;
         let round = self.alive()?.round.lock();
-        // Relaxed: whoever freed it did so under the lock.
-        self.state(Ordering::Relaxed)?;
-        Ok(round)
+        // SeqCst: of a resident and a free, one sees the other. What was freed beside one was so under the lock.
+        self.state(Ordering::SeqCst)?;
+        Ok((resident, round))
     }
 
     /// # Safety
@@ -253,11 +286,10 @@ impl Handle<Barrier> {
 
     /// Comes to the barrier, and waits; or is the last one, and has an action to run.
     fn arrive(self, timeout: Timeout) -> Result<Arrival, Error> {
-        // While it is there, what it wakes up to is the same barrier, freed or not.
-        let barrier = self.reside()?;
         // Before the lock: a thread's first call makes its record, which takes memory and another lock.
         let me = this_thread::ident();
-        let mut round = self.round()?;
+        // While it is there, what it wakes up to is the same barrier, freed or not.
+        let (barrier, mut round) = self.round()?;
         let index = round.inside.len() as u32;
         if round.state.is_broken() {
             return Err(Error::Broken);
@@ -288,6 +320,7 @@ impl Handle<Barrier> {
                 let (action, argument) = round.action.ok_or(Error::Broken)?;
                 Ok(Arrival::Last(index as u32, action, argument))
             }
+            (GONE, _) => Err(Error::StaleHandle(Kind::Barrier)),
             _ => Err(Error::Broken),
         }
     }
@@ -295,7 +328,7 @@ impl Handle<Barrier> {
     /// The action has ended, and so has its round; the next one begins, or the barrier is broken.
     fn end_action(self, end: u32) {
         // The barrier is not freed while an action runs.
-        let Ok(mut round) = self.round() else { return };
+        let Ok((_resident, mut round)) = self.round() else { return };
         if end == SENT_AWAY {
             round.state = round.state.broken();
         }
@@ -336,13 +369,13 @@ unsafe extern "C-unwind" fn left_action(barrier: *mut c_void) {
     }
 }
 
-/// Sends all who wait away.
-fn send_away(round: Guard<'_, Round>) {
+/// Sends all who wait away, with the reason.
+fn send_away(round: Guard<'_, Round>, why: u32) {
     let inside = round.inside.choose(usize::MAX, |_| true);
     let outside = round.outside.choose(usize::MAX, |_| true);
     drop(round);
-    inside.serve(SENT_AWAY);
-    outside.serve(SENT_AWAY);
+    inside.serve(why);
+    outside.serve(why);
 }
 
 impl Barrier {
@@ -351,7 +384,7 @@ impl Barrier {
         waiter.await_service(block, &self.round).map(|served| served.with()).map_err(|(mut round, reason)| {
             round.line_of(waiter).leave(waiter);
             round.state = round.state.broken();
-            send_away(round);
+            send_away(round, SENT_AWAY);
             reason
         })
     }

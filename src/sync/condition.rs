@@ -10,7 +10,7 @@
 //! A thread is in the line before it releases the lock, so whoever acquires that next can notify it. Who
 //! is notified was in the line at that moment: nobody wakes without a notify, and none is lost.
 
-use crate::base::arena::Arena;
+use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
@@ -32,6 +32,8 @@ pub struct Condition {
 
 /// What a waiter is served with.
 const NOTIFIED: u32 = 1;
+/// The condition was freed at the moment in which the waiter came.
+const GONE: u32 = 2;
 
 impl Object for Condition {
     const KIND: Kind = Kind::Condition;
@@ -111,7 +113,20 @@ impl Handle<Condition> {
 
     /// Ends the condition, unless a thread waits for it.
     pub fn free(self) -> Result<(), Error> {
-        let line = self.line()?;
+        let ended = match self.end_unvisited() {
+            Err(Error::Busy) => return self.free_visited(),
+            ended => ended?,
+        };
+        if !ended.is_alone() {
+            ended.serve(ended.line.lock(), usize::MAX, GONE);
+        }
+        Ok(())
+    }
+
+    /// Somebody has come: to wait, or to notify, or is on the way out.
+    #[cold]
+    fn free_visited(self) -> Result<(), Error> {
+        let (_resident, line) = self.line()?;
         let ended = self.end_under_lock(|_, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })?;
         drop(line);
         drop(ended);
@@ -169,37 +184,42 @@ impl Handle<Condition> {
 
     /// Wakes the `n` threads that have waited longest.
     pub fn notify(self, n: usize) -> Result<(), Error> {
-        let line = self.line()?;
-        self.alive()?.serve(line, n);
+        let (condition, line) = self.line()?;
+        condition.serve(line, n, NOTIFIED);
         Ok(())
     }
 
     /// How many threads wait.
     pub fn waiting(self) -> Result<usize, Error> {
-        Ok(self.line()?.len())
+        let (_resident, line) = self.line()?;
+        Ok(line.len())
     }
 
-    /// The line, locked: alive, since `free` holds its lock too.
-    fn line(self) -> Result<Guard<'static, Waiters>, Error> {
+    /// The line, locked. Who does that resides: `free` takes the lock only beside residents.
+    fn line(self) -> Result<(Resident<Condition>, Guard<'static, Waiters>), Error> {
+        let resident = self.reside()?;
         let line = self.alive()?.line.lock();
-        // Relaxed: whoever freed it did so under the lock.
-        self.state(Ordering::Relaxed)?;
-        Ok(line)
+        // SeqCst: of a resident and a free, one sees the other. What was freed beside one was so under the lock.
+        self.state(Ordering::SeqCst)?;
+        Ok((resident, line))
     }
 
     fn wait_once<L: Held>(self, lock: Handle<L>, block: &Block) -> Result<(), Error> {
         // While they are there, the lock is not freed, and what this wakes up to is the same condition.
         let _kept = lock.reside()?;
-        let condition = self.reside()?;
         let waiter = Waiter::new(lock.into_raw().addr());
+        let (condition, line) = self.line()?;
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
-        unsafe { condition.join(self.line()?, &waiter) };
+        unsafe { condition.join(line, &waiter) };
         match L::put_down(lock) {
             Ok(token) => {
                 let served = condition.await_notify(&waiter, block);
                 L::take_up(lock, token)?;
                 // With the lock, which the heirs want: they come when it is about to be free.
-                served.map(drop)
+                match served?.with() {
+                    GONE => Err(Error::StaleHandle(Kind::Condition)),
+                    _ => Ok(()),
+                }
             }
             // Somebody else released it at this moment, wrongly.
             Err(error) => {
@@ -225,12 +245,12 @@ impl Condition {
         self.waiting.store(line.len(), Ordering::Relaxed);
     }
 
-    /// Notifies the first `n` of the line.
-    fn serve(&self, line: Guard<'_, Waiters>, n: usize) {
+    /// Serves the first `n` of the line.
+    fn serve(&self, line: Guard<'_, Waiters>, n: usize, with: u32) {
         let chosen = line.choose(n, |_| true);
         self.waiting.store(line.len(), Ordering::Relaxed);
         drop(line);
-        chosen.serve_in_turn(NOTIFIED);
+        chosen.serve_in_turn(with);
     }
 
     /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.
@@ -249,7 +269,7 @@ impl Condition {
         }
         drop(line);
         drop(waiter.sleep_till_served());
-        self.serve(self.line.lock(), 1);
+        self.serve(self.line.lock(), 1, NOTIFIED);
     }
 }
 

@@ -123,6 +123,7 @@ fn a_round_is_released_or_sent_away_as_a_whole() {
 #[derive(Default)]
 struct Act {
     barrier: Option<Handle<Barrier>>,
+    begun: AtomicU32,
     done: AtomicU32,
     inside: Inside,
     throws: bool,
@@ -133,6 +134,7 @@ struct Act {
 unsafe extern "C-unwind" fn act(act: *mut c_void) {
     // SAFETY: `Act::barrier` passes one.
     let act = unsafe { &*act.cast::<Act>() };
+    act.begun.fetch_add(1, SeqCst);
     act.inside.visit(1);
     if let Some(barrier) = act.barrier {
         if act.aborts {
@@ -254,5 +256,40 @@ fn an_action_that_throws_breaks_it_for_all() {
         assert_eq!(thrown.into_inner(), 1);
         assert_eq!(barrier.is_broken(), Ok(true));
         barrier.free().unwrap();
+    });
+}
+
+#[test]
+fn who_comes_while_it_is_freed_is_sent_away_or_finds_it_gone() {
+    check(|| {
+        let barrier = Handle::<Barrier>::new(3, None, ptr::null_mut()).unwrap();
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    assert!(matches!(wait(barrier), Err(Error::Broken | Error::StaleHandle(_))));
+                });
+            }
+            while barrier.free() == Err(Error::Busy) {
+                barrier.abort().unwrap();
+                model::yield_now();
+            }
+        });
+    });
+}
+
+#[test]
+fn it_is_not_freed_while_its_action_runs() {
+    check(|| {
+        let act = Act::default();
+        let barrier = act.barrier(1);
+        threads(|scope| {
+            scope.spawn(|| assert!(matches!(wait(barrier), Ok(0) | Err(Error::StaleHandle(_)))));
+            end(|| {
+                let freed = barrier.free();
+                let runs = act.begun.load(SeqCst) != act.done.load(SeqCst);
+                assert!(freed.is_err() || !runs, "freed under its action");
+                freed
+            });
+        });
     });
 }

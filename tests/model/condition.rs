@@ -217,3 +217,43 @@ fn it_may_be_freed_once_all_are_notified() {
         lock.free().unwrap();
     });
 }
+
+#[test]
+fn who_comes_while_it_is_freed_has_waited_or_finds_it_gone() {
+    check(|| {
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    lock.acquire().unwrap();
+                    let result = condition.wait(lock);
+                    assert!(matches!(result, Ok(()) | Err(Error::StaleHandle(_))));
+                    lock.release().unwrap();
+                });
+            }
+            while condition.free() == Err(Error::Busy) {
+                condition.notify(2).unwrap();
+                model::yield_now();
+            }
+        });
+        assert_eq!(lock.state(SeqCst), Ok(0));
+        lock.free().unwrap();
+    });
+}
+
+#[test]
+fn a_notify_that_meets_a_free_reaches_no_other_condition() {
+    check(|| {
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
+        threads(|scope| {
+            scope.spawn(|| assert!(matches!(condition.notify(1), Ok(()) | Err(Error::StaleHandle(_)))));
+            end(|| condition.free());
+            let next = Handle::<Condition>::new().unwrap();
+            lock.acquire().unwrap();
+            assert_eq!(next.wait_timeout(lock, SOON), Err(Error::TimedOut));
+            lock.release().unwrap();
+            end(|| next.free());
+        });
+        lock.free().unwrap();
+    });
+}

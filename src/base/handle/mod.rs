@@ -312,7 +312,12 @@ impl<T: Object> Handle<T> {
 
     /// Ends the object, unless a thread is in its slow path.
     pub fn end_unless_visited(self) -> Result<(), Error> {
-        self.end(|_, visitors| if visitors == 0 { Ok(()) } else { Err(Error::Busy) })
+        self.end_unvisited().map(drop)
+    }
+
+    /// The same. One that came at this moment may still find it alive, and is a resident then.
+    pub fn end_unvisited(self) -> Result<Resident<T>, Error> {
+        self.end_under_lock(|_, visitors| if visitors == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
     /// # Safety
