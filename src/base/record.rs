@@ -78,7 +78,7 @@ pub struct Own {
     pub failure: Cell<Option<(*mut c_void, End)>>,
     /// The handle of the pool that it works for, or NULL.
     pub pool: Cell<*mut c_void>,
-    /// Where its stack ends but for what a task may need; 0 if that is not known.
+    /// Where its stack ends but for what a task may need; 0 while that is not known.
     pub stack_reserve: Cell<usize>,
     /// Whether something is left of an exception that could not be ended wholly: it runs no more tasks.
     pub spoilt: Cell<bool>,

@@ -51,7 +51,7 @@ impl Handle<Future> {
         {
             return Ok(Help::NotNeeded);
         }
-        if stack::is_below(record.own().stack_reserve.get()) {
+        if stack::is_short(&record.own().stack_reserve) {
             return Ok(Help::NoRoom);
         }
         let mut waits = ManuallyDrop::new(future.awaited.wait());

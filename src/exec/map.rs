@@ -480,7 +480,7 @@ impl Batch {
     /// stack left.
     fn help(&self, record: &'static Record, deadline: Deadline) -> Result<bool, Error> {
         while !self.is_done() && self.pending() > 0 {
-            if stack::is_below(record.own().stack_reserve.get()) {
+            if stack::is_short(&record.own().stack_reserve) {
                 return Ok(true);
             }
             let begun = self.visit(record, true);

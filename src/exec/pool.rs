@@ -33,8 +33,8 @@ use crate::sync::grants::Grants;
 use crate::sys::cpus::Cpus;
 use crate::sys::process;
 use crate::sys::thread::End;
+use crate::thread::excepthook;
 use crate::thread::start::Plan;
-use crate::thread::{excepthook, stack};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_void};
 use core::ptr;
@@ -602,7 +602,7 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
         pool.inside.lock().leaving += 1;
         return;
     };
-    record.own().stack_reserve.set(stack::reserve());
+    record.own().stack_reserve.set(0);
     // SAFETY: does not change while the pool lives, which it does while a worker counts.
     unsafe { &*pool.outfit.get() }.cpus.apply();
     let mut done = None;

@@ -1,8 +1,10 @@
 //! How large the stacks of new threads are.
 
 use crate::base::atomic::{AtomicUsize, Ordering};
+use crate::base::errno::Errno;
 use crate::base::status::Error;
 use crate::sys::{memory, thread};
+use core::cell::Cell;
 
 /// Below this, a stack size is taken for a mistake.
 const LEAST: usize = 4096;
@@ -41,16 +43,23 @@ pub fn more_than(size: usize) -> usize {
     size.saturating_mul(2)
 }
 
-/// Where the last quarter of the calling thread's stack begins, 0 if that is not known. Slow: asks the system.
-pub fn reserve() -> usize {
-    thread::stack().map_or(0, |(lowest, size)| lowest + size / 4)
+/// Whether the calling thread has come to the last quarter of its stack. `reserve` is where that begins, 0 as long as
+/// it is not known.
+#[inline]
+pub fn is_short(reserve: &Cell<usize>) -> bool {
+    if reserve.get() == 0 {
+        reserve.set(find_reserve());
+    }
+    let here = 0_u8;
+    core::hint::black_box(&raw const here).addr() < reserve.get()
 }
 
-/// Whether the calling thread's stack has come below this address.
-#[inline]
-pub fn is_below(address: usize) -> bool {
-    let here = 0_u8;
-    core::hint::black_box(&raw const here).addr() < address
+/// Slow: asks the system, which asks for memory.
+#[cold]
+#[inline(never)]
+fn find_reserve() -> usize {
+    let _errno = Errno::keep();
+    thread::stack().map_or(0, |(lowest, size)| lowest + size / 4)
 }
 
 #[cfg(test)]

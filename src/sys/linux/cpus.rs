@@ -13,7 +13,7 @@ pub const KNOWN: bool = true;
 #[derive(Debug, PartialEq)]
 pub enum Cpus {
     Unknown,
-    /// On a machine of up to 64 processors.
+    /// Of the first 64 processors.
     Few(u64),
     Many(Box<Mask>, usize),
 }
@@ -39,11 +39,10 @@ impl Cpus {
         };
         match usize::try_from(written) {
             Err(_) => Cpus::Unknown,
-            Ok(bytes) if bytes <= size_of::<u64>() => {
-                let [first, ..] = mask;
-                Cpus::Few(first)
-            }
-            Ok(bytes) => boxed(mask).map_or(Cpus::Unknown, |mask| Cpus::Many(mask, bytes)),
+            Ok(bytes) => match mask {
+                [first, rest @ ..] if rest.iter().all(|word| *word == 0) => Cpus::Few(first),
+                _ => boxed(mask).map_or(Cpus::Unknown, |mask| Cpus::Many(mask, bytes)),
+            },
         }
     }
 
