@@ -61,6 +61,16 @@ const FLAVOUR: u64 = class(b"\0\0\0\0\0\0\0\xff");
 /// a `std::exception_ptr`.
 const DEPENDENT: u64 = class(b"\0\0\0\0\0\0\0\x01");
 
+/// How far before the head such a one says which it stands for: GNU's in the place of the type; the other runtime's in
+/// that of the count of users, which is before the type, or, where pointers have 32 bits but on ARM, next to the head.
+fn primary_before(class: u64) -> usize {
+    match class & !FLAVOUR {
+        CXX_CLANG if cfg!(any(target_pointer_width = "64", target_arch = "arm")) => TYPE + size_of::<usize>(),
+        CXX_CLANG => size_of::<usize>(),
+        _ => TYPE,
+    }
+}
+
 fn is_cxx(class: u64) -> bool {
     matches!(class & !FLAVOUR, CXX_GNU | CXX_CLANG)
 }
@@ -190,8 +200,13 @@ unsafe fn describe_cxx(exception: *mut Exception) -> Description {
     // SAFETY: the layout of the ABI, see above.
     unsafe {
         let head = exception.cast::<u8>();
-        let dependent = (*exception).class & FLAVOUR == DEPENDENT;
-        let primary = if dependent { head.sub(TYPE).cast::<*mut u8>().read().sub(OBJECT) } else { head };
+        let class = (*exception).class;
+        let dependent = class & FLAVOUR == DEPENDENT;
+        let primary = if dependent {
+            head.sub(primary_before(class)).cast::<*mut u8>().read().sub(OBJECT)
+        } else {
+            head
+        };
         let object = primary.add(OBJECT).cast::<c_void>();
         let type_info = primary.sub(TYPE).cast::<*const TypeInfo>().read();
         if type_info.is_null() {
