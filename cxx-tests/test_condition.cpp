@@ -1,0 +1,94 @@
+#include "support.hpp"
+
+#include <mutex>
+
+TEST_CASE_TEMPLATE("waits until it is true, with either lock", Lock, lt::lock, lt::rlock) {
+    Lock lock;
+    lt::condition changed;
+    int stage = 0;
+    lt::thread waits([&] {
+        std::unique_lock<Lock> guard(lock);
+        changed.wait(guard, [&] { return stage == 1; });
+        stage = 2;
+        changed.notify_all();
+    });
+    std::unique_lock<Lock> guard(lock);
+    stage = 1;
+    changed.notify_one();
+    CHECK(changed.wait_for(guard, 1h, [&] { return stage == 2; }));
+    CHECK(changed.wait_for(guard, 1ms) == std::cv_status::timeout);
+    CHECK(!changed.wait_until(guard, std::chrono::system_clock::now() + 1ms, [] { return false; }));
+    CHECK(changed.wait_until(guard, std::chrono::steady_clock::now()) == std::cv_status::timeout);
+    CHECK(guard.owns_lock());
+    guard.unlock();
+    waits.join();
+}
+
+TEST_CASE("what the predicate throws comes out, with the lock held") {
+    lt::lock lock;
+    lt::condition changed;
+    std::unique_lock<lt::lock> guard(lock);
+    CHECK_THROWS_AS(changed.wait(guard, []() -> bool { throw std::logic_error("asked"); }), std::logic_error);
+    CHECK(lock.locked());
+}
+
+TEST_CASE("an interrupt ends a wait, with the lock held") {
+    lt::lock lock;
+    lt::condition changed;
+    lt::thread waits([&] {
+        std::unique_lock<lt::lock> guard(lock);
+        CHECK_THROWS_AS(changed.wait(guard), lt::interrupted);
+        CHECK(lock.locked());
+    });
+    waits.interrupt();
+    waits.join();
+    CHECK(!lock.locked());
+}
+
+TEST_CASE("a stop ends a wait, and leaves no interrupt behind") {
+    lt::lock lock;
+    lt::condition changed;
+    lt::thread waits([&] {
+        lt::stop_source source;
+        lt::thread stops([&] { source.request_stop(); });
+        std::unique_lock<lt::lock> guard(lock);
+        CHECK(!changed.wait(guard, source.get_token(), [] { return false; }));
+        CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::ok);
+        // From the beginning.
+        CHECK(changed.wait_for(guard, source.get_token(), 1h, [] { return true; }));
+    });
+    waits.join();
+}
+
+TEST_CASE("notify wakes as many as it says") {
+    lt::lock lock;
+    lt::condition changed;
+    lt::semaphore woken(0);
+    std::vector<lt::thread> waiting;
+    for (int i = 0; i < 3; i++) {
+        waiting.emplace_back([&] {
+            std::unique_lock<lt::lock> guard(lock);
+            changed.wait(guard);
+            woken.release();
+        });
+    }
+    while (changed.waiting() < 3) {
+        lt::this_thread::yield();
+    }
+    changed.notify(2);
+    woken.acquire();
+    woken.acquire();
+    CHECK(changed.waiting() == 1);
+    changed.notify_all();
+}
+
+TEST_CASE("a wait without the lock is an error") {
+    lt::lock lock;
+    lt::condition changed;
+    std::unique_lock<lt::lock> guard(lock);
+    lock.unlock();
+    CHECK_THROWS_AS(changed.wait(guard), lt::error);
+    guard.release();
+    std::unique_lock<lt::lock> none;
+    CHECK(changed.wait(std::nothrow, none) == lt::status::bad_handle);
+}

@@ -1,0 +1,32 @@
+#include "support.hpp"
+
+TEST_CASE("permits are taken and given back") {
+    lt::semaphore permits(1);
+    permits.acquire();
+    CHECK(!permits.try_acquire());
+    CHECK(!permits.try_acquire_for(1ms));
+    CHECK(!permits.try_acquire_until(std::chrono::steady_clock::now() + 1ms));
+    permits.release(2);
+    permits.release(0); // As in std.
+    CHECK(permits.value() == 2);
+    CHECK(permits.try_acquire_for(1h));
+}
+
+TEST_CASE("a bound is kept, and a bad number told") {
+    lt::semaphore permits(1, 2);
+    permits.release();
+    CHECK_THROWS_AS(permits.release(), lt::error);
+    CHECK(permits.release(std::nothrow) == lt::status::overflow);
+    CHECK(permits.release(std::nothrow, -1) == lt::status::invalid);
+    CHECK(permits.release(std::nothrow, PTRDIFF_MAX) == lt::status::overflow);
+    CHECK(permits.value() == 2);
+    CHECK_THROWS_AS(lt::semaphore(3, 2), lt::error);
+    CHECK(lt::semaphore::max() > 1'000'000);
+}
+
+TEST_CASE("an interrupt ends a wait for a permit") {
+    lt::semaphore permits(0);
+    lt::thread waits([&] { permits.acquire(); });
+    waits.interrupt();
+    CHECK_THROWS_AS(waits.join(), lt::interrupted);
+}

@@ -1,0 +1,69 @@
+#include "support.hpp"
+
+#include <csignal>
+
+TEST_CASE("a timer calls once, or again and again, until its end") {
+    lt::event called;
+    lt::timer once(1ms, [&] { called.set(); });
+    called.wait();
+    std::atomic<int> times{0};
+    called.clear();
+    {
+        lt::timer repeats(0ms, 1ms, [&] {
+            if (++times == 3) {
+                called.set();
+            }
+        });
+        called.wait();
+    }
+    const int then = times;
+    CHECK(then >= 3);
+    once = lt::timer(std::chrono::hours::max(), [] { FAIL("292 years"); });
+    once.cancel();
+    CHECK(times == then);
+}
+
+TEST_CASE("what a timer holds goes with it, also from its own call") {
+    counted::alive = 0;
+    {
+        lt::timer never(1h, [held = counted()] {});
+        lt::timer moved(std::move(never));
+        CHECK(!never);
+        lt::timer &same = moved;
+        moved = std::move(same);
+        CHECK(static_cast<bool>(moved));
+        CHECK(counted::alive == 1);
+    }
+    CHECK(counted::alive == 0);
+    lt::event made, ended;
+    auto self = std::make_unique<lt::timer>();
+    *self = lt::timer(0ms, [&, held = counted(5)] {
+        made.wait();
+        self.reset();
+        CHECK(held.value == 5); // Still there.
+        ended.set();
+    });
+    made.set();
+    ended.wait();
+    hooked hook;
+    lt::timer throws(0ms, [] { throw std::runtime_error("from a timer"); });
+    CHECK(hook.told.get()->find("std::runtime_error: from a timer") == 0);
+}
+
+TEST_CASE("a watchdog interrupts main unless it is fed") {
+    lt::event never;
+    lt::watchdog watches(1ms, SIGUSR1); // doctest has a handler for SIGINT, which would be called.
+    try {
+        never.wait();
+        FAIL("nothing interrupted it");
+    } catch (const lt::interrupted &interrupted) {
+        CHECK(interrupted.signal() == SIGUSR1);
+    }
+    lt::watchdog other(1h);
+    other.feed();
+    other.cancel();
+    lt::watchdog moved(std::move(other));
+    CHECK(other.native_handle() == nullptr);
+    CHECK_THROWS_AS(other.feed(), lt::error);
+    CHECK_THROWS_AS(lt::watchdog(0s), lt::error);
+}

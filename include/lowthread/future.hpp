@@ -1,0 +1,797 @@
+/// @file
+/// Futures and promises: what becomes of a task, and what comes after it.
+#ifndef LOWTHREAD_FUTURE_HPP
+#define LOWTHREAD_FUTURE_HPP
+
+#include <lowthread/call.hpp>
+#include <lowthread/errors.hpp>
+#include <lowthread/time.hpp>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <new>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+LT_NAMESPACE_BEGIN
+
+template <typename R> class future;
+template <typename R> class promise;
+class pool;
+
+namespace detail {
+
+/// What is called once a future is over. Deletes itself, whichever way the call is left.
+class listener {
+public:
+    listener() = default;
+    listener(const listener &) = delete;
+    listener &operator=(const listener &) = delete;
+    virtual ~listener() = default;
+    virtual void call() = 0;
+
+    static void run(listener *self) {
+        const deleted<listener> owned(self);
+        self->call();
+    }
+
+    listener *next = nullptr;
+};
+
+/// What futures share with whoever makes their result: a task of a pool, or a promise.
+class future_core {
+public:
+    future_core(const future_core &) = delete;
+    future_core &operator=(const future_core &) = delete;
+
+    void share() noexcept { users_.fetch_add(1, std::memory_order_relaxed); }
+    void leave() noexcept {
+        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            end();
+        }
+    }
+
+    /// Until it is over: LT_OK, whatever it ended with.
+    virtual lt_status wait(double seconds) = 0;
+    virtual bool over() const noexcept = 0;
+    virtual bool running() const noexcept = 0;
+    virtual bool cancelled() const noexcept = 0;
+    virtual bool cancel() noexcept = 0;
+    /// Has it called when this is over, or at once. On failure the listener is still the caller's.
+    virtual lt_status listen(listener *added) = 0;
+    /// Throws what it has failed with, once it is over.
+    virtual void rethrow() = 0;
+    virtual lt_future *handle() const noexcept { return nullptr; }
+
+protected:
+    future_core() = default;
+    virtual ~future_core() = default;
+    /// No user is left.
+    virtual void end() noexcept = 0;
+
+    std::exception_ptr thrown_;
+
+private:
+    std::atomic<std::size_t> users_{1};
+};
+
+/// A counted reference.
+template <typename Core> class shared {
+public:
+    shared() noexcept = default;
+    /// Takes over the one that a new core has.
+    explicit shared(Core *core) noexcept : core_(core) {}
+    shared(const shared &other) noexcept : core_(other.core_) {
+        if (core_ != nullptr) {
+            core_->share();
+        }
+    }
+    shared(shared &&other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
+    template <typename Derived, std::enable_if_t<std::is_convertible_v<Derived *, Core *>, int> = 0>
+    shared(const shared<Derived> &other) noexcept : shared(other.get()) {
+        if (core_ != nullptr) {
+            core_->share();
+        }
+    }
+    shared &operator=(shared other) noexcept {
+        std::swap(core_, other.core_);
+        return *this;
+    }
+    ~shared() {
+        if (core_ != nullptr) {
+            core_->leave();
+        }
+    }
+
+    Core *operator->() const noexcept { return core_; }
+    Core &operator*() const noexcept { return *core_; }
+    Core *get() const noexcept { return core_; }
+    explicit operator bool() const noexcept { return core_ != nullptr; }
+
+private:
+    Core *core_ = nullptr;
+};
+
+/// With room for the result.
+template <typename R> class future_state : public future_core {
+public:
+    /// Once, when it is over and has not failed.
+    R take() { return std::move(*value_); }
+
+protected:
+    template <typename Make> void fill(Make &&make) { value_.emplace(make()); }
+
+private:
+    std::optional<R> value_;
+};
+
+template <typename R> class future_state<R &> : public future_core {
+public:
+    R &take() { return *value_; }
+
+protected:
+    template <typename Make> void fill(Make &&make) { value_ = std::addressof(make()); }
+
+private:
+    R *value_ = nullptr;
+};
+
+template <> class future_state<void> : public future_core {
+public:
+    void take() {}
+
+protected:
+    template <typename Make> void fill(Make &&make) { make(); }
+};
+
+/// A task of a pool with its future. Shared by the future's users, as a whole, and the task, which is called with it,
+/// or never, if it is cancelled: then who finds that out lets go in its place.
+template <typename R, typename Call> class task_state final : public future_state<R> {
+public:
+    template <typename... Given> explicit task_state(Given &&...given) : call_(std::in_place, std::forward<Given>(given)...) {}
+
+    /// On failure it is gone.
+    lt_status submit(lt_pool *pool) noexcept {
+        const lt_status s = lt_pool_submit(pool, &run, this, &handle_);
+        if (s != LT_OK) {
+            delete this;
+        }
+        return s;
+    }
+
+    lt_status wait(double seconds) override {
+        const lt_status s = lt_future_result_timeout(handle_, seconds, nullptr);
+        return s == LT_FAILED || s == LT_CANCELLED ? LT_OK : s;
+    }
+    bool over() const noexcept override { return lt_future_done(handle_); }
+    bool running() const noexcept override { return lt_future_running(handle_); }
+    bool cancelled() const noexcept override { return lt_future_cancelled(handle_); }
+    bool cancel() noexcept override {
+        if (lt_future_cancel(handle_) != LT_OK) {
+            return false;
+        }
+        call_.reset(); // With what it holds, now and not with the future.
+        return true;
+    }
+    lt_status listen(listener *added) override {
+        const lt_future_fn call = [](lt_future *, void *arg) { listener::run(static_cast<listener *>(arg)); };
+        return lt_future_add_done_callback(handle_, call, added);
+    }
+    void rethrow() override {
+#if LT_HAS_EXCEPTIONS
+        if (this->thrown_ != nullptr) {
+            std::rethrow_exception(this->thrown_);
+        }
+        const lt_error_info *info = nullptr;
+        if (lt_future_error(handle_, &info) == LT_OK) {
+            throw failed(*info);
+        }
+#endif
+        check(lt_future_try_result(handle_, nullptr));
+    }
+    lt_future *handle() const noexcept override { return handle_; }
+
+private:
+    struct ended {
+        task_state *const task;
+        ~ended() {
+            task->call_.reset(); // What it holds is gone before its end is known.
+            task->unshare();
+        }
+    };
+
+    static void *run(void *arg) {
+        task_state *const task = static_cast<task_state *>(arg);
+        task->begun_.store(true, std::memory_order_release);
+        const ended guard{task};
+        guarded([task] { task->fill(*task->call_); },
+            [task] {
+                task->thrown_ = std::current_exception(); // NULL where it is no exception of C++.
+                rethrow_caught();                         // For C's future, and if that was dropped for the hook.
+            });
+        return nullptr;
+    }
+
+    void unshare() noexcept {
+        if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            delete this;
+        }
+    }
+
+    /// It is over: if it was not called, it never will be.
+    void settle() noexcept {
+        if (!begun_.load(std::memory_order_acquire)) {
+            unshare();
+        }
+    }
+
+    void end() noexcept override {
+        if (lt_future_done(handle_)) {
+            settle();
+        } else {
+            const lt_future_fn settled = [](lt_future *, void *arg) {
+                task_state *const task = static_cast<task_state *>(arg);
+                task->settle();
+                task->unshare();
+            };
+            shares_.fetch_add(1, std::memory_order_relaxed);
+            if (lt_future_add_done_callback(handle_, settled, this) != LT_OK) {
+                shares_.fetch_sub(1, std::memory_order_relaxed); // No memory: if it is cancelled, this stays.
+            }
+        }
+        LT_IGNORE(lt_future_free(handle_));
+        unshare();
+    }
+
+    std::optional<Call> call_;
+    lt_future *handle_ = nullptr;
+    std::atomic<bool> begun_{false};
+    std::atomic<int> shares_{2};
+};
+
+/// The result of a promise, or of what comes after another future.
+///
+/// | stage     | meaning                     | goes on by                             |
+/// |-----------|-----------------------------|----------------------------------------|
+/// | pending   | nobody has begun to make it | begin: running; cancel: cancelled      |
+/// | running   | somebody makes it           | finish: it is over, as the event says  |
+/// | cancelled | nobody makes it             | finish                                 |
+template <typename R> class promise_state : public future_state<R> {
+public:
+    promise_state() : over_(lt_event_new()) {
+        if (over_ == nullptr) {
+            raise(lt_last_status());
+        }
+    }
+
+    lt_status wait(double seconds) override {
+        if (over()) {
+            return LT_OK;
+        }
+        const double until = seconds < 0 ? 0 : lt_monotonic() + seconds;
+        // Who waits as a worker of a pool may have to run what this waits for.
+        const lt_status s = help(seconds);
+        if (s != LT_OK) {
+            return s;
+        }
+        if (seconds > 0) {
+            const double left = until - lt_monotonic();
+            seconds = left > 0 ? left : 0;
+        }
+        return lt_event_wait_timeout(over_, seconds);
+    }
+    // As a wait, so that what has been done for it happens before.
+    bool over() const noexcept override { return lt_event_try_wait(over_) == LT_OK; }
+    bool running() const noexcept override { return stage_.load(std::memory_order_relaxed) == is_running && !over(); }
+    bool cancelled() const noexcept override { return stage_.load(std::memory_order_relaxed) == is_cancelled; }
+    bool cancel() noexcept override {
+        if (!begin(is_cancelled)) {
+            return cancelled();
+        }
+#if LT_HAS_EXCEPTIONS
+        this->thrown_ = std::make_exception_ptr(lt::cancelled());
+#endif
+        finish();
+        return true;
+    }
+    lt_status listen(listener *added) override {
+        listener *first = listeners_.load(std::memory_order_acquire);
+        do {
+            if (first == closed()) {
+                listener::run(added);
+                return LT_OK;
+            }
+            added->next = first;
+        } while (!listeners_.compare_exchange_weak(first, added, std::memory_order_acq_rel, std::memory_order_acquire));
+        return LT_OK;
+    }
+    void rethrow() override {
+#if LT_HAS_EXCEPTIONS
+        if (this->thrown_ != nullptr) {
+            std::rethrow_exception(this->thrown_);
+        }
+#else
+        if (cancelled()) {
+            raise(LT_CANCELLED);
+        }
+#endif
+    }
+
+    /// Whether the caller is the one that makes the result.
+    bool begin() noexcept { return begin(is_running); }
+    /// After begin(): the result is what make() returns or throws. Left by lt::exit(), the promise is broken.
+    template <typename Make> void complete(Make &&make) {
+        struct ended {
+            promise_state *const state;
+            bool left = true;
+            ~ended() {
+#if LT_HAS_EXCEPTIONS
+                if (left) {
+                    state->thrown_ = std::make_exception_ptr(std::future_error(std::future_errc::broken_promise));
+                }
+#endif
+                state->finish();
+            }
+        } guard{this};
+        guarded(
+            [&] {
+                this->fill(make);
+                guard.left = false;
+            },
+            [&] {
+                this->thrown_ = std::current_exception();
+                guard.left = this->thrown_ == nullptr;
+                if (guard.left) {
+                    rethrow_caught(); // Of another language: the promise is broken, and who called hears why.
+                }
+            });
+    }
+    /// After begin().
+    void fail(std::exception_ptr thrown) noexcept {
+        this->thrown_ = std::move(thrown);
+        finish();
+    }
+
+protected:
+    ~promise_state() override {
+        for (listener *next = listeners_.load(std::memory_order_relaxed); next != nullptr && next != closed();) {
+            listener *const first = std::exchange(next, next->next);
+            delete first;
+        }
+        LT_IGNORE(lt_event_free(over_));
+    }
+    void end() noexcept override { delete this; }
+
+    /// Waits for what this comes after.
+    virtual lt_status help(double) { return LT_OK; }
+
+private:
+    enum stage : int { is_pending, is_running, is_cancelled };
+
+    bool begin(stage as) noexcept {
+        int pending = is_pending;
+        return stage_.compare_exchange_strong(pending, as, std::memory_order_relaxed);
+    }
+
+    /// Stands in the list once it is over.
+    static listener *closed() noexcept { return reinterpret_cast<listener *>(alignof(listener)); }
+
+    void finish() {
+        this->share(); // A listener may drop the last future.
+        const shared<promise_state> stays(this);
+        LT_IGNORE(lt_event_set(over_));
+        listener *last = listeners_.exchange(closed(), std::memory_order_acq_rel);
+        listener *first = nullptr;
+        while (last != nullptr) { // In the order in which they came.
+            listener *const rest = last->next;
+            last->next = first;
+            first = std::exchange(last, rest);
+        }
+        struct remaining { // If one of them is left by lt::exit(), the others are still called.
+            listener *next;
+            ~remaining() {
+                while (next != nullptr) {
+                    listener::run(std::exchange(next, next->next));
+                }
+            }
+        } rest{first};
+        while (rest.next != nullptr) {
+            listener::run(std::exchange(rest.next, rest.next->next));
+        }
+    }
+
+    lt_event *const over_;
+    std::atomic<listener *> listeners_{nullptr};
+    std::atomic<int> stage_{is_pending};
+};
+
+/// What comes after another future.
+template <typename R> class then_state final : public promise_state<R> {
+public:
+    explicit then_state(shared<future_core> after) noexcept : after_(std::move(after)) {}
+
+    bool cancel() noexcept override {
+        // Nobody else can: whoever has this has the other one no more.
+        return promise_state<R>::cancel() && (after_->cancel(), true);
+    }
+
+protected:
+    lt_status help(double seconds) override { return after_->wait(seconds); }
+
+private:
+    const shared<future_core> after_;
+};
+
+struct future_access {
+    template <typename R> static shared<future_state<R>> &state(future<R> &f) noexcept { return f.state_; }
+    template <typename R> static future<R> make(shared<future_state<R>> state) noexcept {
+        return future<R>(std::move(state));
+    }
+    template <typename State, typename R> static future<R> adopt(shared<State> state) noexcept {
+        return future<R>(shared<future_state<R>>(state));
+    }
+};
+
+/// Adds a listener, and owns it until it is added.
+inline void listen(future_core &core, std::unique_ptr<listener> added) {
+    listener *const given = added.release(); // It may be called now, and deletes itself.
+    const lt_status s = core.listen(given);
+    if (s != LT_OK) {
+        delete given;
+        raise(s);
+    }
+}
+
+template <typename Function, typename R, typename = void> struct after {
+    static constexpr bool takes_future = false;
+    using result = std::invoke_result_t<Function, R>;
+};
+template <typename Function> struct after<Function, void, std::enable_if_t<!std::is_invocable_v<Function, future<void>>>> {
+    static constexpr bool takes_future = false;
+    using result = std::invoke_result_t<Function>;
+};
+template <typename Function, typename R>
+struct after<Function, R, std::enable_if_t<std::is_invocable_v<Function, future<R>>>> {
+    static constexpr bool takes_future = true;
+    using result = std::invoke_result_t<Function, future<R>>;
+};
+
+/// Calls the function of then() with what came.
+template <typename R, typename Function, typename Next> void follow(shared<future_state<R>> &from, Function &function, Next &next) {
+    next.complete([&]() -> decltype(auto) {
+        if constexpr (after<Function, R>::takes_future) {
+            return std::invoke(std::move(function), future_access::make<R>(std::move(from)));
+        } else {
+            from->rethrow();
+            if constexpr (std::is_void_v<R>) {
+                return std::invoke(std::move(function));
+            } else {
+                return std::invoke(std::move(function), from->take());
+            }
+        }
+    });
+}
+
+} // namespace detail
+
+/// The result of a task, or what it failed with. One thread at a time uses it; dropped, the task goes on.
+template <typename R> class [[nodiscard]] future {
+public:
+    future() noexcept = default;
+    future(future &&) noexcept = default;
+    future &operator=(future &&) noexcept = default;
+    ~future() = default;
+
+    /// Whether there is a result to be had: not by default, and no more after get(), then() or a move.
+    [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(state_); }
+
+    /// Waits for the result, and moves it out. A worker that waits for a task of its own pool which nobody has begun
+    /// runs it itself.
+    /// @throws             what the task has thrown: the very object
+    /// @throws lt::failed  it ended by lt::raise(), lt::fail() or lt::exit()
+    /// @throws lt::cancelled
+    /// @throws lt::interrupted, lt::error  deadlock: from the task itself; still valid
+    R get() {
+        detail::check(state().wait(LT_FOREVER));
+        const detail::shared<detail::future_state<R>> taken = std::move(state_);
+        taken->rethrow();
+        return taken->take();
+    }
+
+    /// Until it is over, whatever it ends with.
+    /// @throws lt::interrupted, lt::error  deadlock
+    void wait() const { detail::check(state().wait(LT_FOREVER)); }
+    template <typename Rep, typename Period>
+    std::future_status wait_for(const std::chrono::duration<Rep, Period> &duration) const {
+        return timed(detail::seconds(duration));
+    }
+    template <typename Clock, typename Duration>
+    std::future_status wait_until(const std::chrono::time_point<Clock, Duration> &deadline) const {
+        return timed(detail::seconds_until(deadline));
+    }
+    /// By value: ok once it is over.
+    status wait_for(std::nothrow_t, double seconds) const { return status(state().wait(seconds)); }
+
+    /// Whether it is over.
+    [[nodiscard]] bool done() const { return state().over(); }
+    [[nodiscard]] bool is_ready() const { return done(); }
+    [[nodiscard]] bool running() const { return state().running(); }
+    [[nodiscard]] bool cancelled() const { return state().cancelled(); }
+
+    /// Cancels it if nobody has begun it: get() then throws lt::cancelled. Whether it is cancelled.
+    bool cancel() { return state().cancel(); }
+
+    /// What comes after: function(result), or function(future) where that can be called. It runs on the thread that
+    /// ends this one, or at once if that is over. What this fails with goes past a function of results. This future is
+    /// valid no more.
+    /// @throws lt::error  no_memory: nothing has happened
+    template <typename Function> auto then(Function &&function) {
+        using plain = std::decay_t<Function>;
+        using result = typename detail::after<plain, R>::result;
+        struct next final : detail::listener {
+            next(detail::shared<detail::future_state<R>> f, detail::shared<detail::then_state<result>> t, Function &&fn)
+                : from(std::move(f)), to(std::move(t)), function(std::forward<Function>(fn)) {}
+            void call() override {
+                if (to->begin()) {
+                    detail::follow<R>(from, function, *to);
+                }
+            }
+            detail::shared<detail::future_state<R>> from;
+            detail::shared<detail::then_state<result>> to;
+            plain function;
+        };
+        const detail::shared<detail::future_core> from((static_cast<void>(state()), state_));
+        detail::shared<detail::then_state<result>> to(new detail::then_state<result>(from));
+        detail::listen(*state_.get(), std::make_unique<next>(state_, to, std::forward<Function>(function)));
+        state_ = {};
+        return detail::future_access::adopt<detail::then_state<result>, result>(std::move(to));
+    }
+    /// The same; the function is a task of that pool.
+    template <typename Function> auto then(pool &on, Function &&function);
+
+    /// What C knows of it, for lt_future_X(): NULL for one of a promise.
+    [[nodiscard]] lt_future *native_handle() const noexcept { return state_ ? state_->handle() : nullptr; }
+
+private:
+    friend struct detail::future_access;
+
+    explicit future(detail::shared<detail::future_state<R>> state) noexcept : state_(std::move(state)) {}
+
+    detail::future_state<R> &state() const {
+        if (!state_) {
+#if LT_HAS_EXCEPTIONS
+            throw std::future_error(std::future_errc::no_state);
+#else
+            detail::raise(LT_INVALID);
+#endif
+        }
+        return *state_.get();
+    }
+
+    std::future_status timed(double seconds) const {
+        return detail::is_ok_or(state().wait(seconds), LT_TIMED_OUT) ? std::future_status::ready
+                                                                    : std::future_status::timeout;
+    }
+
+    detail::shared<detail::future_state<R>> state_;
+};
+
+/// Makes the result of a future by hand.
+template <typename R> class promise {
+public:
+    /// @throws lt::error  out of memory
+    promise() : state_(new detail::promise_state<R>) {}
+    promise(promise &&) noexcept = default;
+    promise &operator=(promise &&other) noexcept {
+        promise(std::move(other)).swap(*this);
+        return *this;
+    }
+    /// Without a result, the future gets std::future_errc::broken_promise.
+    ~promise() {
+        if (state_ && state_->begin()) {
+            state_->fail(error(std::future_errc::broken_promise));
+        }
+    }
+    void swap(promise &other) noexcept {
+        std::swap(state_, other.state_);
+        std::swap(given_, other.given_);
+    }
+
+    /// @throws std::future_error  future_already_retrieved, no_state
+    [[nodiscard]] future<R> get_future() {
+        require(static_cast<bool>(state_), std::future_errc::no_state);
+        require(!std::exchange(given_, true), std::future_errc::future_already_retrieved);
+        return detail::future_access::adopt<detail::promise_state<R>, R>(state_);
+    }
+
+    /// Of a future that was cancelled it changes nothing.
+    /// @throws std::future_error  promise_already_satisfied, no_state
+    template <typename... Value> void set_value(Value &&...value) {
+        static_assert(sizeof...(Value) == (std::is_void_v<R> ? 0 : 1));
+        if (begin()) {
+            state_->complete([&]() -> R { return static_cast<R>((std::forward<Value>(value), ...)); });
+        }
+    }
+    void set_exception(std::exception_ptr thrown) {
+        if (begin()) {
+            state_->fail(std::move(thrown));
+        }
+    }
+    /// Whether the future was cancelled: nobody wants a result.
+    [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
+
+private:
+    static std::exception_ptr error(std::future_errc code) {
+#if LT_HAS_EXCEPTIONS
+        return std::make_exception_ptr(std::future_error(code));
+#else
+        return static_cast<void>(code), nullptr;
+#endif
+    }
+    static void require(bool kept, std::future_errc code) {
+        if (!kept) {
+#if LT_HAS_EXCEPTIONS
+            throw std::future_error(code);
+#else
+            static_cast<void>(code);
+            detail::raise(LT_INVALID);
+#endif
+        }
+    }
+    /// False if nobody wants a result any more.
+    bool begin() {
+        require(static_cast<bool>(state_), std::future_errc::no_state);
+        const bool begun = state_->begin();
+        require(begun || state_->cancelled(), std::future_errc::promise_already_satisfied);
+        return begun;
+    }
+
+    detail::shared<detail::promise_state<R>> state_;
+    bool given_ = false;
+};
+
+/// The result of when_any(): all the futures, and which was over first.
+template <typename Sequence> struct when_any_result {
+    std::size_t index = static_cast<std::size_t>(-1);
+    Sequence futures;
+};
+
+namespace detail {
+
+/// Calls use(core, index) for each.
+template <typename R, typename Use> void for_each_core(std::vector<future<R>> &futures, Use &&use) {
+    std::size_t i = 0;
+    for (future<R> &f : futures) {
+        use(future_access::state(f), i++);
+    }
+}
+template <typename... R, typename Use> void for_each_core(std::tuple<future<R>...> &futures, Use &&use) {
+    std::size_t i = 0;
+    std::apply([&](auto &...f) { (use(future_access::state(f), i++), ...); }, futures);
+}
+template <typename R> std::size_t count_of(const std::vector<future<R>> &futures) { return futures.size(); }
+template <typename... R> constexpr std::size_t count_of(const std::tuple<future<R>...> &) { return sizeof...(R); }
+
+/// Waits for many; the last one of them to be over, or the first, gives them back.
+template <typename Sequence, typename Result> class gather final : public promise_state<Result> {
+public:
+    static constexpr bool all = std::is_same_v<Sequence, Result>;
+
+    static future<Result> start(Sequence &&futures) {
+        shared<gather> self(new gather(std::move(futures)));
+        for (const shared<future_core> &core : self->cores_) {
+            if (!core) {
+                raise(LT_INVALID);
+            }
+        }
+        std::size_t i = 0;
+        for (const shared<future_core> &core : self->cores_) {
+            listen(*core.get(), std::make_unique<one>(self, i++));
+        }
+        if (i == 0 && self->begin()) {
+            self->give(static_cast<std::size_t>(-1));
+        }
+        return future_access::adopt<gather, Result>(std::move(self));
+    }
+
+private:
+    struct one final : listener {
+        one(shared<gather> g, std::size_t i) : group(std::move(g)), index(i) {}
+        void call() override { group->ended(index); }
+        shared<gather> group;
+        std::size_t index;
+    };
+
+    explicit gather(Sequence &&futures) : left_(count_of(futures)), futures_(std::move(futures)) {
+        cores_.reserve(left_);
+        for_each_core(futures_, [this](auto &state, std::size_t) { cores_.push_back(shared<future_core>(state)); });
+    }
+
+    void ended(std::size_t index) {
+        // Acquire and release: what each did happens before what comes after all.
+        const bool last = left_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+        if ((!all || last) && this->begin()) {
+            give(index);
+        }
+    }
+
+    void give([[maybe_unused]] std::size_t index) {
+        this->complete([&]() -> Result {
+            if constexpr (all) {
+                return std::move(futures_);
+            } else {
+                return Result{index, std::move(futures_)};
+            }
+        });
+    }
+
+    lt_status help(double seconds) override {
+        const double until = seconds < 0 ? 0 : lt_monotonic() + seconds;
+        if (!all) {
+            std::vector<lt_future *> handles;
+            for (const shared<future_core> &core : cores_) {
+                handles.push_back(core->handle());
+                if (handles.back() == nullptr) {
+                    return LT_OK; // One of a promise, which nobody can help.
+                }
+            }
+            return lt_future_wait_many(handles.data(), handles.size(), LT_ANY, seconds, nullptr);
+        }
+        for (const shared<future_core> &core : cores_) {
+            const double left = seconds < 0 ? LT_FOREVER : until - lt_monotonic();
+            const lt_status s = core->wait(seconds >= 0 && left < 0 ? 0 : left);
+            if (s != LT_OK) {
+                return s;
+            }
+        }
+        return LT_OK;
+    }
+
+    std::atomic<std::size_t> left_;
+    Sequence futures_;
+    std::vector<shared<future_core>> cores_;
+};
+
+} // namespace detail
+
+/// A future of all these, each of which is over then. They are moved from.
+/// @throws lt::error  no_memory, invalid: one is not valid
+template <typename R> future<std::vector<future<R>>> when_all(std::vector<future<R>> futures) {
+    using all = std::vector<future<R>>;
+    return detail::gather<all, all>::start(std::move(futures));
+}
+template <typename... R> future<std::tuple<future<R>...>> when_all(future<R> &&...futures) {
+    using all = std::tuple<future<R>...>;
+    return detail::gather<all, all>::start(all(std::move(futures)...));
+}
+
+/// A future of all these, as soon as one is over. They are moved from.
+/// @throws lt::error  no_memory, invalid: one is not valid
+template <typename R> future<when_any_result<std::vector<future<R>>>> when_any(std::vector<future<R>> futures) {
+    using all = std::vector<future<R>>;
+    return detail::gather<all, when_any_result<all>>::start(std::move(futures));
+}
+template <typename... R> future<when_any_result<std::tuple<future<R>...>>> when_any(future<R> &&...futures) {
+    using all = std::tuple<future<R>...>;
+    return detail::gather<all, when_any_result<all>>::start(all(std::move(futures)...));
+}
+
+/// A future that is over and has this result.
+template <typename T> future<std::decay_t<T>> make_ready_future(T &&value) {
+    promise<std::decay_t<T>> made;
+    made.set_value(std::forward<T>(value));
+    return made.get_future();
+}
+inline future<void> make_ready_future() {
+    promise<void> made;
+    made.set_value();
+    return made.get_future();
+}
+
+LT_NAMESPACE_END
+
+#endif

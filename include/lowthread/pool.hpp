@@ -1,0 +1,350 @@
+/// @file
+/// A pool of threads that run tasks.
+#ifndef LOWTHREAD_POOL_HPP
+#define LOWTHREAD_POOL_HPP
+
+#include <lowthread/future.hpp>
+
+#include <iterator>
+#include <string>
+
+LT_NAMESPACE_BEGIN
+
+namespace detail {
+
+/// A task without a future, and what to do if it is never called: what the pool's drop function is given.
+class forgotten_task {
+public:
+    forgotten_task() = default;
+    forgotten_task(const forgotten_task &) = delete;
+    forgotten_task &operator=(const forgotten_task &) = delete;
+    virtual ~forgotten_task() = default;
+    virtual void call() = 0;
+    /// It was cancelled, or could not be submitted.
+    virtual void drop(lt_status) noexcept {}
+
+    static void *run(void *arg) {
+        const deleted<forgotten_task> task(static_cast<forgotten_task *>(arg));
+        task.thing->call();
+        return nullptr;
+    }
+    static void dropped(void *arg) {
+        const deleted<forgotten_task> task(static_cast<forgotten_task *>(arg));
+        task.thing->drop(LT_CANCELLED);
+    }
+};
+
+template <typename Call> class posted final : public forgotten_task {
+public:
+    template <typename... Given> explicit posted(Given &&...given) : call_(std::forward<Given>(given)...) {}
+    void call() override { call_(); }
+
+private:
+    Call call_;
+};
+
+/// What follows a future as a task of a pool.
+template <typename R, typename Function, typename Result> class followed final : public forgotten_task {
+public:
+    template <typename Given>
+    followed(shared<future_state<R>> from, shared<then_state<Result>> to, Given &&function)
+        : from_(std::move(from)), to_(std::move(to)), function_(std::forward<Given>(function)) {}
+
+    void call() override {
+        if (to_->begin()) {
+            follow<R>(from_, function_, *to_);
+        }
+    }
+    void drop(lt_status s) noexcept override {
+        if (to_->begin()) {
+#if LT_HAS_EXCEPTIONS
+            to_->fail(s == LT_CANCELLED ? std::make_exception_ptr(cancelled())
+                    : s == LT_CLOSED    ? std::make_exception_ptr(closed())
+                                        : std::make_exception_ptr(error(status(s))));
+#else
+            raise(s);
+#endif
+        }
+    }
+
+private:
+    shared<future_state<R>> from_;
+    shared<then_state<Result>> to_;
+    Function function_;
+};
+
+/// An iterator as an item, for ranges that have no random access.
+template <typename Iterator> struct pointing {
+    Iterator to;
+};
+
+/// One map: tasks that each take the next item until there is none. It stays where it is until all have ended.
+template <typename Iterator, typename Function, typename Result> class map_job {
+public:
+    map_job(Iterator first, std::size_t n, Function &function) : first_(first), n_(n), function_(function) {
+        if constexpr (!std::is_void_v<Result>) {
+            results_.resize(n);
+        }
+    }
+    map_job(const map_job &) = delete;
+    map_job &operator=(const map_job &) = delete;
+
+    /// Also on the way of lt::exit(): a worker that maps runs tasks itself.
+    ~map_job() {
+        stop_.store(true, std::memory_order_relaxed);
+        for (lt_future *task : tasks_) {
+            if (lt_future_cancel(task) != LT_OK) {
+                LT_IGNORE(uninterrupted([task] { return lt_future_result(task, nullptr); }));
+            }
+            LT_IGNORE(lt_future_free(task));
+        }
+    }
+
+    void run(lt_pool *pool) {
+        lt_pool_info info{};
+        info.size = sizeof info;
+        check(lt_pool_stats(pool, &info));
+        const std::size_t most = info.max_workers < n_ ? info.max_workers : n_;
+        tasks_.reserve(most);
+        for (std::size_t i = 0; i < most; i++) {
+            lt_future *task = nullptr;
+            const lt_status s = lt_pool_submit(pool, &take, this, &task);
+            if (s != LT_OK) {
+                if (tasks_.empty()) {
+                    raise(s);
+                }
+                break; // Those that there are will do.
+            }
+            tasks_.push_back(task);
+        }
+        lt_status worst = LT_OK;
+        for (lt_future *task : tasks_) {
+            const lt_status s = lt_future_result(task, nullptr);
+            if (s == LT_INTERRUPTED || s == LT_DEADLOCK) {
+                raise(s);
+            }
+            if (s == LT_CANCELLED && worst == LT_OK) {
+                worst = s;
+            }
+#if LT_HAS_EXCEPTIONS
+            const lt_error_info *info_of = nullptr;
+            if (s == LT_FAILED && thrown_ == nullptr && lt_future_error(task, &info_of) == LT_OK) {
+                thrown_ = std::make_exception_ptr(failed(*info_of));
+            }
+#endif
+        }
+#if LT_HAS_EXCEPTIONS
+        if (thrown_ != nullptr) {
+            std::rethrow_exception(std::move(thrown_));
+        }
+#endif
+        if (done_.load(std::memory_order_acquire) < n_) {
+            raise(worst == LT_OK ? LT_FAILED : worst);
+        }
+    }
+
+    auto results() {
+        std::vector<Result> all;
+        all.reserve(n_);
+        for (auto &result : results_) {
+            all.push_back(std::move(*result));
+        }
+        return all;
+    }
+
+private:
+    struct none {};
+
+    static void *take(void *arg) {
+        map_job &job = *static_cast<map_job *>(arg);
+        while (!job.stop_.load(std::memory_order_relaxed)) {
+            const std::size_t i = job.next_.fetch_add(1, std::memory_order_relaxed);
+            if (i >= job.n_) {
+                break;
+            }
+            guarded([&] { job.item(i); },
+                [&] {
+                    std::exception_ptr thrown = std::current_exception();
+                    const bool first = !job.stop_.exchange(true, std::memory_order_relaxed);
+                    if (thrown == nullptr) {
+                        rethrow_caught(); // Of another language: C keeps it.
+                    } else if (first) {
+                        job.thrown_ = std::move(thrown); // Read when all have ended.
+                    }
+                });
+        }
+        return nullptr;
+    }
+
+    void item(std::size_t i) {
+        using difference = typename std::iterator_traits<Iterator>::difference_type;
+        if constexpr (std::is_void_v<Result>) {
+            std::invoke(function_, first_[static_cast<difference>(i)]);
+        } else {
+            results_[i].emplace(std::invoke(function_, first_[static_cast<difference>(i)]));
+        }
+        done_.fetch_add(1, std::memory_order_release);
+    }
+
+    const Iterator first_;
+    const std::size_t n_;
+    Function &function_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<std::size_t> done_{0};
+    std::atomic<bool> stop_{false};
+    std::exception_ptr thrown_;
+    std::vector<lt_future *> tasks_;
+    std::conditional_t<std::is_void_v<Result>, none, std::vector<std::optional<std::conditional_t<std::is_void_v<Result>, none, Result>>>> results_;
+};
+
+} // namespace detail
+
+/// Runs tasks on threads of its own, in the order in which they were submitted. A worker is started when a task comes
+/// and none is idle. A task that throws ends itself alone.
+class pool {
+public:
+    /// At most so many workers; 0: the number of processors + 4, but at most 32. Their names are name_0 and so on.
+    /// @throws lt::error  no_memory; invalid: the name is not UTF-8
+    explicit pool(std::uint32_t max_workers = 0, const char *name = nullptr) : pool(std::nothrow, max_workers, name) {
+        if (handle_ == nullptr) {
+            detail::raise(lt_last_status());
+        }
+    }
+    /// Tests false if it could not be made.
+    explicit pool(std::nothrow_t, std::uint32_t max_workers = 0, const char *name = nullptr) noexcept
+        : handle_(lt_pool_new(max_workers, name)) {
+        if (handle_ != nullptr) {
+            LT_IGNORE(lt_pool_set_drop(handle_, &detail::forgotten_task::dropped));
+        }
+    }
+    pool(const pool &) = delete;
+    pool &operator=(const pool &) = delete;
+
+    /// Waits until all its tasks have run and its workers ended; no interrupt ends that. By a task of its own it is shut
+    /// down, not waited for, and its workers end after that.
+    ~pool() {
+        const lt_status s = detail::uninterrupted([this] { return lt_pool_free(handle_); });
+        if (s == LT_DEADLOCK) {
+            LT_IGNORE(lt_pool_shutdown(handle_, false, false));
+        }
+    }
+
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+    [[nodiscard]] lt_pool *native_handle() const noexcept { return handle_; }
+
+    /// Has a worker call function(args...), which are moved, or copied, as for std::thread. What it throws is thrown by
+    /// the future's get(); if that was dropped by then, the hook is told.
+    /// @throws lt::closed, lt::error  no_memory, no_thread: it is not called
+    template <typename Function, typename... Args> auto submit(Function &&function, Args &&...args) {
+        using result = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
+        using task = detail::task_state<result, detail::call_of<Function, Args...>>;
+        auto *const state = new task(std::forward<Function>(function), std::forward<Args>(args)...);
+        detail::check(state->submit(handle_));
+        return detail::future_access::adopt<task, result>(detail::shared<task>(state));
+    }
+
+    /// The same without a future: what it throws is told to the hook.
+    /// @throws lt::closed, lt::error
+    template <typename Function, typename... Args> void post(Function &&function, Args &&...args) {
+        using task = detail::posted<detail::call_of<Function, Args...>>;
+        auto owned = std::make_unique<task>(std::forward<Function>(function), std::forward<Args>(args)...);
+        detail::forgotten_task *const given = owned.get();
+        detail::check(lt_pool_submit(handle_, &detail::forgotten_task::run, given, nullptr));
+        owned.release();
+    }
+    template <typename Function, typename... Args> status post(std::nothrow_t, Function &&function, Args &&...args) {
+        using task = detail::posted<detail::call_of<Function, Args...>>;
+        detail::forgotten_task *const given =
+            new (std::nothrow) task(std::forward<Function>(function), std::forward<Args>(args)...);
+        if (given == nullptr) {
+            return status::no_memory;
+        }
+        const lt_status s = lt_pool_submit(handle_, &detail::forgotten_task::run, given, nullptr);
+        if (s != LT_OK) {
+            delete given;
+        }
+        return status(s);
+    }
+
+    /// Calls function(item) for each item of the range, on the workers; the results, in the order of the range. It
+    /// returns, or throws, when none is being called any more.
+    /// @throws  what the first one throws; then those that have not begun are not called
+    /// @throws lt::interrupted, lt::closed, lt::cancelled, lt::error
+    template <typename Function, typename Range> auto map(Function &&function, Range &&range) {
+        using std::begin;
+        using std::end;
+        using iterator = decltype(begin(range));
+        using result = std::invoke_result_t<Function &, decltype(*begin(range))>;
+        using category = typename std::iterator_traits<iterator>::iterator_category;
+        if constexpr (std::is_base_of_v<std::random_access_iterator_tag, category>) {
+            return mapped<result>(function, begin(range), static_cast<std::size_t>(end(range) - begin(range)));
+        } else {
+            std::vector<detail::pointing<iterator>> items;
+            for (auto i = begin(range); i != end(range); ++i) {
+                items.push_back(detail::pointing<iterator>{i});
+            }
+            auto call = [&function](const detail::pointing<iterator> &item) -> result {
+                return std::invoke(function, *item.to);
+            };
+            return mapped<result>(call, items.begin(), items.size());
+        }
+    }
+
+    /// No more submits; what has not begun is run, or with `cancel_pending` cancelled. With `wait` it blocks until all
+    /// workers have ended.
+    /// @throws lt::interrupted, lt::error  deadlock: from one of them
+    void shutdown(bool wait = true, bool cancel_pending = false) {
+        detail::check(lt_pool_shutdown(handle_, wait, cancel_pending));
+    }
+
+    /// How it does at this moment.
+    [[nodiscard]] lt_pool_info stats() const {
+        lt_pool_info info{};
+        info.size = sizeof info;
+        detail::check(lt_pool_stats(handle_, &info));
+        return info;
+    }
+
+private:
+    template <typename Result, typename Function, typename Iterator>
+    auto mapped(Function &function, Iterator first, std::size_t n) {
+        detail::map_job<Iterator, Function, Result> job(first, n, function);
+        job.run(handle_);
+        if constexpr (!std::is_void_v<Result>) {
+            return job.results();
+        }
+    }
+
+    lt_pool *const handle_;
+};
+
+template <typename R> template <typename Function> auto future<R>::then(pool &on, Function &&function) {
+    using plain = std::decay_t<Function>;
+    using result = typename detail::after<plain, R>::result;
+    using task = detail::followed<R, plain, result>;
+    struct next final : detail::listener {
+        next(lt_pool *p, std::unique_ptr<task> t) : pool(p), follow(std::move(t)) {}
+        void call() override {
+            detail::forgotten_task *const given = follow.get();
+            const lt_status s = lt_pool_submit(pool, &detail::forgotten_task::run, given, nullptr);
+            if (s == LT_OK) {
+                follow.release();
+            } else {
+                follow->drop(s);
+            }
+        }
+        lt_pool *pool;
+        std::unique_ptr<task> follow;
+    };
+    const detail::shared<detail::future_core> from((static_cast<void>(state()), state_));
+    detail::shared<detail::then_state<result>> to(new detail::then_state<result>(from));
+    detail::listen(*state_.get(),
+        std::make_unique<next>(
+            on.native_handle(), std::make_unique<task>(state_, to, std::forward<Function>(function))));
+    state_ = {};
+    return detail::future_access::adopt<detail::then_state<result>, result>(std::move(to));
+}
+
+LT_NAMESPACE_END
+
+#endif
