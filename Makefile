@@ -9,13 +9,14 @@ MODEL ?=
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
+CXX_NAMES ?=
 RESULTS ?= build-bench/bench-results.json
 # The one that bench/setup has made where the system's has no matplotlib.
 BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install asan platforms msrv stress model loom bench bench-docs clean
+.PHONY: all help demo test header install asan cxx platforms msrv stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -29,6 +30,7 @@ help:
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
 	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make cxx       the C++ headers under GCC and Clang, C++17, 20 and 23, sanitizers and libc++: installs them; CXX_NAMES for some"
 	@echo "make platforms   every platform: installs what it needs, builds, links, runs; writes README's table"
 	@echo "make platform-NAME   one of them: $(PLATFORMS)"
 	@echo "make msrv      the oldest Rust that Cargo.toml promises builds the library, and the demo runs"
@@ -64,6 +66,11 @@ asan:
 	@cmake --preset asan
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --preset asan -j $(JOBS)
+
+# make test has the default compiler's.
+cxx:
+	@tools/setup cxx
+	@tools/cxx $(CXX_NAMES)
 
 platforms:
 	@tools/platforms
