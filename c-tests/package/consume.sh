@@ -5,6 +5,7 @@ consume() {
     build="$LT_WORK/$how"
     rm -rf "$build"
     "$CMAKE" -S "$LT_SOURCE/c-tests/package/consumer" -B "$build" -DHOW="$how" \
+        -DHELLO_CXX="$LT_SOURCE/examples/cpp/hello.cpp" \
         -DCMAKE_C_COMPILER="$CC" -DCMAKE_BUILD_TYPE="$LT_CONFIG" "$@"
     "$CMAKE" --build "$build" --config "$LT_CONFIG"
     # ctest lies beside cmake, also where neither is in the PATH.
