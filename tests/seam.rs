@@ -1,11 +1,12 @@
-//! What differs by system stands in src/sys, and nothing else asks which system this is.
+//! What differs by system or processor stands in src/sys, and nothing else asks which one this is.
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a condition on the system would have in it.
-const QUESTIONS: [&str; 9] = [
+/// What a condition on the system or the processor would have in it.
+const QUESTIONS: [&str; 10] = [
+    "target_arch",
     "target_os",
     "target_env",
     "target_vendor",
@@ -37,7 +38,7 @@ fn asks(path: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 }
 
 #[test]
-fn only_the_seam_asks_which_system_this_is() -> Result<(), Box<dyn Error>> {
+fn only_the_seam_asks_which_system_or_processor_this_is() -> Result<(), Box<dyn Error>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = Vec::new();
     files(&source, &mut all)?;

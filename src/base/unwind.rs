@@ -7,6 +7,7 @@
 //! nothing of ours that has a destructor.
 
 use crate::base::heap::boxed;
+use crate::sys::exception::PRIVATE_WORDS;
 use crate::sys::{frame, handlers::Pending};
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -14,10 +15,7 @@ use core::ops::Deref;
 use core::ptr;
 
 pub use crate::base::record::Function;
-
-/// Whether who catches sees the frames of the throw. On ARM with 32 bits a walk from there ends in the unwinder, which
-/// has no tables for itself.
-pub const SEES_THROWS: bool = !cfg!(target_arch = "arm");
+pub use crate::sys::exception::{Exception, SEES_THROWS};
 
 /// How many frames of a throw are kept.
 pub const FRAMES: usize = 64;
@@ -155,27 +153,9 @@ pub fn is_foundation(return_address: usize) -> bool {
     frame::covers(return_address)
 }
 
-/// The head of every exception, by the ABI that all languages here share. Those of others lie as its alignment says.
-#[cfg_attr(target_arch = "arm", repr(C, align(8)))]
-#[cfg_attr(not(target_arch = "arm"), repr(C, align(16)))]
-pub struct Exception {
-    /// Says which language made it.
-    pub class: u64,
-    pub cleanup: Option<unsafe extern "C-unwind" fn(c_int, *mut Exception)>,
-    /// The unwinder's.
-    pub private: [usize; frame::PRIVATE_WORDS],
-}
-
 impl Exception {
     pub const fn new(class: u64, cleanup: unsafe extern "C-unwind" fn(c_int, *mut Exception)) -> Exception {
-        Exception { class, cleanup: Some(cleanup), private: [0; frame::PRIVATE_WORDS] }
-    }
-
-    /// The frame with this end of the stack has caught it: the first word behind the five of the unwinder's.
-    #[cfg(target_arch = "arm")]
-    pub fn caught_at(&mut self, stack: usize) {
-        let [_, _, _, _, _, place, ..] = &mut self.private;
-        *place = stack;
+        Exception { class, cleanup: Some(cleanup), private: [0; PRIVATE_WORDS] }
     }
 }
 

@@ -24,7 +24,11 @@
 //! | `thread` | starting, joining and naming threads; their stacks |
 //! | `trace` | what stands at addresses of code |
 //!
+//! `exception` is by the processor instead: how an exception lies in memory. Nothing outside asks for that either.
+//!
 //! The wait engine is `base::wait`, which takes a thread to sleep as the system can.
+
+pub mod exception;
 
 #[cfg(unix)]
 mod unix;

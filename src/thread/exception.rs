@@ -13,16 +13,11 @@
 use crate::base::heap::Text;
 use crate::base::unwind::{self, Exception};
 use crate::base::{cleanup, this_thread};
+use crate::sys::exception::{OBJECT, TYPE, class, class_name};
 use crate::sys::runtime;
 use crate::thread::{aside, demangle, raise};
 use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::ptr;
-
-/// Before the head are nine pointers and two numbers, and it is aligned; on ARM with 32 bits, where the unwinder keeps
-/// in the head what elsewhere the C++ runtime does, five pointers less, but one number more and what leads to the next.
-const TYPE: usize =
-    if cfg!(target_arch = "arm") { 32 } else { (9 * size_of::<usize>() + 8).next_multiple_of(16) };
-const OBJECT: usize = if cfg!(target_arch = "arm") { 88 } else { size_of::<Exception>() };
 
 /// Raised with lt_raise().
 pub const LT_ERROR_RAISED: i32 = 1;
@@ -43,17 +38,12 @@ pub struct Description {
     pub message: Text,
 }
 
-/// The classes of exceptions, as the first seven bytes of the head say. The eighth is the flavour. On ARM with 32 bits
-/// they are bytes, elsewhere a number.
+/// The classes of exceptions, as the first seven bytes of the head say. The eighth is the flavour.
 const CXX_GNU: u64 = class(b"GNUCC++\0");
 const CXX_CLANG: u64 = class(b"CLNGC++\0");
 /// Rust writes its class as bytes, so in the processor's own order; once it did as the others.
 const RUST: u64 = u64::from_ne_bytes(*b"MOZ\0RUST");
 const OLD_RUST: u64 = u64::from_be_bytes(*b"MOZ\0RUST");
-
-const fn class(name: &[u8; 8]) -> u64 {
-    if cfg!(target_arch = "arm") { u64::from_ne_bytes(*name) } else { u64::from_be_bytes(*name) }
-}
 
 const FLAVOUR: u64 = class(b"\0\0\0\0\0\0\0\xff");
 
@@ -104,10 +94,7 @@ pub unsafe fn describe(exception: *mut Exception) -> Description {
         class => Description {
             kind: LT_ERROR_FOREIGN,
             code: 0,
-            type_name: Text::copy_or(
-                &if cfg!(target_arch = "arm") { class.to_ne_bytes() } else { class.to_be_bytes() },
-                c"exception",
-            ),
+            type_name: Text::copy_or(&class_name(class), c"exception"),
             message: Text::Static(c"an exception of another language"),
         },
     }

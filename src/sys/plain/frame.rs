@@ -3,9 +3,6 @@
 use crate::base::cleanup::Watched;
 use crate::base::unwind::{Context, Guarded};
 
-/// How many words of an exception's head belong to the unwinder: on ARM with 32 bits all that it knows.
-pub const PRIVATE_WORDS: usize = if cfg!(target_arch = "arm") { 20 } else { 2 };
-
 /// A throw that nobody catches returns to who throws.
 pub fn prepare_throw() {}
 

@@ -11,8 +11,9 @@ pub fn now() -> u64 {
 /// Nanoseconds as the system has them; at the most as many seconds as it can count, which may be 68 years.
 #[cfg_attr(parking, allow(dead_code, reason = "the portable wait engine has a clock of its own"))]
 pub fn timespec(ns: u64) -> libc::timespec {
-    let seconds = libc::time_t::try_from(ns / 1_000_000_000).unwrap_or(libc::time_t::MAX);
-    libc::timespec { tv_sec: seconds, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
+    // The type of seconds is not named: of musl's Rust says that it will change. It has 64 bits, which is enough, or 32.
+    let tv_sec = (ns / 1_000_000_000).try_into().unwrap_or(i32::MAX.into());
+    libc::timespec { tv_sec, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
 }
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tests {
         for ns in [0, 1, 1_999_999_999, i64::MAX as u64, u64::MAX] {
             let time = timespec(ns);
             assert!(time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec));
-            assert!(time.tv_sec == libc::time_t::MAX || time.tv_sec as u64 == ns / 1_000_000_000);
+            assert!([ns / 1_000_000_000, i32::MAX as u64].contains(&(time.tv_sec as u64)));
         }
     }
 }

@@ -14,9 +14,6 @@ mod watch;
 pub use catch::{catch, covers};
 pub use watch::watch;
 
-/// How many words of an exception's head belong to the unwinder: on ARM with 32 bits all that it knows.
-pub const PRIVATE_WORDS: usize = if cfg!(target_arch = "arm") { 20 } else { 2 };
-
 /// A throw that nobody catches returns to who throws, whatever the program.
 pub fn prepare_throw() {}
 
@@ -410,8 +407,10 @@ mod ehabi {
                 Answer::Continue if __gnu_unwind_frame(exception, context) == 0 => CONTINUE_UNWIND,
                 Answer::Continue => FAILURE,
                 Answer::Catch => {
-                    // Frames of other languages on the way ask whether it was they who have caught it.
-                    (*exception).caught_at(get(context, STACK));
+                    // Frames of other languages on the way ask whether it was they who have caught it: the first
+                    // word behind the five of the unwinder's is the end of the stack of who has.
+                    let [_, _, _, _, _, place, ..] = &mut (*exception).private;
+                    *place = get(context, STACK);
                     HANDLER_FOUND
                 }
                 Answer::Land(landing) => {

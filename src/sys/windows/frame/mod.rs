@@ -27,11 +27,6 @@ pub use watch::watch;
 
 pub use crate::sys::plain::frame::address_in;
 
-/// How many words of an exception's head belong to the unwinder. GCC's keeps there what it needs when a cleanup on
-/// the way has been done: in the second the frame that it unwinds to, in the third where to go on in that. The
-/// first is a function to be asked when a forced unwinding that was caught is thrown on.
-pub const PRIVATE_WORDS: usize = 6;
-
 /// The codes of exceptions: GCC's, with the head as their argument, and that of Microsoft's C++.
 const GCC_THROW: i32 = 0x2047_4343;
 const MICROSOFT_THROW: i32 = 0xe06d_7363_u32 as i32;
@@ -161,6 +156,9 @@ pub unsafe fn unwind_to(
     };
     let information = [exception.addr(), frame.addr(), landing.addr(), given.addr()];
     record.ExceptionInformation.iter_mut().zip(information).for_each(|(place, word)| *place = word);
+    // GCC's unwinder has there what it needs when a cleanup on the way has been done: in the second the frame that it
+    // unwinds to, in the third where to go on in that. The first is a function to be asked when a forced unwinding
+    // that was caught is thrown on.
     // SAFETY: as the caller vouches. The context is written there.
     unsafe {
         let [_, target_frame, target, ..] = &mut (*exception).private;
