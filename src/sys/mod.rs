@@ -33,7 +33,9 @@ pub mod exception;
 #[cfg(unix)]
 mod unix;
 
-// Built everywhere, and used where it is needed.
+// These are built everywhere, and used where they are needed.
+#[allow(dead_code, reason = "some systems have plain frames")]
+mod call;
 #[allow(dead_code, unused_imports, reason = "most systems have something better")]
 mod plain;
 

@@ -6,37 +6,14 @@ use super::{
 };
 use crate::base::heap::boxed;
 use crate::base::unwind::{Exception, Guarded};
+use crate::sys::call::lt_guarded_landing;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use windows_sys::Win32::System::Diagnostics::Debug::{CONTEXT, DISPATCHER_CONTEXT, EXCEPTION_RECORD};
 
-unsafe extern "C-unwind" {
-    /// 0 if the function returned, 1 if something was caught.
-    fn lt_guarded_call(guarded: *mut Guarded) -> c_int;
-}
-
 unsafe extern "C" {
-    /// Where the system goes on, in the frame of `lt_guarded_call`.
-    fn lt_guarded_landing();
-    /// The same for lt_exit.
+    /// Where the system goes on, in the frame of `lt_guarded_call`, for lt_exit.
     fn lt_guarded_left();
-}
-
-/// Makes the call; whether something was caught.
-///
-/// # Safety
-/// The function may be called with the argument. Nothing in the caller's frame has a destructor.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "nothing is to come between the frames that need not")]
-pub unsafe fn catch(guarded: *mut Guarded) -> bool {
-    // SAFETY: as the caller vouches.
-    unsafe { lt_guarded_call(guarded) != 0 }
-}
-
-/// Whether this is where such a frame goes on. The call in it lies before the landing.
-pub fn covers(return_address: usize) -> bool {
-    let start = lt_guarded_call as unsafe extern "C-unwind" fn(*mut Guarded) -> c_int as usize;
-    (start..landing().addr()).contains(&return_address)
 }
 
 fn landing() -> *const c_void {

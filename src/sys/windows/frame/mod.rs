@@ -22,9 +22,9 @@ use windows_sys::Win32::System::Diagnostics::Debug::{
 mod catch;
 mod watch;
 
-pub use catch::{catch, covers, land_left};
-pub use watch::watch;
+pub use catch::land_left;
 
+pub use crate::sys::call::{catch, covers, watch};
 pub use crate::sys::plain::frame::address_in;
 
 /// The codes of exceptions: GCC's, with the head as their argument, and that of Microsoft's C++.

@@ -6,22 +6,6 @@ use core::ffi::{c_int, c_void};
 use core::ptr;
 use windows_sys::Win32::System::Diagnostics::Debug::{CONTEXT, DISPATCHER_CONTEXT, EXCEPTION_RECORD};
 
-unsafe extern "C-unwind" {
-    fn lt_watched_call(watched: *mut Watched);
-}
-
-/// Makes the call.
-///
-/// # Safety
-/// The function may be called with the argument, and so may the cleanup. Nothing in the caller's frame has a
-/// destructor.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "nothing is to come between the frames that need not")]
-pub unsafe fn watch(watched: *mut Watched) {
-    // SAFETY: as the caller vouches.
-    unsafe { lt_watched_call(watched) };
-}
-
 /// The handler of `lt_watched_call`. The frames above are gone, and their stack is still there: so the cleanup runs
 /// on it. Whatever leaves that in turn goes on as if it had come from this frame.
 unsafe extern "C-unwind" fn handler(

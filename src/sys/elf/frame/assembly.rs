@@ -1,0 +1,323 @@
+//! The functions of the frames, in assembly: what each processor has of its own, and [`frame`], which puts it together.
+//!
+//! Of `code!`, `mode` is before the function; `entry` stands where a frame is jumped to; `call` saves a register for the record of the call, and makes
+//! the call; `return` is the way out, with a result; `clean` is for the frame that watches, once it has landed: it
+//! calls the cleanup, and goes on with the exception. The record is that of `base::unwind` or `base::cleanup`.
+
+/// The tables that all processors have but one.
+#[cfg(not(target_arch = "arm"))]
+macro_rules! tables {
+    (begin) => {
+        ".cfi_startproc\n.cfi_personality 0x1b, {personality}"
+    };
+    (remember) => {
+        ".cfi_remember_state"
+    };
+    (restore) => {
+        ".cfi_restore_state"
+    };
+    (end) => {
+        ".cfi_endproc"
+    };
+}
+
+/// Those of ARM with 32 bits, which say just what the whole function has saved.
+#[cfg(target_arch = "arm")]
+macro_rules! tables {
+    (begin) => {
+        ".fnstart"
+    };
+    (remember) => {
+        ""
+    };
+    (restore) => {
+        ""
+    };
+    (end) => {
+        ".personality {personality}\n.handlerdata\n.fnend"
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! code {
+    (mode) => {
+        ""
+    };
+    (entry) => {
+        "endbr64"
+    };
+    (call) => {
+        r#"
+push rbx
+.cfi_def_cfa_offset 16
+.cfi_offset rbx, -16
+mov rbx, rdi
+mov rax, [rbx]
+mov rdi, [rbx + 8]
+call rax
+"#
+    };
+    (return 0) => {
+        concat!("xor eax, eax\n", code!(leave))
+    };
+    (return 1) => {
+        concat!("mov eax, 1\n", code!(leave))
+    };
+    (leave) => {
+        r#"
+pop rbx
+.cfi_def_cfa_offset 8
+.cfi_restore rbx
+ret
+"#
+    };
+    (clean) => {
+        r#"
+mov rdi, [rbx + 32]
+call [rbx + 24]
+mov rdi, [rbx + 16]
+call _Unwind_Resume@PLT
+ud2
+"#
+    };
+}
+
+#[cfg(target_arch = "aarch64")]
+macro_rules! code {
+    (mode) => {
+        ""
+    };
+    (entry) => {
+        ""
+    };
+    (call) => {
+        r#"
+stp x29, x30, [sp, #-32]!
+.cfi_def_cfa_offset 32
+.cfi_offset x29, -32
+.cfi_offset x30, -24
+str x19, [sp, #16]
+.cfi_offset x19, -16
+mov x29, sp
+mov x19, x0
+ldp x9, x0, [x19]
+blr x9
+"#
+    };
+    (return 0) => {
+        concat!("mov w0, #0\n", code!(leave))
+    };
+    (return 1) => {
+        concat!("mov w0, #1\n", code!(leave))
+    };
+    (leave) => {
+        r#"
+ldr x19, [sp, #16]
+ldp x29, x30, [sp], #32
+.cfi_def_cfa_offset 0
+.cfi_restore x19
+.cfi_restore x29
+.cfi_restore x30
+ret
+"#
+    };
+    (clean) => {
+        r#"
+ldp x9, x0, [x19, #24]
+blr x9
+ldr x0, [x19, #16]
+bl _Unwind_Resume
+brk #1
+"#
+    };
+}
+
+#[cfg(target_arch = "riscv64")]
+macro_rules! code {
+    (mode) => {
+        ""
+    };
+    (entry) => {
+        ""
+    };
+    (call) => {
+        r#"
+addi sp, sp, -32
+.cfi_def_cfa_offset 32
+sd ra, 24(sp)
+.cfi_offset ra, -8
+sd s0, 16(sp)
+.cfi_offset s0, -16
+sd s1, 8(sp)
+.cfi_offset s1, -24
+addi s0, sp, 32
+mv s1, a0
+ld t0, 0(s1)
+ld a0, 8(s1)
+jalr t0
+"#
+    };
+    (return 0) => {
+        concat!("li a0, 0\n", code!(leave))
+    };
+    (return 1) => {
+        concat!("li a0, 1\n", code!(leave))
+    };
+    (leave) => {
+        r#"
+ld ra, 24(sp)
+ld s0, 16(sp)
+ld s1, 8(sp)
+addi sp, sp, 32
+.cfi_def_cfa_offset 0
+.cfi_restore ra
+.cfi_restore s0
+.cfi_restore s1
+ret
+"#
+    };
+    (clean) => {
+        r#"
+ld t0, 24(s1)
+ld a0, 32(s1)
+jalr t0
+ld a0, 16(s1)
+call _Unwind_Resume
+ebreak
+"#
+    };
+}
+
+/// In the other syntax, which can say where the linker's table is. Who calls through that has it in ebx.
+#[cfg(target_arch = "x86")]
+macro_rules! code {
+    (mode) => {
+        ""
+    };
+    (entry) => {
+        "endbr32"
+    };
+    (call) => {
+        r#"
+pushl %ebx
+.cfi_def_cfa_offset 8
+.cfi_offset %ebx, -8
+pushl %esi
+.cfi_def_cfa_offset 12
+.cfi_offset %esi, -12
+subl $4, %esp
+.cfi_def_cfa_offset 16
+movl 16(%esp), %esi
+movl 4(%esi), %eax
+movl %eax, (%esp)
+call *(%esi)
+"#
+    };
+    (return 0) => {
+        concat!("xorl %eax, %eax\n", code!(leave))
+    };
+    (return 1) => {
+        concat!("movl $1, %eax\n", code!(leave))
+    };
+    (leave) => {
+        r#"
+addl $4, %esp
+.cfi_def_cfa_offset 12
+popl %esi
+.cfi_def_cfa_offset 8
+.cfi_restore %esi
+popl %ebx
+.cfi_def_cfa_offset 4
+.cfi_restore %ebx
+ret
+"#
+    };
+    (clean) => {
+        r#"
+movl 16(%esi), %eax
+movl %eax, (%esp)
+call *12(%esi)
+movl 8(%esi), %eax
+movl %eax, (%esp)
+call 2f
+2:
+popl %ebx
+addl $_GLOBAL_OFFSET_TABLE_+(.-2b), %ebx
+call _Unwind_Resume@PLT
+ud2
+"#
+    };
+}
+
+#[cfg(target_arch = "arm")]
+macro_rules! code {
+    (mode) => {
+        ".arm"
+    };
+    (entry) => {
+        ""
+    };
+    (call) => {
+        r#"
+push {{r4, lr}}
+.save {{r4, lr}}
+mov r4, r0
+ldr r1, [r4]
+ldr r0, [r4, #4]
+blx r1
+"#
+    };
+    (return 0) => {
+        concat!("mov r0, #0\n", code!(leave))
+    };
+    (return 1) => {
+        concat!("mov r0, #1\n", code!(leave))
+    };
+    (leave) => {
+        "pop {{r4, pc}}"
+    };
+    (clean) => {
+        r#"
+ldr r0, [r4, #16]
+ldr r1, [r4, #12]
+blx r1
+ldr r0, [r4, #8]
+bl _Unwind_Resume
+udf #0
+"#
+    };
+}
+
+#[cfg(not(target_arch = "x86"))]
+macro_rules! assemble {
+    ($($text:expr),+; $personality:path) => {
+        core::arch::global_asm!($($text),+, personality = sym $personality);
+    };
+}
+
+#[cfg(target_arch = "x86")]
+macro_rules! assemble {
+    ($($text:expr),+; $personality:path) => {
+        core::arch::global_asm!($($text),+, personality = sym $personality, options(att_syntax));
+    };
+}
+
+/// Defines the function `$call` of one argument, a record that begins with a function and its argument: it calls the
+/// one with the other, and returns 0. The record is in a callee-saved register meanwhile. Should the personality say
+/// so, the unwinder lands at `$landing`, in the same frame, and `$landed` is what is done there.
+macro_rules! frame {
+    ($call:literal, $landing:literal, $personality:path, $landed:expr) => {
+        assemble!(
+            concat!(".pushsection .text.", $call, ",\"ax\",%progbits\n.p2align 2"),
+            concat!(".hidden ", $call, "\n.globl ", $call, "\n.type ", $call, ",%function"),
+            code!(mode), concat!($call, ":"),
+            tables!(begin), code!(entry), code!(call), tables!(remember), code!(return 0),
+            concat!(".hidden ", $landing, "\n.globl ", $landing, "\n", $landing, ":"),
+            tables!(restore), code!(entry), $landed,
+            tables!(end), concat!(".size ", $call, ", . - ", $call, "\n.popsection");
+            $personality
+        );
+    };
+}
+
+pub(super) use {assemble, code, frame, tables};
