@@ -63,6 +63,9 @@ void lt_harness_status(const char *file, int line, const char *call, lt_status i
 // the program ends here, on whichever thread, and counts as skipped.
 int fork_to_go_on(void);
 
+// What waitpid() says of such a child. What an emulator cannot do, the program ends for, and counts as skipped.
+int wait_for_child(int child);
+
 // Runs body(arg) in a child forked like that, which ends with exit code 0 when it returns. The result is what
 // waitpid() says: 0 if all went well.
 int run_in_child(void (*body)(void *arg), void *arg);
@@ -133,6 +136,11 @@ static inline void skip_where_children_have_no_threads(void) {
 #endif
 }
 
+// For a case that forks beside threads that are busy: some such forks never return, or have a child that hangs before
+// it runs anything of the program's.
+#define skip_beside_busy_threads()                                                                 \
+    (under_emulator() ? (void)skip_because("QEMU may hang in a fork beside threads that are busy") : (void)0)
+
 // Leaves the case where the library that is under test cannot do that.
 #define skip_without(feature, reason) ((lt_features() & (feature)) == 0 ? (void)skip_because(reason) : (void)0)
 
@@ -148,9 +156,12 @@ static inline bool has_pthreads(void) {
 // For a case about files and lines in traces.
 #define skip_without_lines() skip_without(LT_FEATURE_LINES, "there traces have functions, and no lines")
 
-// How often a case forks under a sanitizer: each time the tables of its shadow are copied. And GCC's has one lock for what
-// threads free at their very end that cannot be taken around a fork: one child in thousands finds it taken.
-enum { FORKS_SANITIZED = 10 };
+// How often a case forks: LT_LONG is for more. Under a sanitizer each fork copies the tables of its shadow, and under an
+// emulator each is slow. And GCC's sanitizer has one lock for what threads free at their very end that cannot be taken
+// around a fork: one child in thousands finds it taken.
+static inline int forks(int many) {
+    return under_sanitizer() || under_emulator() ? many / 10 : getenv("LT_LONG") != NULL ? 10 * many : many;
+}
 
 // How often a case repeats what is to leave nothing behind: under a sanitizer, which keeps what was freed, and an
 // emulator, whose memory is its own, only so often that they see each step.

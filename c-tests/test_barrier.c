@@ -849,9 +849,7 @@ TEST(an_action_may_fork) {
     }
     assert_ok(waited);
     assert_ok(end(&first));
-    int status = -1;
-    assert_int_equal(waitpid(child_of_action, &status, 0), child_of_action);
-    assert_int_equal(status, 0);
+    assert_int_equal(wait_for_child(child_of_action), 0);
     must_be_empty(barrier, false);
     assert_ok(lt_barrier_free(barrier));
 }

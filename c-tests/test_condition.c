@@ -979,9 +979,7 @@ TEST(a_predicate_may_fork) {
         }
         assert_ok(waited);
         leave(&s);
-        int status = -1;
-        assert_int_equal(waitpid(child_of_predicate, &status, 0), child_of_predicate);
-        assert_int_equal(status, 0);
+        assert_int_equal(wait_for_child(child_of_predicate), 0);
         assert_ok(lt_condition_notify(s.condition, 1));
         assert_ok(waiter_join(&w));
     }

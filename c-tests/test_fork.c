@@ -370,7 +370,7 @@ static void check_child_of_turmoil(void *arg) {
 
 static lt_status fork_often(void *arg) {
     turmoil *t = arg;
-    for (int i = 0; i < (under_sanitizer() ? FORKS_SANITIZED : 100); i++) {
+    for (int i = 0; i < forks(100); i++) {
         uint64_t turns = atomic_load(&t->turns);
         int status = run_in_child(check_child_of_turmoil, t);
         must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -381,6 +381,7 @@ static lt_status fork_often(void *arg) {
 
 static void check_turmoil(bool also_on_a_thread) {
     skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
     turmoil t = {.seed = 0};
     for (size_t i = 0; i < KINDS; i++) {
         t.shared[i] = waits_make(WAITS[i]);
@@ -447,7 +448,7 @@ TEST(a_thread_whose_first_call_comes_to_a_barrier_does_not_hold_up_a_fork) {
     first_calls f = {.barrier = lt_barrier_new(1, NULL, NULL)};
     waiter w;
     waiter_launch(&w, come_by_new_threads, &f);
-    for (int i = 0; i < (under_sanitizer() ? 10 * FORKS_SANITIZED : 1000); i++) {
+    for (int i = 0; i < forks(1000); i++) {
         pid_t child = fork_to_go_on();
         must(child != -1);
         if (child == 0) {

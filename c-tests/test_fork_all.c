@@ -380,13 +380,9 @@ static void check_child(void *w) {
 
 // ---- The parent
 
-static int forks(void) {
-    return getenv("LT_LONG") != NULL ? 1000 : under_sanitizer() ? FORKS_SANITIZED : 100;
-}
-
 static lt_status fork_often(void *arg) {
     world *w = arg;
-    for (int i = 0; i < forks(); i++) {
+    for (int i = 0; i < forks(100); i++) {
         uint64_t turns = atomic_load(&w->turns);
         int status = run_in_child(check_child, w);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -401,6 +397,7 @@ static lt_status fork_often(void *arg) {
 
 static void check_forks(bool on_a_thread) {
     skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
     for (int signum = SIGRTMIN + 1; signum <= SIGRTMIN + ROUTED; signum++) {
         must(signal(signum, SIG_IGN) != SIG_ERR);
     }
@@ -496,7 +493,7 @@ static void in_a_fresh_process(const char *case_name, first_call first, void (*b
         return;
     }
     begin();
-    for (int i = 0; i < 20 * forks(); i++) {
+    for (int i = 0; i < forks(2000); i++) {
         int status = run_in_child(fork_at_the_first_call, &first);
         if (status != 0) {
             fprintf(stderr, "round %d: status %#x%s\n", i, (unsigned)status,

@@ -365,8 +365,7 @@ static lt_status call_and_fork_within(void *arg) {
         must(waiter_join(&f->other) == LT_OK);
         _exit(0);
     }
-    int status = -1;
-    must(waitpid(f->child, &status, 0) == f->child && status == 0);
+    must(wait_for_child(f->child) == 0);
     return LT_OK;
 }
 

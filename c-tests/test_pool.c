@@ -1064,7 +1064,7 @@ static void *fork_in_a_task(void *arg) {
         }
         return arg; // As from every thread function, that is the end of the child.
     }
-    must(waitpid(child, &f->status, 0) == child);
+    f->status = wait_for_child(child);
     return arg;
 }
 
@@ -1180,13 +1180,13 @@ static void use_pools_in_child(void *arg) {
 
 TEST(a_child_that_was_forked_in_the_middle_can_use_pools) {
     skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
     turmoil t = {.pool = pool_of(2)};
     waiter w[3];
     for (size_t i = 0; i < LENGTH(w); i++) {
         waiter_launch(&w[i], make_turmoil, &t);
     }
-    int forks = under_sanitizer() ? FORKS_SANITIZED : getenv("LT_LONG") != NULL ? 1000 : 100;
-    for (int i = 0; i < forks; i++) {
+    for (int i = 0; i < forks(100); i++) {
         assert_int_equal(run_in_child(use_pools_in_child, &t), 0);
     }
     atomic_store(&t.stop, true);

@@ -413,6 +413,7 @@ static void check_child(void *arg) {
 
 TEST(a_child_that_was_forked_in_the_middle_can_use_the_queues) {
     skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
     trade t = {.round = 0};
     for (size_t q = 0; q < QUEUES; q++) {
         t.queue[q] = lt_queue_new(TRADED[q]);
@@ -422,8 +423,7 @@ TEST(a_child_that_was_forked_in_the_middle_can_use_the_queues) {
         waiter_launch(&w[i], put_and_get, &t);
     }
     must_soon(atomic_load(&t.next) == LENGTH(w)); // All are at it.
-    int forks = getenv("LT_LONG") != NULL ? 1000 : 100;
-    for (int i = 0; i < forks; i++) {
+    for (int i = 0; i < forks(100); i++) {
         assert_int_equal(run_in_child(check_child, &t), 0);
     }
     atomic_store(&t.stop, true);

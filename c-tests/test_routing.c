@@ -1180,6 +1180,7 @@ static lt_status fork_until_stopped(void *arg) {
 // waits for another in a circle.
 TEST(routes_of_one_signal_are_turned_by_several_threads_beside_forks) {
     skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
     must(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
     turmoil t = {.small = lt_queue_new(1), .event = lt_event_new()};
     lt_status (*const parts[])(void *) = {route_until_stopped, route_until_stopped,
