@@ -66,20 +66,21 @@ static void run(double seconds, bool forbids) {
     waiter_launch(&answers, answer, &p);
     waiter_launch(&asks, ask, &p);
     must_soon(atomic_load(&p.rounds) > 100);
-    if (forbids && !forbid_membarrier()) {
-        skip_because("there is no membarrier here, or no filter");
-    }
+    bool as_asked = !forbids || forbid_membarrier();
     long before = atomic_load(&p.rounds);
-    for (double began = lt_monotonic(); seconds_since(began) < seconds;) {
+    for (double began = lt_monotonic(); as_asked && seconds_since(began) < seconds;) {
         sched_yield();
     }
     atomic_store(&p.stop, true);
     assert_ok(waiter_join(&asks));
-    assert_true(atomic_load(&p.rounds) > before);
+    assert_true(atomic_load(&p.rounds) > before || !as_asked);
     assert_ok(lt_queue_close(p.there, false));
     assert_ok(waiter_join(&answers));
     assert_ok(lt_queue_free(p.there));
     assert_ok(lt_queue_free(p.back));
+    if (!as_asked) {
+        skip_because("there is no membarrier here, or no filter");
+    }
 }
 
 TEST(queues_lose_no_wake_up_when_membarrier_is_refused_after_it_was_granted) {
@@ -109,18 +110,20 @@ static lt_status make_and_free(void *stop) {
 }
 
 TEST(forks_find_nobody_inside_when_membarrier_is_refused_after_it_was_granted) {
+    skip_beside_busy_threads();
     _Atomic bool stop = false;
     waiter w;
     lt_queue *queue = lt_queue_new(1);
     waiter_launch(&w, make_and_free, &stop);
     assert_int_equal(run_in_child(use_a_queue, NULL), 0);
-    if (!membarrier_works() || !forbid_membarrier()) {
-        skip_because("there is no membarrier here, or no filter");
-    }
-    for (int i = 0; i < 100; i++) {
+    bool forbidden = membarrier_works() && forbid_membarrier();
+    for (int i = 0; forbidden && i < 100; i++) {
         assert_int_equal(run_in_child(use_a_queue, NULL), 0);
     }
     atomic_store(&stop, true);
     assert_ok(waiter_join(&w));
     assert_ok(lt_queue_free(queue));
+    if (!forbidden) {
+        skip_because("there is no membarrier here, or no filter");
+    }
 }
