@@ -317,6 +317,7 @@ typedef struct turmoil {
     void *shared[KINDS];
     _Atomic bool stop;
     _Atomic uint64_t seed, turns;
+    int (*fork)(struct turmoil *t); // What waitpid() says of the child.
 } turmoil;
 
 static lt_status make_turmoil(void *arg) {
@@ -368,21 +369,40 @@ static void check_child_of_turmoil(void *arg) {
     check_new_objects_and_threads();
 }
 
+static int go_on_in_child(turmoil *t) {
+    return run_in_child(check_child_of_turmoil, t);
+}
+
+// What every child may do, whatever the wait engine.
+static int run_a_program_in_child(turmoil *unused) {
+    (void)unused;
+    pid_t child = fork();
+    must(child >= 0);
+    if (child == 0) {
+        alarm(20); // It lasts.
+        execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
+        _exit(1);
+    }
+    int status;
+    must(waitpid(child, &status, 0) == child);
+    return status;
+}
+
 static lt_status fork_often(void *arg) {
     turmoil *t = arg;
     for (int i = 0; i < forks(100); i++) {
         uint64_t turns = atomic_load(&t->turns);
-        int status = run_in_child(check_child_of_turmoil, t);
+        int status = t->fork(t);
         must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         must_soon(atomic_load(&t->turns) > turns); // The parent's threads go on.
     }
     return LT_OK;
 }
 
-static void check_turmoil(bool also_on_a_thread) {
+static void check_turmoil(int (*fork)(turmoil *t), bool also_on_a_thread) {
     skip_where_children_have_no_threads();
     skip_beside_busy_threads();
-    turmoil t = {.seed = 0};
+    turmoil t = {.fork = fork};
     for (size_t i = 0; i < KINDS; i++) {
         t.shared[i] = waits_make(WAITS[i]);
         assert_ok(WAITS[i]->satisfy(t.shared[i])); // The one turn that the threads hand on.
@@ -411,11 +431,15 @@ static void check_turmoil(bool also_on_a_thread) {
 }
 
 TEST(two_hundred_forks_in_the_middle_of_everything) {
-    check_turmoil(false);
+    check_turmoil(go_on_in_child, false);
 }
 
 TEST(two_threads_fork_in_the_middle_of_everything) {
-    check_turmoil(true);
+    check_turmoil(go_on_in_child, true);
+}
+
+TEST(a_child_that_is_forked_in_the_middle_of_everything_may_run_another_program) {
+    check_turmoil(run_a_program_in_child, true);
 }
 
 // ---- Sections that a fork meets
