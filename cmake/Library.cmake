@@ -9,13 +9,14 @@ if(NOT LOWTHREAD_CARGO OR NOT LOWTHREAD_RUSTC)
 endif()
 
 set(cargo_options --lib --locked)
-set(rustc_options "")
+separate_arguments(rustc_flags UNIX_COMMAND "${LOWTHREAD_RUSTFLAGS}")
+set(rustc_options ${rustc_flags})
 if(LOWTHREAD_PARKING_WAIT)
     list(APPEND cargo_options --features parking-wait)
 endif()
 if(LOWTHREAD_RUST_TARGET)
     list(APPEND cargo_options --target ${LOWTHREAD_RUST_TARGET})
-    list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET} ${LOWTHREAD_RUSTFLAGS})
+    list(APPEND rustc_options --target ${LOWTHREAD_RUST_TARGET})
 endif()
 
 # For another platform Rust links with the compiler that CMake was given, or with what its toolchain file says.
@@ -135,7 +136,7 @@ endif()
 add_custom_target(lowthread-cargo
     COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET ${linker}
         ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type ${crate_types}
-        --profile ${profile} --target-dir "${LOWTHREAD_CARGO_DIR}"
+        --profile ${profile} --target-dir "${LOWTHREAD_CARGO_DIR}" -- ${rustc_flags}
     COMMAND ${CMAKE_COMMAND} -E make_directory "${lib_dir}/stripped"
     COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${static_file}"
         "${lib_dir}/${static_file}"
