@@ -5,5 +5,5 @@ pub mod semaphore;
 pub mod signal;
 pub mod thread;
 
-pub use super::plain::{cpus, fence, frame, handlers, quiet, runtime};
-pub use super::unix::{cancellation, clock, errno, fork, leave, mask, memory, process, trace};
+pub use super::plain::{cpus, fence, handlers, quiet, runtime};
+pub use super::unix::{cancellation, clock, errno, fork, frame, leave, mask, memory, process, trace};

@@ -2,23 +2,6 @@
 
 pub mod own;
 
-#[cfg(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "riscv64",
-    target_arch = "x86",
-    target_arch = "arm"
-))]
-pub mod frame;
-#[cfg(not(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "riscv64",
-    target_arch = "x86",
-    target_arch = "arm"
-)))]
-pub use super::plain::frame;
-
 #[cfg(all(
     any(
         target_arch = "x86_64",

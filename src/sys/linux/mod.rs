@@ -21,7 +21,7 @@ pub mod quiet;
 #[cfg(shuttle)]
 pub use super::plain::{handlers, quiet};
 
-pub use super::elf::{frame, own};
+pub use super::elf::own;
 #[cfg(not(target_env = "musl"))]
 pub use super::unix::leave;
-pub use super::unix::{cancellation, clock, errno, fork, mask, process};
+pub use super::unix::{cancellation, clock, errno, fork, frame, mask, process};

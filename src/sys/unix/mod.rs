@@ -4,6 +4,22 @@ pub mod cancellation;
 pub mod clock;
 pub mod errno;
 pub mod fork;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "x86",
+    target_arch = "arm"
+))]
+pub mod frame;
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "x86",
+    target_arch = "arm"
+)))]
+pub use super::plain::frame;
 pub mod key;
 #[cfg(not(target_env = "musl"))]
 pub mod leave;

@@ -1,6 +1,6 @@
 //! The frame that catches: it lets forced unwinding pass, and stops every exception, of whatever language.
 
-use super::assembly::{assemble, code, frame, tables};
+use super::assembly::{assemble, code, frame, object, tables};
 use super::{Answer, Asked, personality, record_of};
 use crate::base::unwind::{Context, Exception, Guarded};
 use crate::sys::call::lt_guarded_landing;

@@ -43,7 +43,7 @@ macro_rules! personality {
             exception: *mut $crate::base::unwind::Exception,
             context: *mut $crate::base::unwind::Context,
         ) -> c_int {
-            $crate::sys::elf::frame::itanium::answer(actions, context, |asked| {
+            $crate::sys::unix::frame::itanium::answer(actions, context, |asked| {
                 $answer(asked, exception, context)
             })
         }
@@ -56,7 +56,7 @@ macro_rules! personality {
         ) -> c_int {
             // SAFETY: the unwinder's exception and context.
             unsafe {
-                $crate::sys::elf::frame::ehabi::answer(state, exception, context, |asked| {
+                $crate::sys::unix::frame::ehabi::answer(state, exception, context, |asked| {
                     $answer(asked, exception, context)
                 })
             }

@@ -4,11 +4,70 @@
 //! the call; `return` is the way out, with a result; `clean` is for the frame that watches, once it has landed: it
 //! calls the cleanup, and goes on with the exception. The record is that of `base::unwind` or `base::cleanup`.
 
+/// What the format of the file wants to have said of a function, and of a place in it that others name.
+#[cfg(not(target_vendor = "apple"))]
+macro_rules! object {
+    (name $name:literal) => {
+        $name
+    };
+    (function $name:literal) => {
+        concat!(
+            ".pushsection .text.",
+            $name,
+            ",\"ax\",%progbits\n.p2align 2\n",
+            ".hidden ",
+            $name,
+            "\n.globl ",
+            $name,
+            "\n.type ",
+            $name,
+            ",%function"
+        )
+    };
+    (place $name:literal) => {
+        concat!(".hidden ", $name, "\n.globl ", $name, "\n", $name, ":")
+    };
+    (end $name:literal) => {
+        concat!(".size ", $name, ", . - ", $name, "\n.popsection")
+    };
+    // From where the tables are.
+    (address) => {
+        "0x1b"
+    };
+}
+
+/// That of macOS. The place is said not to begin a function, which could be put elsewhere.
+#[cfg(target_vendor = "apple")]
+macro_rules! object {
+    (name $name:literal) => {
+        concat!("_", $name)
+    };
+    (function $name:literal) => {
+        concat!(
+            ".pushsection __TEXT,__text,regular,pure_instructions\n.p2align 2\n",
+            ".private_extern _",
+            $name,
+            "\n.globl _",
+            $name
+        )
+    };
+    (place $name:literal) => {
+        concat!(".private_extern _", $name, "\n.globl _", $name, "\n.alt_entry _", $name, "\n_", $name, ":")
+    };
+    (end $name:literal) => {
+        ".popsection"
+    };
+    // The same, by way of a pointer.
+    (address) => {
+        "0x9b"
+    };
+}
+
 /// The tables that all processors have but one.
 #[cfg(not(target_arch = "arm"))]
 macro_rules! tables {
     (begin) => {
-        ".cfi_startproc\n.cfi_personality 0x1b, {personality}"
+        concat!(".cfi_startproc\n.cfi_personality ", object!(address), ", {personality}")
     };
     (remember) => {
         ".cfi_remember_state"
@@ -72,13 +131,10 @@ ret
 "#
     };
     (clean) => {
-        r#"
-mov rdi, [rbx + 32]
-call [rbx + 24]
-mov rdi, [rbx + 16]
-call _Unwind_Resume@PLT
-ud2
-"#
+        concat!(
+            "mov rdi, [rbx + 32]\ncall [rbx + 24]\nmov rdi, [rbx + 16]\n",
+            "call ", object!(name "_Unwind_Resume"), "\nud2"
+        )
     };
 }
 
@@ -122,13 +178,10 @@ ret
 "#
     };
     (clean) => {
-        r#"
-ldp x9, x0, [x19, #24]
-blr x9
-ldr x0, [x19, #16]
-bl _Unwind_Resume
-brk #1
-"#
+        concat!(
+            "ldp x9, x0, [x19, #24]\nblr x9\nldr x0, [x19, #16]\n",
+            "bl ", object!(name "_Unwind_Resume"), "\nbrk #1"
+        )
     };
 }
 
@@ -308,16 +361,13 @@ macro_rules! assemble {
 macro_rules! frame {
     ($call:literal, $landing:literal, $personality:path, $landed:expr) => {
         assemble!(
-            concat!(".pushsection .text.", $call, ",\"ax\",%progbits\n.p2align 2"),
-            concat!(".hidden ", $call, "\n.globl ", $call, "\n.type ", $call, ",%function"),
-            code!(mode), concat!($call, ":"),
+            object!(function $call), code!(mode), concat!(object!(name $call), ":"),
             tables!(begin), code!(entry), code!(call), tables!(remember), code!(return 0),
-            concat!(".hidden ", $landing, "\n.globl ", $landing, "\n", $landing, ":"),
-            tables!(restore), code!(entry), $landed,
-            tables!(end), concat!(".size ", $call, ", . - ", $call, "\n.popsection");
+            object!(place $landing), tables!(restore), code!(entry), $landed,
+            tables!(end), object!(end $call);
             $personality
         );
     };
 }
 
-pub(super) use {assemble, code, frame, tables};
+pub(super) use {assemble, code, frame, object, tables};

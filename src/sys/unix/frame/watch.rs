@@ -1,6 +1,6 @@
 //! The frame that is told when it is left: it catches nothing.
 
-use super::assembly::{assemble, code, frame, tables};
+use super::assembly::{assemble, code, frame, object, tables};
 use super::{Answer, Asked, personality, record_of};
 use crate::base::cleanup::Watched;
 use crate::base::unwind::{Context, Exception};
