@@ -648,7 +648,19 @@ static void wait_for_interrupt_by(int signum) {
     assert_int_equal(lt_interrupt_signal(), signum);
 }
 
+// Whether the signals of sa_mask are blocked in a handler, in any program.
+static bool masks_are_kept(void) {
+#ifdef __riscv
+    if (under_emulator()) {
+        printf("skipped: QEMU 7 for riscv64 blocks in a handler its own signal alone\n");
+        return false;
+    }
+#endif
+    return true;
+}
+
 TEST(a_chained_handler_runs_as_it_was_installed_and_then_main_is_interrupted) {
+    const bool keeps_masks = masks_are_kept();
     stack_t stack = {.ss_sp = other_stack, .ss_size = sizeof other_stack};
     must(sigaltstack(&stack, NULL) == 0);
     const int flags[] = {0, SA_ONSTACK, SA_NODEFER, SA_RESTART, SA_ONSTACK | SA_NODEFER};
@@ -667,7 +679,7 @@ TEST(a_chained_handler_runs_as_it_was_installed_and_then_main_is_interrupted) {
             assert_ptr_equal(atomic_load(&chained_value), &value);
             assert_int_equal(atomic_load(&chained_on_stack), (flags[i] & SA_ONSTACK) != 0);
             assert_int_equal(atomic_load(&chained_blocks_itself), (flags[i] & SA_NODEFER) == 0);
-            assert_true(atomic_load(&chained_blocks_other));
+            assert_true(atomic_load(&chained_blocks_other) || !keeps_masks);
         }
         assert_ok(lt_signal_restore(SIGUSR1));
         after = action_of(SIGUSR1);
