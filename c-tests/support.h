@@ -77,7 +77,10 @@ static inline void skip_where_nothing_is_loaded(void) {
 static inline size_t too_large_a_stack(void) {
     if (sizeof(size_t) < 8) {
         const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-        must(mmap(NULL, (size_t)1 << 30, PROT_NONE, kind, -1, 0) != MAP_FAILED);
+        // Of four, which is all that can be addressed, two are left.
+        for (int gigabytes = 0; gigabytes < 2; gigabytes++) {
+            must(mmap(NULL, (size_t)1 << 30, PROT_NONE, kind, -1, 0) != MAP_FAILED);
+        }
         return SIZE_MAX / 2 - (1 << 20);
     }
     return SIZE_MAX / 4;
