@@ -180,6 +180,7 @@ pub fn cancel<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), 
     }
     schedule.take_out(alarm);
     if !schedule.runs(alarm) {
+        alarm.go(State::Idle);
         return Ok(());
     }
     alarm.go(State::Cancelled);
@@ -283,10 +284,9 @@ impl Schedule {
         self.waiting.put_in(alarm);
     }
 
-    /// Takes an alarm out if it waits.
+    /// Takes an alarm out if it waits. The caller says what it is then, in one step for those without the lock.
     fn take_out(&mut self, alarm: &'static Alarm) {
         if alarm.state.get() == State::Waiting {
-            alarm.go(State::Idle);
             self.waiting.take_out(alarm);
         }
     }

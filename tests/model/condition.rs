@@ -240,20 +240,3 @@ fn who_comes_while_it_is_freed_has_waited_or_finds_it_gone() {
         lock.free().unwrap();
     });
 }
-
-#[test]
-fn a_notify_that_meets_a_free_reaches_no_other_condition() {
-    check(|| {
-        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
-        threads(|scope| {
-            scope.spawn(|| assert!(matches!(condition.notify(1), Ok(()) | Err(Error::StaleHandle(_)))));
-            end(|| condition.free());
-            let next = Handle::<Condition>::new().unwrap();
-            lock.acquire().unwrap();
-            assert_eq!(next.wait_timeout(lock, SOON), Err(Error::TimedOut));
-            lock.release().unwrap();
-            end(|| next.free());
-        });
-        lock.free().unwrap();
-    });
-}
