@@ -34,6 +34,12 @@ pub struct Exception {
 /// on ARM with 32 bits five pointers less, but one number more and what leads to the next.
 pub const TYPE: usize = if ARM { 32 } else { (9 * size_of::<usize>() + 8).next_multiple_of(16) };
 
+/// Where LLVM's C++ runtime, before the head, says which exception a rethrown one stands for: in the place of the count
+/// of users, which is before the type, or, where pointers have 32 bits but on ARM, next to the head. (GNU's says it in
+/// that of the type.)
+pub const LLVM_PRIMARY: usize =
+    if ARM || size_of::<usize>() == 8 { TYPE + size_of::<usize>() } else { size_of::<usize>() };
+
 /// Where it has the object, from the head on.
 pub const OBJECT: usize = if ARM { 88 } else { size_of::<Exception>() };
 

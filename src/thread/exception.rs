@@ -13,7 +13,7 @@
 use crate::base::heap::Text;
 use crate::base::unwind::{self, Exception};
 use crate::base::{cleanup, this_thread};
-use crate::sys::exception::{OBJECT, TYPE, class, class_name};
+use crate::sys::exception::{LLVM_PRIMARY, OBJECT, TYPE, class, class_name};
 use crate::sys::runtime;
 use crate::thread::{aside, demangle, raise};
 use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
@@ -51,14 +51,9 @@ const FLAVOUR: u64 = class(b"\0\0\0\0\0\0\0\xff");
 /// a `std::exception_ptr`.
 const DEPENDENT: u64 = class(b"\0\0\0\0\0\0\0\x01");
 
-/// How far before the head such a one says which it stands for: GNU's in the place of the type; the other runtime's in
-/// that of the count of users, which is before the type, or, where pointers have 32 bits but on ARM, next to the head.
+/// How far before the head such a one says which it stands for.
 fn primary_before(class: u64) -> usize {
-    match class & !FLAVOUR {
-        CXX_CLANG if cfg!(any(target_pointer_width = "64", target_arch = "arm")) => TYPE + size_of::<usize>(),
-        CXX_CLANG => size_of::<usize>(),
-        _ => TYPE,
-    }
+    if class & !FLAVOUR == CXX_CLANG { LLVM_PRIMARY } else { TYPE }
 }
 
 fn is_cxx(class: u64) -> bool {
