@@ -1,0 +1,98 @@
+//! Waits without the GIL, and what may end them.
+//!
+//! A wait first tries without letting go of the GIL, which its caller has done. Only when it would sleep does it come
+//! here. An interrupt of the main thread is mostly a signal whose Python handler is to run now: if that raises, the
+//! wait is over, else it goes on until its deadline.
+
+use crate::errors;
+use crate::signals;
+use lowthread::base::status::{LT_INTERRUPTED, lt_status};
+use lowthread::ffi::interrupt::lt_interrupt_signal;
+use lowthread::ffi::time::lt_monotonic;
+use pyo3::ffi;
+
+/// Without bound.
+pub const FOREVER: f64 = -1.0;
+
+/// Why a wait did not come to its answer: a Python exception is set.
+pub struct Raised;
+
+/// Runs `attempt` without the GIL.
+///
+/// The thread may never get the GIL again, if the interpreter ends meanwhile: then it sleeps in here for ever, and
+/// nothing is unwound.
+pub fn without<T>(attempt: impl FnOnce() -> T) -> T {
+    // SAFETY: the caller has the GIL, as every function that Python calls, and `attempt` touches no object.
+    let state = unsafe { ffi::PyEval_SaveThread() };
+    let result = attempt();
+    // SAFETY: the state is the one that was just saved.
+    unsafe { ffi::PyEval_RestoreThread(state) };
+    result
+}
+
+/// Calls `attempt` with the seconds that are left until it answers with something else than an interrupt.
+pub fn wait(seconds: f64, attempt: impl Fn(f64) -> lt_status) -> Result<lt_status, Raised> {
+    signals::before_a_wait();
+    let deadline = if seconds < 0.0 { f64::INFINITY } else { lt_monotonic() + seconds };
+    let mut left = seconds;
+    loop {
+        let (status, signum) = without(|| {
+            let status = attempt(left);
+            let signum = if status == LT_INTERRUPTED { lt_interrupt_signal() } else { 0 };
+            (status, signum)
+        });
+        if status != LT_INTERRUPTED {
+            return Ok(status);
+        }
+        if signum == 0 {
+            errors::set_interrupted();
+            return Err(Raised);
+        }
+        // SAFETY: the GIL is held.
+        if unsafe { ffi::PyErr_CheckSignals() } != 0 {
+            return Err(Raised);
+        }
+        if seconds >= 0.0 {
+            left = (deadline - lt_monotonic()).max(0.0);
+        }
+    }
+}
+
+/// Keeps a thread that the interpreter ends by pthread_exit(), as those before 3.14 do to a daemon at their own end,
+/// from being unwound through frames of Rust: it sleeps for ever instead, as in 3.14.
+pub struct Hang;
+
+impl Hang {
+    /// Calls something that may run Python code on a thread that is not the main one.
+    pub fn around<T>(call: impl FnOnce() -> T) -> T {
+        let hang = Self;
+        let result = call();
+        std::mem::forget(hang);
+        result
+    }
+}
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        while !std::thread::panicking() {
+            // SAFETY: no argument.
+            unsafe { libc::pause() };
+        }
+    }
+}
+
+/// Called through these, the interpreter may end the thread: see [`Hang`].
+pub mod unwinding {
+    use pyo3::ffi::{PyObject, PyThreadState};
+    use std::ffi::c_int;
+
+    unsafe extern "C-unwind" {
+        pub fn PyObject_Call(function: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject;
+        pub fn PyErr_WriteUnraisable(object: *mut PyObject);
+        pub fn PyErr_ExceptionMatches(class: *mut PyObject) -> c_int;
+        pub fn PyErr_Clear();
+        pub fn Py_DecRef(object: *mut PyObject);
+        pub fn PyThreadState_Clear(state: *mut PyThreadState);
+        pub fn PyLong_FromLong(value: std::ffi::c_long) -> *mut PyObject;
+    }
+}
