@@ -10,6 +10,8 @@ use lowthread::base::status::{LT_INTERRUPTED, lt_status};
 use lowthread::ffi::interrupt::lt_interrupt_signal;
 use lowthread::ffi::time::lt_monotonic;
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 /// Without bound.
 pub const FOREVER: f64 = -1.0;
@@ -58,6 +60,21 @@ pub fn wait(seconds: f64, attempt: impl Fn(f64) -> lt_status) -> Result<lt_statu
     }
 }
 
+/// [`wait`], for those who give Python's errors on.
+pub fn wait_for(py: Python<'_>, seconds: f64, attempt: impl Fn(f64) -> lt_status) -> PyResult<lt_status> {
+    wait(seconds, attempt).map_err(|Raised| PyErr::fetch(py))
+}
+
+/// Calls a function in Python from a method, on whatever thread.
+pub fn call<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    let none = PyTuple::empty(py);
+    // SAFETY: a function, an empty tuple, no names.
+    let result = Hang::around(|| unsafe { unwinding::PyObject_Call(function.as_ptr(), none.as_ptr(), std::ptr::null_mut()) });
+    // SAFETY: a new reference, or NULL with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }
+}
+
 /// Keeps a thread that the interpreter ends by pthread_exit(), as those before 3.14 do to a daemon at their own end,
 /// from being unwound through frames of Rust: it sleeps for ever instead, as in 3.14.
 pub struct Hang;
@@ -93,6 +110,5 @@ pub mod unwinding {
         pub fn PyErr_Clear();
         pub fn Py_DecRef(object: *mut PyObject);
         pub fn PyThreadState_Clear(state: *mut PyThreadState);
-        pub fn PyLong_FromLong(value: std::ffi::c_long) -> *mut PyObject;
     }
 }

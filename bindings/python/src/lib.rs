@@ -6,14 +6,22 @@
 //! * everything else is a `#[pyclass]` for each type of the library.
 
 mod attached;
+mod condition;
 mod errors;
+mod event;
 mod gil;
 mod lock;
 mod object;
+mod queue;
 mod rlock;
+mod routes;
+mod rwlock;
+mod semaphore;
 mod signals;
 mod thread;
+mod time;
 mod timeout;
+mod timer;
 
 use pyo3::prelude::*;
 
@@ -24,5 +32,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     lock::register(module)?;
     rlock::register(module)?;
     signals::register(module)?;
-    thread::register(module)
+    thread::register(module)?;
+    routes::register(module)?;
+    time::register(module)?;
+    module.add_class::<event::Event>()?;
+    module.add_class::<semaphore::Semaphore>()?;
+    module.add_class::<semaphore::BoundedSemaphore>()?;
+    module.add_class::<rwlock::RWLock>()?;
+    module.add_class::<condition::Condition>()?;
+    module.add_class::<queue::Queue>()?;
+    module.add_class::<timer::Timer>()?;
+    module.add_class::<timer::Watchdog>()
 }

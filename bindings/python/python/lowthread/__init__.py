@@ -23,12 +23,18 @@ _atexit.register(_native._close)
 def install() -> None:
     """Put lowthread._thread in the place of the standard module _thread.
 
-    This must be done before threading is imported: RuntimeError otherwise.
+    To be called before threading is imported, or at least before a thread is started: threading is then executed
+    anew, in its place. RuntimeError once there are other threads.
     """
     from lowthread import _thread
 
     if _sys.modules.get("_thread") is _thread:
         return
-    if "threading" in _sys.modules:
-        raise RuntimeError("lowthread.install() must be called before threading is imported")
+    threading = _sys.modules.get("threading")
+    if threading is not None and (threading.active_count() != 1 or _builtin_thread._count() != 0):
+        raise RuntimeError("lowthread.install() must be called before threads are started")
     _sys.modules["_thread"] = _thread
+    if threading is not None:
+        import importlib
+
+        importlib.reload(threading)
