@@ -4,7 +4,7 @@ use crate::gil::{Hang, unwinding};
 use lowthread::ffi::lock::{
     lt_allocate_lock, lt_lock, lt_lock_acquire_uninterruptible, lt_lock_at_fork_reinit, lt_lock_release,
 };
-use pyo3::exceptions::PyMemoryError;
+use pyo3::exceptions::{PyImportError, PyMemoryError};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use std::ffi::{c_char, c_void};
@@ -112,6 +112,11 @@ fn _close(py: Python<'_>) {
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // SAFETY: with the GIL.
+    let interpreter = unsafe { ffi::PyInterpreterState_Get() };
+    if !INTERPRETER.load(Ordering::Relaxed).is_null() {
+        return Err(PyImportError::new_err("lowthread serves one interpreter of a process, once: no sub-interpreters"));
+    }
     let gate = lt_allocate_lock();
     if gate.is_null() {
         return Err(PyMemoryError::new_err(()));
@@ -119,7 +124,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     GATE.store(gate, Ordering::Relaxed);
     // SAFETY: with the GIL; the names are strings.
     unsafe {
-        INTERPRETER.store(ffi::PyInterpreterState_Get(), Ordering::Relaxed);
+        INTERPRETER.store(interpreter, Ordering::Relaxed);
         let find = |name: &std::ffi::CStr| libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
         FORMAT_UNRAISABLE.store(find(c"PyErr_FormatUnraisable"), Ordering::Relaxed);
         WRITE_UNRAISABLE_MSG.store(find(c"_PyErr_WriteUnraisableMsg"), Ordering::Relaxed);

@@ -99,16 +99,35 @@ impl Drop for Hang {
 }
 
 /// Called through these, the interpreter may end the thread: see [`Hang`].
+///
+/// PyO3 declares the same functions as such that never unwind, and the linker would believe that for these too. So the
+/// compiler is not told which functions they are.
+#[allow(non_snake_case, reason = "these are the interpreter's names")]
 pub mod unwinding {
-    use pyo3::ffi::{PyObject, PyThreadState};
+    use pyo3::ffi::{self, PyObject, PyThreadState};
     use std::ffi::c_int;
+    use std::hint::black_box;
 
-    unsafe extern "C-unwind" {
-        pub fn PyObject_Call(function: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject;
-        pub fn PyErr_WriteUnraisable(object: *mut PyObject);
-        pub fn PyErr_ExceptionMatches(class: *mut PyObject) -> c_int;
-        pub fn PyErr_Clear();
-        pub fn Py_DecRef(object: *mut PyObject);
-        pub fn PyThreadState_Clear(state: *mut PyThreadState);
+    macro_rules! opaque {
+        ($($name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => { $(
+            #[inline]
+            pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
+                type Function = unsafe extern "C-unwind" fn($($type),*) $(-> $result)?;
+                let function = black_box(ffi::$name as unsafe extern "C" fn($($type),*) $(-> $result)?);
+                // SAFETY: the same function, but for what may happen in it.
+                let function = unsafe { std::mem::transmute::<unsafe extern "C" fn($($type),*) $(-> $result)?, Function>(function) };
+                // SAFETY: the caller's.
+                unsafe { function($($argument),*) }
+            }
+        )* };
+    }
+
+    opaque! {
+        PyObject_Call(function: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject;
+        PyErr_WriteUnraisable(object: *mut PyObject);
+        PyErr_ExceptionMatches(class: *mut PyObject) -> c_int;
+        PyErr_Clear();
+        Py_DecRef(object: *mut PyObject);
+        PyThreadState_Clear(state: *mut PyThreadState);
     }
 }

@@ -506,18 +506,24 @@ fn add_plain(
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_plain(module, c"get_ident", get_ident, c"get_ident()\n--\n\nReturn the calling thread's ident: never 0, and another thread's once this one has ended.")?;
     add_plain(module, c"allocate_lock", lock::allocate_lock, c"allocate_lock()\n--\n\nReturn a new lock, not acquired.")?;
-    module.add_function(wrap_pyfunction!(start_new_thread, module)?)?;
-    module.add_function(wrap_pyfunction!(get_native_id, module)?)?;
-    module.add_function(wrap_pyfunction!(_count, module)?)?;
-    module.add_function(wrap_pyfunction!(exit, module)?)?;
-    module.add_function(wrap_pyfunction!(stack_size, module)?)?;
-    module.add_function(wrap_pyfunction!(_set_sentinel, module)?)?;
-    module.add_function(wrap_pyfunction!(daemon_threads_allowed, module)?)?;
-    module.add_function(wrap_pyfunction!(_is_main_interpreter, module)?)?;
-    module.add_function(wrap_pyfunction!(_get_main_thread_ident, module)?)?;
-    module.add_function(wrap_pyfunction!(start_joinable_thread, module)?)?;
-    module.add_function(wrap_pyfunction!(_make_thread_handle, module)?)?;
-    module.add_function(wrap_pyfunction!(_shutdown, module)?)?;
+    // What these say of their module is the standard one's.
+    let standard = PyModule::new(module.py(), "_thread")?;
+    for function in [
+        wrap_pyfunction!(start_new_thread, &standard)?,
+        wrap_pyfunction!(get_native_id, &standard)?,
+        wrap_pyfunction!(_count, &standard)?,
+        wrap_pyfunction!(exit, &standard)?,
+        wrap_pyfunction!(stack_size, &standard)?,
+        wrap_pyfunction!(_set_sentinel, &standard)?,
+        wrap_pyfunction!(daemon_threads_allowed, &standard)?,
+        wrap_pyfunction!(_is_main_interpreter, &standard)?,
+        wrap_pyfunction!(_get_main_thread_ident, &standard)?,
+        wrap_pyfunction!(start_joinable_thread, &standard)?,
+        wrap_pyfunction!(_make_thread_handle, &standard)?,
+        wrap_pyfunction!(_shutdown, &standard)?,
+    ] {
+        module.add_function(function)?;
+    }
     module.add_function(wrap_pyfunction!(_forget_threads, module)?)?;
     module.add_class::<ThreadHandle>()
 }
