@@ -28,6 +28,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     attached::register(module)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
     lock::register(module)?;
     rlock::register(module)?;

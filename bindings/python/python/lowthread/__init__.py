@@ -1,23 +1,98 @@
-import sys as _sys
+"""Locks, queues, threads and pools whose waits can be interrupted, and a drop-in for the standard module _thread.
 
-# The interpreter's own, which is there from its start, whatever stands under its name later.
-import _thread as _builtin_thread
+Names, arguments and exceptions are those of threading, queue and concurrent.futures. What is new: Ctrl-C,
+interrupt_main() and Thread.interrupt() end every wait, none of which polls.
+
+python -m lowthread script.py runs a program, unchanged, on these threads and locks; so does install(), called before
+threading is imported.
+"""
+
+from __future__ import annotations
+
+import _thread as _builtin_thread  # The interpreter's own, for lowthread._thread, whatever its name stands for later.
 import atexit as _atexit
 import os as _os
+import sys as _sys
+from typing import Any as _Any
 
 from lowthread import _native
-from lowthread._native import Deadlock, Interrupted, Lock, RLock, interrupt, interrupt_main
+from lowthread._native import (
+    BoundedSemaphore,
+    Condition,
+    Deadlock,
+    Event,
+    Interrupted,
+    Lock,
+    Queue,
+    RLock,
+    RWLock,
+    Semaphore,
+    Timer,
+    Watchdog,
+    __version__,
+    interrupt,
+    interrupt_main,
+    signal_restore,
+    signal_to_callback,
+    signal_to_event,
+    signal_to_queue,
+    sleep,
+)
+
+__all__ = [
+    "Barrier",
+    "BoundedSemaphore",
+    "BrokenBarrierError",
+    "Condition",
+    "Deadlock",
+    "Event",
+    "Future",
+    "Interrupted",
+    "Local",
+    "Lock",
+    "Pool",
+    "Queue",
+    "RLock",
+    "RWLock",
+    "Semaphore",
+    "ShutDown",
+    "Thread",
+    "Timer",
+    "Watchdog",
+    "install",
+    "interrupt",
+    "interrupt_main",
+    "signal_restore",
+    "signal_to_callback",
+    "signal_to_event",
+    "signal_to_queue",
+    "sleep",
+]
+
+# Those that need threading, which install() wants to be first for.
+_LAZY = {
+    "Barrier": "_threads",
+    "BrokenBarrierError": "_threads",
+    "Local": "_threads",
+    "Thread": "_threads",
+    "Future": "_pool",
+    "Pool": "_pool",
+    "ShutDown": "_shutdown",
+}
 
 
-def _in_child():
-    _native._reopen()
-    _native._forget_threads()
-    _native._adopt()
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        import importlib
+
+        value = getattr(importlib.import_module(f"lowthread.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'lowthread' has no attribute {name!r}")
 
 
-_native._adopt()
-_os.register_at_fork(after_in_child=_in_child)
-_atexit.register(_native._close)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def install() -> None:
@@ -38,3 +113,20 @@ def install() -> None:
         import importlib
 
         importlib.reload(threading)
+
+
+def _in_child() -> None:
+    _native._reopen()
+    _native._forget_threads()
+    _native._adopt()
+
+
+def _at_exit() -> None:
+    # Both last, as what is registered first: other functions may still start threads and be interrupted.
+    _native._close()
+    _native._unchain()
+
+
+_native._adopt()
+_os.register_at_fork(after_in_child=_in_child)
+_atexit.register(_at_exit)

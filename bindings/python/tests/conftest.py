@@ -1,0 +1,25 @@
+"""What the tests share: programs in processes of their own, which a deadlock does not outlive."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import Callable
+
+import pytest
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs a program, which must end well within 30 seconds, and gives what it printed."""
+
+    def program(code: str, *, status: int = 0, module: bool = False) -> str:
+        command = [sys.executable, *(["-m", "lowthread"] if module else []), "-c", textwrap.dedent(code)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + (done.stderr if status == 0 else "")
+
+    return program

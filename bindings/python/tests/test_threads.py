@@ -1,0 +1,335 @@
+"""Threads, pools, timers, barriers; processes that fork or end while threads wait."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures as futures
+import threading
+
+import pytest
+from conftest import Run
+
+import lowthread as lt
+
+
+def test_a_thread_is_known_to_threading() -> None:
+    seen: list[object] = []
+    thread = lt.Thread(target=lambda: seen.extend([threading.current_thread(), threading.get_ident()]), name="a")
+    thread.start()
+    thread.join()
+    assert seen == [thread, thread.ident]
+    assert not thread.is_alive()
+    with pytest.raises(RuntimeError, match="threads can only be started once"):
+        thread.start()
+    with pytest.raises(RuntimeError):
+        lt.Thread().join()
+
+
+def test_a_thread_cannot_join_itself() -> None:
+    errors: list[str] = []
+
+    def join() -> None:
+        try:
+            threading.current_thread().join()
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    thread = lt.Thread(target=join)
+    thread.start()
+    thread.join()
+    assert errors == ["cannot join current thread"]
+
+
+def test_exit_waits_for_threads_that_are_no_daemons(run: Run) -> None:
+    out = run("""
+        import time
+        import lowthread as lt
+        lt.Thread(target=lambda: (time.sleep(0.2), print("end"))).start()
+        """)
+    assert out == "end\n"
+
+
+@pytest.mark.parametrize("module", [False, True])
+def test_exit_with_daemons_in_every_wait(run: Run, module: bool) -> None:
+    out = run(
+        """
+        import threading
+        import lowthread as lt
+        lock, full, rw = lt.Lock(), lt.Queue(1), lt.RWLock()
+        lock.acquire(); full.put(1); rw.write_acquire()
+        def condition():
+            c = lt.Condition()
+            with c:
+                c.wait_for(lambda: False)
+        def spin():
+            while True: lt.Queue().qsize()
+        def tick():
+            e = lt.Event()
+            while True: e.wait(0.0001)
+        for target in (lock.acquire, lambda: full.put(2), lt.Queue().get, rw.read_acquire, lt.Semaphore(0).acquire,
+                       lt.Event().wait, lt.Barrier(2).wait, condition, lambda: lt.sleep(99), spin, tick, tick):
+            lt.Thread(target=target, daemon=True).start()
+            threading.Thread(target=target, daemon=True).start()
+        lt.Timer(0.0, print, repeat=0.001).cancel
+        timer = lt.Timer(0.0, lambda: None, repeat=0.0005); timer.start()
+        lt.sleep(0.05)
+        """,
+        module=module,
+    )
+    assert out == ""
+
+
+def test_a_forked_child_goes_on(run: Run) -> None:
+    out = run("""
+        import os, signal, sys, threading, time
+        import lowthread as lt
+        item = object()
+        items = lt.Queue(); items.put(item)
+        held = lt.Lock(); held.acquire()
+        waiters = [lt.Thread(target=f, daemon=True) for f in (lt.Queue().get, held.acquire, lt.Event().wait)]
+        getter = lt.Queue(1)
+        waiters.append(lt.Thread(target=getter.get, daemon=True))
+        pool = lt.Pool(2); assert pool.submit(id, 1).result()
+        for thread in waiters: thread.start()
+        time.sleep(0.05)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                assert items.get() is item and sys.getrefcount(item) == 2
+                assert not held.acquire(False)
+                held._at_fork_reinit()
+                assert held.acquire(False)
+                assert not any(thread.is_alive() for thread in waiters)
+                got = []
+                thread = lt.Thread(target=lambda: got.append(getter.get()))
+                thread.start(); getter.put(5); thread.join(); assert got == [5]
+                assert pool.submit(lambda: 6).result() == 6
+                threading.Thread(target=lambda: (time.sleep(0.1), lt.interrupt_main())).start()
+                try:
+                    lt.Event().wait()
+                except KeyboardInterrupt:
+                    code = 0
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        assert items.qsize() == 1
+        """)
+    assert out == ""
+
+
+def test_a_child_of_a_thread_is_its_main_thread(run: Run) -> None:
+    out = run("""
+        import os, time
+        import lowthread as lt
+        status = []
+        def fork():
+            child = os.fork()
+            if child == 0:
+                import threading
+                threading.Thread(target=lambda: (time.sleep(0.1), lt.interrupt_main())).start()
+                try:
+                    lt.Event().wait()
+                except KeyboardInterrupt:
+                    os._exit(0)
+            status.append(os.waitpid(child, 0)[1])
+        thread = lt.Thread(target=fork); thread.start(); thread.join()
+        assert status == [0]
+        """)
+    assert out == ""
+
+
+def test_subprocess_with_preexec_fn(run: Run) -> None:
+    out = run("""
+        import subprocess, sys
+        import lowthread as lt
+        lt.Thread(target=lt.Event().wait, daemon=True).start()
+        lock = lt.Lock()
+        def before():
+            with lock:
+                lt.Queue().put(1)
+        for _ in range(20):
+            subprocess.run(["true"], preexec_fn=before, check=True)
+        """)
+    assert out == ""
+
+
+def test_a_sub_interpreter_is_refused(run: Run) -> None:
+    pytest.importorskip("_testcapi")
+    out = run("""
+        import _testcapi
+        import lowthread
+        _testcapi.run_in_subinterp('''
+        try:
+            import lowthread
+        except ImportError as error:
+            print(error)
+        '''.replace("\\n        ", "\\n"))
+        """)
+    assert "no sub-interpreters" in out
+
+
+def test_a_pool_is_an_executor() -> None:
+    with lt.Pool(3, "worker") as pool:
+        assert isinstance(pool, futures.Executor)
+        assert list(pool.map(pow, [2, 3], [5, 2])) == [32, 9]
+        tasks = [pool.submit(lambda n=n: n) for n in range(20)]
+        assert sorted(task.result() for task in futures.as_completed(tasks, 10)) == list(range(20))
+        assert futures.wait(tasks).not_done == set()
+        assert pool.submit(threading.current_thread).result().name.startswith("worker_")
+
+        async def later() -> int:
+            return await asyncio.wrap_future(pool.submit(lambda: 5)) + await asyncio.get_running_loop().run_in_executor(
+                pool, lambda: 6
+            )
+
+        assert asyncio.run(later()) == 11
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(lambda: 1 // 0).result()
+        with pytest.raises(futures.TimeoutError):
+            pool.submit(lt.sleep, 0.2).result(0.01)
+    with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
+        pool.submit(id, 1)
+    with pytest.raises(ValueError):
+        lt.Pool(0)
+
+
+def test_tasks_of_one_worker_wait_for_each_other() -> None:
+    with lt.Pool(1) as pool:
+        assert pool.submit(lambda: pool.submit(lambda: pool.submit(lambda: 3).result()).result()).result(10) == 3
+
+
+def test_what_has_not_begun_is_cancelled() -> None:
+    gate, begun = lt.Event(), lt.Event()
+    pool = lt.Pool(1)
+    first = pool.submit(lambda: (begun.set(), gate.wait()))
+    others = [pool.submit(id, n) for n in range(5)]
+    begun.wait()
+    assert others[0].cancel()
+    pool.shutdown(wait=False, cancel_futures=True)
+    gate.set()
+    first.result(10)
+    assert all(task.cancelled() for task in others)
+    assert futures.wait(others, 10).not_done == set()
+    pool.shutdown()
+
+
+def test_initializers_run_and_may_fail() -> None:
+    local = lt.Local()
+    with lt.Pool(2, initializer=lambda: setattr(local, "x", 1)) as pool:
+        assert pool.submit(lambda: local.x).result(10) == 1
+    with lt.Pool(1, initializer=lambda: 1 // 0) as pool, pytest.raises(futures.BrokenExecutor):
+        pool.submit(id, 1).result(10)
+        pool.submit(id, 1).result(10)
+
+
+def test_a_pool_that_is_forgotten_ends(run: Run) -> None:
+    out = run("""
+        import gc, threading
+        import lowthread as lt
+        pool = lt.Pool(2)
+        done = pool.submit(lt.sleep, 0.1)
+        workers = list(pool._workers)
+        del pool
+        gc.collect()
+        done.result()
+        for worker in workers: worker.join(10); assert not worker.is_alive()
+        lt.Pool(1).submit(lambda: (lt.sleep(0.1), print("at exit")))
+        """)
+    assert out == "at exit\n"
+
+
+def test_timers_fire_and_are_cancelled() -> None:
+    items: lt.Queue[int] = lt.Queue()
+    once = lt.Timer(0.01, items.put, (1,))
+    once.start()
+    assert items.get(timeout=10) == 1
+    with pytest.raises(RuntimeError):
+        once.start()
+    again = lt.Timer(0, items.put, [2], repeat=0.001)
+    again.start()
+    assert [items.get(timeout=10) for _ in range(3)] == [2, 2, 2]
+    again.cancel()
+    items.get_many(1000, 0)
+    assert items.get_many(1, 0.02) == []
+    assert not again.is_alive()
+    never = lt.Timer(60, items.put, (3,))
+    never.start()
+    never.cancel()
+    never.cancel()
+
+
+def test_a_timer_is_cancelled_by_its_function_and_freed() -> None:
+    import gc
+    import weakref
+
+    ended = lt.Event()
+
+    def function() -> None:
+        timers.pop().cancel()
+        ended.set()
+
+    timers = [lt.Timer(0, function, repeat=0.001)]
+    watch = weakref.ref(timers[0])
+    timers[0].start()
+    assert ended.wait(10)
+    for _ in range(1000):
+        gc.collect()
+        if watch() is None:
+            break
+        lt.sleep(0.005)
+    assert watch() is None
+
+
+def test_an_interrupt_breaks_a_barrier() -> None:
+    barrier = lt.Barrier(3)
+    errors: lt.Queue[type] = lt.Queue()
+
+    def wait() -> None:
+        try:
+            barrier.wait()
+        except Exception as error:
+            errors.put(type(error))
+
+    threads = [lt.Thread(target=wait) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while barrier.n_waiting < 2:
+        lt.sleep(0.001)
+    threads[0].interrupt()
+    assert {errors.get(timeout=10), errors.get(timeout=10)} == {lt.Interrupted, lt.BrokenBarrierError}
+    assert barrier.broken
+
+
+def test_a_barrier_gathers_its_parties() -> None:
+    barrier = lt.Barrier(3, timeout=10)
+    with lt.Pool(3) as pool:
+        assert sorted(pool.map(lambda _: barrier.wait(), range(3))) == [0, 1, 2]
+
+
+def test_install_comes_before_threads(run: Run) -> None:
+    out = run("""
+        import threading
+        import lowthread as lt
+        gate = threading.Event()
+        thread = threading.Thread(target=gate.wait); thread.start()
+        try:
+            lt.install()
+        except RuntimeError as error:
+            print(error)
+        gate.set()
+        thread.join()
+        lt.install()
+        lt.install()
+        import _thread
+        assert isinstance(threading.Lock(), _thread.LockType) and _thread is lt._thread
+        threading.Thread(target=print, args=("on lowthread",)).start()
+        """)
+    assert out == "lowthread.install() must be called before threads are started\non lowthread\n"
+
+
+def test_the_module_runs_programs(run: Run, tmp_path: object) -> None:
+    out = run("import sys, threading; print(sys.argv[0], type(threading.Lock()).__module__)", module=True)
+    assert out == "-c _thread\n"
+    assert "usage" in run("import runpy, sys; sys.argv = ['x', '-h']; runpy.run_module('lowthread', run_name='__main__')")
