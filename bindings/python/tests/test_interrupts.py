@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 
+import lowthread as lt
 import pytest
 from conftest import Run
-
-import lowthread as lt
 
 WAITS = {
     "lock": "l = lt.Lock(); l.acquire(); l.acquire()",
@@ -21,8 +20,7 @@ WAITS = {
     "get": "lt.Queue().get()",
     "put": "q = lt.Queue(1); q.put(1); q.put(2)",
     "queue join": "q = lt.Queue(1); q.put(1); q.join()",
-    "join": "lt.Thread(target=lt.sleep, args=(20,), daemon=True).start(); lt.Thread(target=lt.sleep, args=(20,), daemon=True)"
-    "\nt = lt.Thread(target=lt.sleep, args=(20,), daemon=True); t.start(); t.join()",
+    "join": "t = lt.Thread(target=lt.sleep, args=(20,), daemon=True); t.start(); t.join()",
     "result": "p = lt.Pool(1); threading.Thread(target=id, args=(1,)).start(); e = lt.Event(); f = p.submit(e.wait)\n"
     "try: f.result()\nfinally: e.set()",
     "sleep": "lt.sleep(20)",

@@ -8,10 +8,10 @@ import pickle
 import threading
 import time
 import weakref
-
-import pytest
+from typing import Any
 
 import lowthread as lt
+import pytest
 
 
 def test_a_lock_is_acquired_once_and_by_anybody_released() -> None:
@@ -32,14 +32,15 @@ def test_a_lock_is_acquired_once_and_by_anybody_released() -> None:
 @pytest.mark.parametrize("make", [lt.Lock, lt.RLock])
 def test_arguments_of_acquire_are_checked_as_pythons_are(make: type[lt.Lock] | type[lt.RLock]) -> None:
     lock = make()
-    for arguments, error in [
+    cases: list[tuple[dict[str, Any], type[Exception]]] = [
         ({"blocking": False, "timeout": 1}, ValueError),
         ({"timeout": -2}, ValueError),
         ({"timeout": float("nan")}, ValueError),
         ({"timeout": 1e100}, OverflowError),
         ({"timeout": "1"}, TypeError),
         ({"wait": True}, TypeError),
-    ]:
+    ]
+    for arguments, error in cases:
         with pytest.raises(error):
             lock.acquire(**arguments)
     with pytest.raises(TypeError):

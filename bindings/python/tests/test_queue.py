@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import queue
 import sys
 import weakref
 
-import pytest
-
 import lowthread as lt
+import pytest
 
 
 class Item:
@@ -21,13 +21,19 @@ def test_a_queue_has_the_exceptions_of_pythons() -> None:
     items.put(1)
     items.put(2)
     assert items.full()
-    for put in (lambda: items.put(3, False), lambda: items.put(3, timeout=0.01), lambda: items.put_nowait(3)):
-        with pytest.raises(queue.Full):
-            put()
+    with pytest.raises(queue.Full):
+        items.put(3, False)
+    with pytest.raises(queue.Full):
+        items.put(3, timeout=0.01)
+    with pytest.raises(queue.Full):
+        items.put_nowait(3)
     assert [items.get(), items.get_nowait()] == [1, 2]
-    for get in (lambda: items.get(False), lambda: items.get(timeout=0.01), items.get_nowait):
-        with pytest.raises(queue.Empty):
-            get()
+    with pytest.raises(queue.Empty):
+        items.get(False)
+    with pytest.raises(queue.Empty):
+        items.get(timeout=0.01)
+    with pytest.raises(queue.Empty):
+        items.get_nowait()
     with pytest.raises(ValueError, match="'timeout' must be a non-negative number"):
         items.get(timeout=-1)
     assert items.empty()
@@ -61,6 +67,7 @@ def test_an_item_is_referred_to_once_while_it_is_in() -> None:
     items.put(item)
     assert sys.getrefcount(item) == count + 1
     assert items.get() is item
+    items.task_done()
     assert sys.getrefcount(item) == count
     items.put(item)
     items.shutdown(immediate=True)
@@ -132,10 +139,8 @@ def test_a_timeout_of_one_getter_loses_no_item() -> None:
 
     def take() -> None:
         while len(got) < 200:
-            try:
+            with contextlib.suppress(queue.Empty):
                 got.append(items.get(timeout=0.0002))
-            except queue.Empty:
-                pass
 
     threads = [lt.Thread(target=take) for _ in range(2)]
     for thread in threads:

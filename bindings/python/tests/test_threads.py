@@ -6,10 +6,9 @@ import asyncio
 import concurrent.futures as futures
 import threading
 
+import lowthread as lt
 import pytest
 from conftest import Run
-
-import lowthread as lt
 
 
 def test_a_thread_is_known_to_threading() -> None:
@@ -203,7 +202,12 @@ def test_tasks_of_one_worker_wait_for_each_other() -> None:
 def test_what_has_not_begun_is_cancelled() -> None:
     gate, begun = lt.Event(), lt.Event()
     pool = lt.Pool(1)
-    first = pool.submit(lambda: (begun.set(), gate.wait()))
+
+    def block() -> bool:
+        begun.set()
+        return gate.wait()
+
+    first = pool.submit(block)
     others = [pool.submit(id, n) for n in range(5)]
     begun.wait()
     assert others[0].cancel()
@@ -332,4 +336,6 @@ def test_install_comes_before_threads(run: Run) -> None:
 def test_the_module_runs_programs(run: Run, tmp_path: object) -> None:
     out = run("import sys, threading; print(sys.argv[0], type(threading.Lock()).__module__)", module=True)
     assert out == "-c _thread\n"
-    assert "usage" in run("import runpy, sys; sys.argv = ['x', '-h']; runpy.run_module('lowthread', run_name='__main__')")
+    assert "usage" in run(
+        "import runpy, sys; sys.argv = ['x', '-h']; runpy.run_module('lowthread', run_name='__main__')"
+    )

@@ -9,13 +9,12 @@ threading is imported.
 
 from __future__ import annotations
 
-import _thread as _builtin_thread  # The interpreter's own, for lowthread._thread, whatever its name stands for later.
 import atexit as _atexit
 import os as _os
 import sys as _sys
-from typing import Any as _Any
+from typing import TYPE_CHECKING
 
-from lowthread import _native
+from lowthread import _builtin, _native
 from lowthread._native import (
     BoundedSemaphore,
     Condition,
@@ -59,6 +58,7 @@ __all__ = [
     "Thread",
     "Timer",
     "Watchdog",
+    "__version__",
     "install",
     "interrupt",
     "interrupt_main",
@@ -81,14 +81,20 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        import importlib
+if TYPE_CHECKING:
+    from lowthread._pool import Future, Pool
+    from lowthread._shutdown import ShutDown
+    from lowthread._threads import Barrier, BrokenBarrierError, Local, Thread
+else:
 
-        value = getattr(importlib.import_module(f"lowthread.{_LAZY[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'lowthread' has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _LAZY:
+            import importlib
+
+            value = getattr(importlib.import_module(f"lowthread.{_LAZY[name]}"), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module 'lowthread' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
@@ -106,7 +112,7 @@ def install() -> None:
     if _sys.modules.get("_thread") is _thread:
         return
     threading = _sys.modules.get("threading")
-    if threading is not None and (threading.active_count() != 1 or _builtin_thread._count() != 0):
+    if threading is not None and (threading.active_count() != 1 or _builtin.thread._count() != 0):
         raise RuntimeError("lowthread.install() must be called before threads are started")
     _sys.modules["_thread"] = _thread
     if threading is not None:

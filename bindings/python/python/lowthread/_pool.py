@@ -9,7 +9,7 @@ import weakref
 from concurrent.futures import BrokenExecutor, Executor
 from concurrent.futures import Future as _Future
 from concurrent.futures._base import PENDING
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 from lowthread import Condition, Lock, Queue
 from lowthread._shutdown import ShutDown
@@ -30,23 +30,23 @@ class Future(_Future[_T]):
     pool of one worker.
     """
 
-    _task: Optional[_Task] = None
+    _task: _Task | None = None
 
     def __init__(self) -> None:
         # What the base makes, but for its condition: a second one would cost as much as the rest.
-        self._condition = Condition()
+        self._condition = Condition()  # type: ignore[assignment]
         self._state = PENDING
         self._result: Any = None
-        self._exception: Optional[BaseException] = None
+        self._exception: BaseException | None = None
         self._waiters: list[Any] = []
         self._done_callbacks: list[Any] = []
 
-    def result(self, timeout: Optional[float] = None) -> _T:
+    def result(self, timeout: float | None = None) -> _T:
         """Return what the task returned, or raise what it raised, after waiting for its end."""
         self._help()
         return super().result(timeout)
 
-    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+    def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return what the task raised, or None, after waiting for its end."""
         self._help()
         return super().exception(timeout)
@@ -65,9 +65,7 @@ class _Task:
 
     __slots__ = ("args", "first", "function", "future", "kwargs", "pool")
 
-    def __init__(
-        self, pool: object, future: Future[Any], function: Callable[..., Any], args: Any, kwargs: Any
-    ) -> None:
+    def __init__(self, pool: object, future: Future[Any], function: Callable[..., Any], args: Any, kwargs: Any) -> None:
         self.pool = pool
         self.future = future
         self.function = function
@@ -97,14 +95,14 @@ class _Task:
 class _Shared:
     """What the workers have of a pool: not the pool itself, so that it can end when nobody uses it."""
 
-    def __init__(self, initializer: Optional[Callable[..., object]], initargs: tuple[Any, ...]) -> None:
+    def __init__(self, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
         self.tasks: Queue[_Task] = Queue()
         self.initializer = initializer
         self.initargs = initargs
         # How many workers wait for a task, but for those that one is under way to.
         self.idle = 0
         self.lock = Lock()
-        self.broken: Optional[str] = None
+        self.broken: str | None = None
 
 
 def _work(shared: _Shared) -> None:
@@ -158,9 +156,9 @@ class Pool(Executor):
 
     def __init__(
         self,
-        max_workers: Optional[int] = None,
+        max_workers: int | None = None,
         thread_name_prefix: str = "",
-        initializer: Optional[Callable[..., object]] = None,
+        initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
     ) -> None:
         if max_workers is None:
@@ -204,9 +202,7 @@ class Pool(Executor):
                 # Who takes one more than it was counted for is counted so when it comes back.
                 shared.idle -= 1
                 return future
-            worker = Thread(
-                target=_work, name=f"{self._prefix}_{len(self._workers)}", args=(shared,), daemon=True
-            )
+            worker = Thread(target=_work, name=f"{self._prefix}_{len(self._workers)}", args=(shared,), daemon=True)
             self._workers.append(worker)
         try:
             worker.start()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from threading import BrokenBarrierError
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-from lowthread import Condition, Lock, _builtin_thread, _native, interrupt
+from lowthread import Condition, Lock, _native, interrupt
+from lowthread._builtin import thread as _builtin
 
 __all__ = ["Barrier", "BrokenBarrierError", "Local", "Thread"]
 
 
-if hasattr(_builtin_thread, "start_joinable_thread"):
+if hasattr(_builtin, "start_joinable_thread"):
     # At exit the interpreter waits for the threads of its own module only.
     threading._register_atexit(_native._shutdown)  # type: ignore[attr-defined]
 
@@ -19,7 +21,7 @@ if hasattr(_builtin_thread, "start_joinable_thread"):
 class Thread(threading.Thread):
     """A thread, known to threading as its own are, that can be interrupted; its join() can be, too."""
 
-    if hasattr(_builtin_thread, "start_joinable_thread"):
+    if hasattr(_builtin, "start_joinable_thread"):
         # Since 3.13 a thread is what its handle says.
 
         def start(self) -> None:
@@ -71,22 +73,19 @@ class Thread(threading.Thread):
         if self.ident is None:
             raise RuntimeError("cannot interrupt thread before it is started")
         if self.is_alive():
-            try:
+            # It may have ended just now.
+            with contextlib.suppress(ValueError):
                 interrupt(self.ident)
-            except ValueError:  # It has just ended.
-                pass
 
 
 class Barrier(threading.Barrier):
     """A barrier whose waits can be interrupted, which breaks it, as a time-out does."""
 
-    def __init__(
-        self, parties: int, action: Optional[Callable[[], object]] = None, timeout: Optional[float] = None
-    ) -> None:
-        super().__init__(parties, action, timeout)
+    def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+        super().__init__(parties, action, timeout)  # type: ignore[arg-type]
         self._cond = Condition(Lock())
 
-    def _wait(self, timeout: Optional[float]) -> None:
+    def _wait(self, timeout: float | None) -> None:
         try:
             super()._wait(timeout)  # type: ignore[misc]
         except BrokenBarrierError:
@@ -96,7 +95,7 @@ class Barrier(threading.Barrier):
             raise
 
 
-class Local(_builtin_thread._local):
+class Local(_builtin._local):
     """Attributes of which each thread has its own. The interpreter's: its thread states keep them."""
 
     __slots__ = ()
