@@ -16,7 +16,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install asan cxx platforms msrv stress model loom bench bench-docs clean
+.PHONY: all help demo test header install asan cxx platforms msrv python stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -34,6 +34,7 @@ help:
 	@echo "make platforms   every platform: installs what it needs, builds, links, runs; writes README's table"
 	@echo "make platform-NAME   one of them: $(PLATFORMS)"
 	@echo "make msrv      the oldest Rust that Cargo.toml promises builds the library, and the demo runs"
+	@echo "make python    the package for Python: its wheel, its tests under every Python that is here, CPython's own tests"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
@@ -78,6 +79,10 @@ platforms:
 # As distributions build it, with the Rust that they have.
 msrv:
 	@tools/msrv
+
+# The package of bindings/python. PYTHON is the interpreter that its environments are made of.
+python:
+	@tools/python
 
 platform-%:
 	@tools/platforms $*

@@ -232,7 +232,8 @@ def plot(results: dict[str, tuple[float, float | None]], file: str) -> None:
     shares = {name: ours / theirs for name, (ours, theirs) in results.items() if theirs}
     height = 26 * len(shares) + 40
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{height}" font-family="sans-serif" font-size="13">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{height}"'
+        ' font-family="sans-serif" font-size="13">'
     ]
     for index, (name, share) in enumerate(shares.items()):
         y = 26 * index + 30

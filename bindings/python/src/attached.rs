@@ -67,7 +67,12 @@ pub unsafe fn leave(state: *mut ffi::PyThreadState) {
 ///
 /// # Safety
 /// With the GIL; `args` is a tuple.
-pub unsafe fn call(function: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject, context: &'static Context) {
+pub unsafe fn call(
+    function: *mut PyObject,
+    args: *mut PyObject,
+    kwargs: *mut PyObject,
+    context: &'static Context,
+) {
     // SAFETY: the caller's; the symbols have the types of their names.
     Hang::around(|| unsafe {
         let result = unwinding::PyObject_Call(function, args, kwargs);
@@ -115,7 +120,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // SAFETY: with the GIL.
     let interpreter = unsafe { ffi::PyInterpreterState_Get() };
     if !INTERPRETER.load(Ordering::Relaxed).is_null() {
-        return Err(PyImportError::new_err("lowthread serves one interpreter of a process, once: no sub-interpreters"));
+        return Err(PyImportError::new_err(
+            "lowthread serves one interpreter of a process, once: no sub-interpreters",
+        ));
     }
     let gate = lt_allocate_lock();
     if gate.is_null() {

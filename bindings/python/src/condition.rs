@@ -6,7 +6,9 @@ use lowthread::ffi::condition::{
     lt_condition, lt_condition_free, lt_condition_new, lt_condition_notify, lt_condition_notify_all,
     lt_condition_wait_rlock_timeout, lt_condition_wait_timeout, lt_condition_waiting,
 };
-use lowthread::ffi::lock::{lt_lock, lt_lock_acquire_timeout, lt_lock_locked, lt_lock_release, lt_lock_try_acquire};
+use lowthread::ffi::lock::{
+    lt_lock, lt_lock_acquire_timeout, lt_lock_locked, lt_lock_release, lt_lock_try_acquire,
+};
 use lowthread::ffi::rlock::{
     lt_rlock, lt_rlock_acquire_timeout, lt_rlock_is_owned, lt_rlock_release, lt_rlock_try_acquire,
 };
@@ -127,7 +129,9 @@ impl Condition {
         match (status, &self.of) {
             (LT_OK, _) => Ok(()),
             (LT_NOT_HELD, Of::Lock(_)) => Err(PyRuntimeError::new_err("release unlocked lock")),
-            (LT_NOT_HELD | LT_NOT_OWNER, _) => Err(PyRuntimeError::new_err("cannot release un-acquired lock")),
+            (LT_NOT_HELD | LT_NOT_OWNER, _) => {
+                Err(PyRuntimeError::new_err("cannot release un-acquired lock"))
+            }
             (status, _) => Err(errors::of(status)),
         }
     }

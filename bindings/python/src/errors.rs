@@ -1,14 +1,22 @@
 //! From statuses to Python's exceptions.
 
 use lowthread::base::status::{
-    LT_BAD_HANDLE, LT_CLOSED, LT_DEADLOCK, LT_INVALID, LT_NO_MEMORY, LT_NO_THREAD, LT_OVERFLOW, LT_UNSUPPORTED, lt_status,
+    LT_BAD_HANDLE, LT_CLOSED, LT_DEADLOCK, LT_INVALID, LT_NO_MEMORY, LT_NO_THREAD, LT_OVERFLOW,
+    LT_UNSUPPORTED, lt_status,
 };
 use lowthread::ffi::status::{lt_last_error, lt_status_message};
-use pyo3::exceptions::{PyException, PyMemoryError, PyNotImplementedError, PyOverflowError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{
+    PyException, PyMemoryError, PyNotImplementedError, PyOverflowError, PyRuntimeError, PyValueError,
+};
 use pyo3::prelude::*;
 use std::ffi::CStr;
 
-pyo3::create_exception!(lowthread, Interrupted, PyException, "A wait was ended by Thread.interrupt() or interrupt().");
+pyo3::create_exception!(
+    lowthread,
+    Interrupted,
+    PyException,
+    "A wait was ended by Thread.interrupt() or interrupt()."
+);
 pyo3::create_exception!(lowthread, Deadlock, PyRuntimeError, "The thread would have to wait for itself.");
 
 /// The sentence on this thread's last error, or what the status means.

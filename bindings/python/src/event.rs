@@ -3,7 +3,8 @@
 use crate::{errors, gil, timeout};
 use lowthread::base::status::{LT_OK, LT_TIMED_OUT, lt_status};
 use lowthread::ffi::event::{
-    lt_event, lt_event_clear, lt_event_free, lt_event_is_set, lt_event_new, lt_event_set, lt_event_wait_timeout,
+    lt_event, lt_event_clear, lt_event_free, lt_event_is_set, lt_event_new, lt_event_set,
+    lt_event_wait_timeout,
 };
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;

@@ -70,7 +70,9 @@ pub fn call<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     let none = PyTuple::empty(py);
     // SAFETY: a function, an empty tuple, no names.
-    let result = Hang::around(|| unsafe { unwinding::PyObject_Call(function.as_ptr(), none.as_ptr(), std::ptr::null_mut()) });
+    let result = Hang::around(|| unsafe {
+        unwinding::PyObject_Call(function.as_ptr(), none.as_ptr(), std::ptr::null_mut())
+    });
     // SAFETY: a new reference, or NULL with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, result) }
 }

@@ -1,6 +1,8 @@
 //! The lock, twice: as `_thread` has it, and as `lowthread.Lock`, which can be called.
 
-use crate::object::{self, Shape, fast, free_object, handle, new_object, no_args, none, raise, seconds, truth};
+use crate::object::{
+    self, Shape, fast, free_object, handle, new_object, no_args, none, raise, seconds, truth,
+};
 use crate::{errors, gil};
 use lowthread::base::status::{LT_NOT_HELD, LT_OK, LT_TIMED_OUT};
 use lowthread::ffi::lock::{
@@ -43,9 +45,14 @@ unsafe fn make(class: *mut ffi::PyTypeObject) -> *mut PyObject {
     this
 }
 
-unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn new(
+    class: *mut ffi::PyTypeObject,
+    args: *mut PyObject,
+    kwargs: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: a tuple, and a dictionary or NULL, as for every `tp_new`.
-    let given = unsafe { ffi::PyTuple_Size(args) + if kwargs.is_null() { 0 } else { ffi::PyDict_Size(kwargs) } };
+    let given =
+        unsafe { ffi::PyTuple_Size(args) + if kwargs.is_null() { 0 } else { ffi::PyDict_Size(kwargs) } };
     if given != 0 {
         return raise(pyo3::exceptions::PyTypeError::new_err("Lock() takes no arguments"));
     }
@@ -113,7 +120,12 @@ unsafe extern "C" fn release(this: *mut PyObject, _ignored: *mut PyObject) -> *m
     }
 }
 
-unsafe extern "C" fn exit(this: *mut PyObject, _args: *const *mut PyObject, _count: isize, _names: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn exit(
+    this: *mut PyObject,
+    _args: *const *mut PyObject,
+    _count: isize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: passed on.
     unsafe { release(this, ptr::null_mut()) }
 }
@@ -144,7 +156,13 @@ unsafe extern "C" fn repr(this: *mut PyObject) -> *mut PyObject {
         let text = if module.is_null() {
             module
         } else {
-            ffi::PyUnicode_FromFormat(c"<%s %S.%S object at %p>".as_ptr(), state.as_ptr(), module, class, this)
+            ffi::PyUnicode_FromFormat(
+                c"<%s %S.%S object at %p>".as_ptr(),
+                state.as_ptr(),
+                module,
+                class,
+                this,
+            )
         };
         ffi::Py_XDECREF(module);
         ffi::Py_DECREF(class);
@@ -153,8 +171,10 @@ unsafe extern "C" fn repr(this: *mut PyObject) -> *mut PyObject {
 }
 
 const ACQUIRE: &std::ffi::CStr = c"acquire($self, /, blocking=True, timeout=-1)\n--\n\nLock the lock, after waiting for it if need be; return whether it was.\n\nA signal handler that raises ends the wait, and so do interrupt_main() and interrupt().";
-const RELEASE: &std::ffi::CStr = c"release($self, /)\n--\n\nRelease the lock, whichever thread has acquired it. RuntimeError if none has.";
-const LOCKED: &std::ffi::CStr = c"locked($self, /)\n--\n\nReturn whether the lock is acquired at this moment.";
+const RELEASE: &std::ffi::CStr =
+    c"release($self, /)\n--\n\nRelease the lock, whichever thread has acquired it. RuntimeError if none has.";
+const LOCKED: &std::ffi::CStr =
+    c"locked($self, /)\n--\n\nReturn whether the lock is acquired at this moment.";
 
 fn shape(name: &'static std::ffi::CStr, call: bool, subclass: bool) -> Shape {
     Shape {
@@ -169,7 +189,11 @@ fn shape(name: &'static std::ffi::CStr, call: bool, subclass: bool) -> Shape {
             no_args(c"locked_lock", locked, LOCKED),
             no_args(c"__enter__", enter, c"__enter__($self, /)\n--\n\nLock the lock."),
             fast(c"__exit__", exit, c"__exit__($self, *args)\n--\n\nRelease the lock."),
-            no_args(c"_at_fork_reinit", at_fork_reinit, c"_at_fork_reinit($self, /)\n--\n\nMake the lock free, in a forked child."),
+            no_args(
+                c"_at_fork_reinit",
+                at_fork_reinit,
+                c"_at_fork_reinit($self, /)\n--\n\nMake the lock free, in a forked child.",
+            ),
         ],
         new,
         free: dealloc,

@@ -54,7 +54,12 @@ pub fn no_args(name: &'static CStr, function: NoArgs, doc: &'static CStr) -> ffi
     method(name, function, ffi::METH_NOARGS, doc)
 }
 
-fn method(name: &'static CStr, function: ffi::PyCFunction, flags: c_int, doc: &'static CStr) -> ffi::PyMethodDef {
+fn method(
+    name: &'static CStr,
+    function: ffi::PyCFunction,
+    flags: c_int,
+    doc: &'static CStr,
+) -> ffi::PyMethodDef {
     ffi::PyMethodDef {
         ml_name: name.as_ptr(),
         ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },

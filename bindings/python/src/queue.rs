@@ -154,7 +154,8 @@ impl Queue {
         }
         let (result, back) = loop {
             // SAFETY: the queue's own; the caller holds a reference to it.
-            let slept = gil::wait_for(py, left, |left| unsafe { lt_semaphore_acquire_timeout(semaphore.0, left) });
+            let slept =
+                gil::wait_for(py, left, |left| unsafe { lt_semaphore_acquire_timeout(semaphore.0, left) });
             let mut state = self.state();
             if matches!(slept, Ok(LT_OK)) {
                 line(&mut state).permits -= 1;
@@ -216,9 +217,13 @@ impl Queue {
             Ok(taken) => Some(taken),
             Err(Not::Ever(error)) => return Err(error),
             Err(Not::Yet) if seconds == 0.0 => None,
-            Err(Not::Yet) => {
-                self.sleep(py, seconds, &self.getters, |state| &mut state.getters, |state| self.take(py, state))?
-            }
+            Err(Not::Yet) => self.sleep(
+                py,
+                seconds,
+                &self.getters,
+                |state| &mut state.getters,
+                |state| self.take(py, state),
+            )?,
         };
         Ok(taken.map(|(item, wake)| {
             self.putters.release(wake);
@@ -428,7 +433,12 @@ impl Queue {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        Ok(format!("<lowthread.{} at {:p}: {} items>", slf.get_type().qualname()?, slf.as_ptr(), slf.get().qsize()))
+        Ok(format!(
+            "<lowthread.{} at {:p}: {} items>",
+            slf.get_type().qualname()?,
+            slf.as_ptr(),
+            slf.get().qsize()
+        ))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -1,12 +1,14 @@
 //! The re-entrant lock, twice, as the lock is.
 
-use crate::object::{self, Shape, fast, free_object, handle, new_object, no_args, none, raise, seconds, truth};
+use crate::object::{
+    self, Shape, fast, free_object, handle, new_object, no_args, none, raise, seconds, truth,
+};
 use crate::{errors, gil};
 use lowthread::base::status::{LT_NOT_HELD, LT_NOT_OWNER, LT_OK, LT_OVERFLOW, LT_TIMED_OUT, lt_status};
 use lowthread::ffi::rlock::{
-    lt_rlock, lt_rlock_acquire_restore_uninterruptible, lt_rlock_acquire_timeout, lt_rlock_at_fork_reinit, lt_rlock_depth,
-    lt_rlock_free, lt_rlock_is_owned, lt_rlock_locked, lt_rlock_new, lt_rlock_owner, lt_rlock_recursion_count,
-    lt_rlock_release, lt_rlock_release_save, lt_rlock_try_acquire,
+    lt_rlock, lt_rlock_acquire_restore_uninterruptible, lt_rlock_acquire_timeout, lt_rlock_at_fork_reinit,
+    lt_rlock_depth, lt_rlock_free, lt_rlock_is_owned, lt_rlock_locked, lt_rlock_new, lt_rlock_owner,
+    lt_rlock_recursion_count, lt_rlock_release, lt_rlock_release_save, lt_rlock_try_acquire,
 };
 use lowthread::ffi::thread::lt_native_handle;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError};
@@ -39,7 +41,11 @@ pub fn new_public(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// The arguments are not looked at, as the interpreter's own type does not.
-unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _args: *mut PyObject, _kwargs: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn new(
+    class: *mut ffi::PyTypeObject,
+    _args: *mut PyObject,
+    _kwargs: *mut PyObject,
+) -> *mut PyObject {
     let lock = lt_rlock_new();
     if lock.is_null() {
         // SAFETY: the GIL is held.
@@ -114,7 +120,12 @@ unsafe extern "C" fn release(this: *mut PyObject, _ignored: *mut PyObject) -> *m
     }
 }
 
-unsafe extern "C" fn exit(this: *mut PyObject, _args: *const *mut PyObject, _count: isize, _names: *mut PyObject) -> *mut PyObject {
+unsafe extern "C" fn exit(
+    this: *mut PyObject,
+    _args: *const *mut PyObject,
+    _count: isize,
+    _names: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: passed on.
     unsafe { release(this, ptr::null_mut()) }
 }
@@ -192,7 +203,8 @@ unsafe extern "C" fn repr(this: *mut PyObject) -> *mut PyObject {
     // SAFETY: an object of the type.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: likewise.
-    let (locked, owner, depth) = unsafe { (lt_rlock_locked(handle(this)), owner(this), lt_rlock_depth(handle(this))) };
+    let (locked, owner, depth) =
+        unsafe { (lt_rlock_locked(handle(this)), owner(this), lt_rlock_depth(handle(this))) };
     // SAFETY: the type of a living object.
     let class = unsafe { Bound::from_borrowed_ptr(py, ffi::Py_TYPE(this).cast()) };
     let name = |attribute: &str| class.getattr(attribute).and_then(|value| value.extract::<String>());

@@ -14,7 +14,8 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-const ROUTED: Context = Context { format: c"Exception ignored in signal function %R", message: c"in signal function" };
+const ROUTED: Context =
+    Context { format: c"Exception ignored in signal function %R", message: c"in signal function" };
 
 /// What the routes of signals need: each number's function, or its event, which lives as long as the route. Used with
 /// the GIL, which is not let go of meanwhile.

@@ -4,8 +4,8 @@ use crate::{errors, gil, timeout};
 use lowthread::base::status::{LT_BUSY, LT_NOT_HELD, LT_OK, LT_TIMED_OUT, lt_status};
 use lowthread::ffi::rwlock::{
     lt_rwlock, lt_rwlock_at_fork_reinit, lt_rwlock_free, lt_rwlock_new, lt_rwlock_read_acquire_timeout,
-    lt_rwlock_read_release, lt_rwlock_try_read_acquire, lt_rwlock_try_write_acquire, lt_rwlock_write_acquire_timeout,
-    lt_rwlock_write_release,
+    lt_rwlock_read_release, lt_rwlock_try_read_acquire, lt_rwlock_try_write_acquire,
+    lt_rwlock_write_acquire_timeout, lt_rwlock_write_release,
 };
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -29,7 +29,8 @@ fn taken(
     first: lt_status,
     attempt: impl Fn(f64) -> lt_status,
 ) -> PyResult<bool> {
-    let status = if first == LT_BUSY && seconds != 0.0 { gil::wait_for(py, seconds, attempt)? } else { first };
+    let status =
+        if first == LT_BUSY && seconds != 0.0 { gil::wait_for(py, seconds, attempt)? } else { first };
     match status {
         LT_OK => Ok(true),
         LT_BUSY | LT_TIMED_OUT => Ok(false),
@@ -116,7 +117,11 @@ pub struct RWLockGuard {
 impl RWLockGuard {
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
         let lock = self.lock.get();
-        if self.writes { lock.write_acquire(py, true, gil::FOREVER) } else { lock.read_acquire(py, true, gil::FOREVER) }
+        if self.writes {
+            lock.write_acquire(py, true, gil::FOREVER)
+        } else {
+            lock.read_acquire(py, true, gil::FOREVER)
+        }
     }
 
     #[pyo3(signature = (*_args))]

@@ -3,8 +3,8 @@
 use crate::{errors, gil, timeout};
 use lowthread::base::status::{LT_OK, LT_OVERFLOW, LT_TIMED_OUT};
 use lowthread::ffi::semaphore::{
-    lt_semaphore, lt_semaphore_acquire_timeout, lt_semaphore_free, lt_semaphore_new, lt_semaphore_new_bounded,
-    lt_semaphore_release, lt_semaphore_try_acquire, lt_semaphore_value,
+    lt_semaphore, lt_semaphore_acquire_timeout, lt_semaphore_free, lt_semaphore_new,
+    lt_semaphore_new_bounded, lt_semaphore_release, lt_semaphore_try_acquire, lt_semaphore_value,
 };
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
@@ -88,7 +88,12 @@ impl Semaphore {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        Ok(format!("<lowthread.{} at {:p}: value={}>", slf.get_type().qualname()?, slf.as_ptr(), slf.get().value()))
+        Ok(format!(
+            "<lowthread.{} at {:p}: value={}>",
+            slf.get_type().qualname()?,
+            slf.as_ptr(),
+            slf.get().value()
+        ))
     }
 }
 

@@ -55,7 +55,11 @@ fn installed(signum: c_int) -> usize {
     // SAFETY: a sigaction of zeros is one.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: only asks.
-    if unsafe { libc::sigaction(signum, std::ptr::null(), &mut action) } == 0 { action.sa_sigaction } else { 0 }
+    if unsafe { libc::sigaction(signum, std::ptr::null(), &mut action) } == 0 {
+        action.sa_sigaction
+    } else {
+        0
+    }
 }
 
 /// Before the main thread sleeps: chains again what somebody has taken back.
@@ -108,7 +112,9 @@ pub fn chain_if_handled(py: Python<'_>, signum: c_int) {
 /// Whether there is a Python function for this signal.
 fn is_handled(py: Python<'_>, signum: c_int) -> bool {
     match ORIGINALS.get(py) {
-        Some((_, getsignal)) => getsignal.bind(py).call1((signum,)).is_ok_and(|handler| handler.is_callable()),
+        Some((_, getsignal)) => {
+            getsignal.bind(py).call1((signum,)).is_ok_and(|handler| handler.is_callable())
+        }
         None => false,
     }
 }
@@ -116,7 +122,11 @@ fn is_handled(py: Python<'_>, signum: c_int) -> bool {
 /// `_signal.signal`, which chains what it has set.
 #[pyfunction]
 #[pyo3(signature = (signalnum, handler, /))]
-fn signal<'py>(py: Python<'py>, signalnum: Bound<'py, PyAny>, handler: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn signal<'py>(
+    py: Python<'py>,
+    signalnum: Bound<'py, PyAny>,
+    handler: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let Some((original, _)) = ORIGINALS.get(py) else {
         return Err(errors::of(lowthread::base::status::LT_UNSUPPORTED));
     };

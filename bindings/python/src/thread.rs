@@ -5,10 +5,12 @@ use crate::gil::{self, unwinding};
 use crate::signals::{main_pthread, this_pthread};
 use crate::{errors, lock, timeout};
 use lowthread::base::status::{LT_OK, LT_TIMED_OUT};
-use lowthread::ffi::event::{lt_event, lt_event_free, lt_event_is_set, lt_event_new, lt_event_set, lt_event_wait_timeout};
+use lowthread::ffi::event::{
+    lt_event, lt_event_free, lt_event_is_set, lt_event_new, lt_event_set, lt_event_wait_timeout,
+};
 use lowthread::ffi::joinable::{
-    lt_enumerate, lt_thread, lt_thread_free, lt_thread_info, lt_thread_ident, lt_thread_join, lt_thread_options,
-    lt_thread_start,
+    lt_enumerate, lt_thread, lt_thread_free, lt_thread_ident, lt_thread_info, lt_thread_join,
+    lt_thread_options, lt_thread_start,
 };
 use lowthread::ffi::lock::{lt_lock, lt_lock_release};
 use lowthread::ffi::thread::{lt_native_handle, lt_set_stack_size, lt_start_new_thread};
@@ -82,7 +84,10 @@ unsafe extern "C-unwind" fn run(start: *mut c_void) {
 }
 
 /// Tells the audit hooks, of which one may refuse.
-fn audit<'py>(py: Python<'py>, args: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>) -> PyResult<()> {
+fn audit<'py>(
+    py: Python<'py>,
+    args: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
+) -> PyResult<()> {
     let audit = AUDIT.get_or_try_init(py, || PyResult::Ok(py.import("sys")?.getattr("audit")?.unbind()))?;
     audit.bind(py).call1(args.into_pyobject(py)?)?;
     Ok(())
@@ -166,7 +171,11 @@ pub fn ident_of(pthread: usize) -> Option<u64> {
             return None;
         }
         if count <= room {
-            return all.iter().take(count).map(|thread| thread.ident).find(|&ident| lt_native_handle(ident) == pthread);
+            return all
+                .iter()
+                .take(count)
+                .map(|thread| thread.ident)
+                .find(|&ident| lt_native_handle(ident) == pthread);
         }
     }
 }
@@ -228,7 +237,8 @@ fn stack_size(size: isize) -> PyResult<usize> {
 #[pyfunction]
 fn _set_sentinel(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: with the GIL; gives a new object.
-    let lock = unsafe { Bound::from_owned_ptr_or_err(py, lock::allocate_lock(ptr::null_mut(), ptr::null_mut()))? };
+    let lock =
+        unsafe { Bound::from_owned_ptr_or_err(py, lock::allocate_lock(ptr::null_mut(), ptr::null_mut()))? };
     SENTINEL.set(lock::handle_of(&lock));
     Ok(lock)
 }
@@ -476,7 +486,8 @@ fn _shutdown(py: Python<'_>) {
 fn _forget_threads() {
     COUNT.store(0, Ordering::Relaxed);
     let gone = non_daemons(|all| {
-        let (here, gone) = std::mem::take(all).into_iter().partition(|handle| handle.get().ident() == this_pthread());
+        let (here, gone) =
+            std::mem::take(all).into_iter().partition(|handle| handle.get().ident() == this_pthread());
         *all = here;
         gone
     });
@@ -505,7 +516,12 @@ fn add_plain(
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_plain(module, c"get_ident", get_ident, c"get_ident()\n--\n\nReturn the calling thread's ident: never 0, and another thread's once this one has ended.")?;
-    add_plain(module, c"allocate_lock", lock::allocate_lock, c"allocate_lock()\n--\n\nReturn a new lock, not acquired.")?;
+    add_plain(
+        module,
+        c"allocate_lock",
+        lock::allocate_lock,
+        c"allocate_lock()\n--\n\nReturn a new lock, not acquired.",
+    )?;
     // What these say of their module is the standard one's.
     let standard = PyModule::new(module.py(), "_thread")?;
     for function in [

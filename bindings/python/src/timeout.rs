@@ -47,7 +47,9 @@ pub fn of_semaphore(blocking: bool, timeout: Option<f64>) -> PyResult<f64> {
 pub fn of_queue(block: bool, timeout: Option<f64>) -> PyResult<f64> {
     match timeout {
         _ if !block => Ok(0.0),
-        Some(seconds) if seconds < 0.0 => Err(PyValueError::new_err("'timeout' must be a non-negative number")),
+        Some(seconds) if seconds < 0.0 => {
+            Err(PyValueError::new_err("'timeout' must be a non-negative number"))
+        }
         _ => of_wait(timeout),
     }
 }

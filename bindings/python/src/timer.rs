@@ -1,12 +1,12 @@
 //! Timers and the watchdog.
 
 use crate::attached::{self, Context};
-use crate::gil::{self, unwinding};
 use crate::errors;
+use crate::gil::{self, unwinding};
 use lowthread::base::status::{LT_INTERRUPTED, LT_OK};
 use lowthread::ffi::timer::{
-    lt_timer, lt_timer_cancel, lt_timer_free, lt_timer_start, lt_watchdog, lt_watchdog_cancel, lt_watchdog_feed,
-    lt_watchdog_free, lt_watchdog_start,
+    lt_timer, lt_timer_cancel, lt_timer_free, lt_timer_start, lt_watchdog, lt_watchdog_cancel,
+    lt_watchdog_feed, lt_watchdog_free, lt_watchdog_start,
 };
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi::PyObject;
@@ -17,7 +17,8 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-const FIRED: Context = Context { format: c"Exception ignored in timer function %R", message: c"in timer function" };
+const FIRED: Context =
+    Context { format: c"Exception ignored in timer function %R", message: c"in timer function" };
 
 /// Calls function(*args, **kwargs) after so many seconds, once started; with repeat, then every so many seconds.
 ///
@@ -81,7 +82,9 @@ impl Timer {
     ) -> PyResult<Self> {
         let args = match args {
             None => PyTuple::empty(py),
-            Some(args) => args.try_iter()?.collect::<PyResult<Vec<_>>>().and_then(|all| PyTuple::new(py, all))?,
+            Some(args) => {
+                args.try_iter()?.collect::<PyResult<Vec<_>>>().and_then(|all| PyTuple::new(py, all))?
+            }
         };
         Ok(Self {
             // One that is late fires at once, as Python's.
