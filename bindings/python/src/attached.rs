@@ -20,6 +20,11 @@ static INTERPRETER: AtomicPtr<ffi::PyInterpreterState> = AtomicPtr::new(ptr::nul
 static FORMAT_UNRAISABLE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static WRITE_UNRAISABLE_MSG: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
+unsafe extern "C" {
+    /// Of the limited API, but not in PyO3's list.
+    fn PyThreadState_DeleteCurrent();
+}
+
 fn pass<T>(inside: impl FnOnce() -> T) -> T {
     let gate = GATE.load(Ordering::Relaxed);
     // SAFETY: a lock that is never freed.
@@ -56,8 +61,8 @@ pub unsafe fn leave(state: *mut ffi::PyThreadState) {
     // SAFETY: the caller's; nobody else uses the state.
     unsafe {
         Hang::around(|| unwinding::PyThreadState_Clear(state));
-        ffi::PyEval_SaveThread();
-        ffi::PyThreadState_Delete(state);
+        // With the GIL until the end: without it, an interpreter that ends frees the states that it still has.
+        PyThreadState_DeleteCurrent();
     }
 }
 

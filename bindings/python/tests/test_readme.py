@@ -18,7 +18,7 @@ PRINTED = [
 ]
 
 
-@pytest.mark.parametrize(("example", "printed"), zip(EXAMPLES, PRINTED))
+@pytest.mark.parametrize(("example", "printed"), list(zip(EXAMPLES, PRINTED)))
 def test_an_example_runs(run: Run, example: str, printed: str | None) -> None:
     out = run(example)
     assert out.startswith("<unlocked _thread.lock") if printed is None else out == printed
