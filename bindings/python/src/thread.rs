@@ -383,9 +383,31 @@ fn non_daemons<T>(change: impl FnOnce(&mut Vec<Py<ThreadHandle>>) -> T) -> T {
     change(&mut NON_DAEMONS.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
+/// Events of all handles whose threads run, with the pthread of each. Used as the list above.
+static RUNNING: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+/// In a forked child, before the interpreter does anything: the other threads have ended, which threading expects its
+/// handles to know. The forking thread had the GIL, so the list is whole; a fork by C code without it changes nothing.
+extern "C" fn end_others() {
+    if let Ok(mut running) = RUNNING.try_lock() {
+        running.retain(|&(pthread, done)| {
+            let here = pthread == this_pthread();
+            if !here {
+                // SAFETY: a handle, perhaps of an event that was freed.
+                let _ = unsafe { lt_event_set(done as *mut lt_event) };
+            }
+            here
+        });
+    }
+}
+
 /// A thread is about to leave the interpreter: nobody needs to wait for more than that.
 fn forget_handle(done: *mut lt_event) {
     if !done.is_null() {
+        RUNNING
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .retain(|&(_, other)| other != done as usize);
         let gone = non_daemons(|all| {
             let place = all.iter().position(|handle| handle.get().done.load(Ordering::Relaxed) == done)?;
             Some(all.swap_remove(place))
@@ -447,7 +469,10 @@ fn start_joinable_thread<'py>(
     }
     this.thread.store(thread, Ordering::Relaxed);
     // SAFETY: its own, and it waits for the GIL, so it lives.
-    this.pthread.store(lt_native_handle(unsafe { lt_thread_ident(thread) }), Ordering::Relaxed);
+    let pthread = lt_native_handle(unsafe { lt_thread_ident(thread) });
+    this.pthread.store(pthread, Ordering::Relaxed);
+    let done = this.done.load(Ordering::Relaxed) as usize;
+    RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((pthread, done));
     Ok(handle)
 }
 
@@ -522,6 +547,10 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         lock::allocate_lock,
         c"allocate_lock()\n--\n\nReturn a new lock, not acquired.",
     )?;
+    // SAFETY: the function does in a child what is allowed there.
+    if unsafe { libc::pthread_atfork(None, None, Some(end_others)) } != 0 {
+        return Err(PyMemoryError::new_err(()));
+    }
     // What these say of their module is the standard one's.
     let standard = PyModule::new(module.py(), "_thread")?;
     for function in [

@@ -17,7 +17,15 @@ def run() -> Run:
     """Runs a program, which must end well within 30 seconds, and gives what it printed."""
 
     def program(code: str, *, status: int = 0, module: bool = False) -> str:
-        command = [sys.executable, *(["-m", "lowthread"] if module else []), "-c", textwrap.dedent(code)]
+        # Since 3.12 a fork beside threads is warned of.
+        command = [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            *(["-m", "lowthread"] if module else []),
+            "-c",
+            textwrap.dedent(code),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + (done.stderr if status == 0 else "")

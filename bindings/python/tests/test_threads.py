@@ -339,3 +339,48 @@ def test_the_module_runs_programs(run: Run, tmp_path: object) -> None:
     assert "usage" in run(
         "import runpy, sys; sys.argv = ['x', '-h']; runpy.run_module('lowthread', run_name='__main__')"
     )
+
+
+def test_exit_while_threads_come_and_go(run: Run) -> None:
+    for _ in range(5):
+        out = run("""
+            import lowthread as lt
+            from lowthread import _native
+            def start():
+                while True:
+                    try:
+                        _native.start_new_thread(id, (1,))
+                    except RuntimeError:
+                        pass
+            def fire():
+                while True:
+                    lt.Timer(0.0, id, (1,)).start()
+                    lt.sleep(0.0001)
+            for function in (start, fire):
+                _native.start_new_thread(function, ())
+            lt.sleep(0.03)
+            """)
+        assert out == ""
+
+
+def test_many_threads_of_all_kinds_leave_nothing(run: Run) -> None:
+    out = run("""
+        import gc, sys, threading, weakref
+        import lowthread as lt
+        class Thing: pass
+        def use(thing): local.thing = thing; queue.put(thing); queue.get()
+        local, queue = lt.Local(), lt.Queue()
+        thing = Thing()
+        count = sys.getrefcount(thing)
+        for kind in (lt.Thread, threading.Thread):
+            threads = [kind(target=use, args=(thing,)) for _ in range(50)]
+            for t in threads: t.start()
+            for t in threads: t.join()
+        with lt.Pool(4) as pool:
+            list(pool.map(use, [thing] * 50))
+        del threads, t, pool
+        while lt._native._count(): lt.sleep(0.001)
+        gc.collect()
+        print(sys.getrefcount(thing) - count, threading.active_count())
+        """)
+    assert out == "0 1\n"
