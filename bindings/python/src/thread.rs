@@ -352,7 +352,7 @@ impl ThreadHandle {
             if pthread == this_pthread() {
                 return Err(PyRuntimeError::new_err("Cannot join current thread"));
             }
-            let seconds = timeout::of_wait(timeout.filter(|&seconds| !(seconds < 0.0)))?;
+            let seconds = timeout::of_wait(timeout.filter(|seconds| seconds.is_nan() || *seconds >= 0.0))?;
             let done = self.done.load(Ordering::Relaxed);
             // SAFETY: the caller holds a reference to the handle.
             match gil::wait(seconds, |left| unsafe { lt_event_wait_timeout(done, left) }) {
