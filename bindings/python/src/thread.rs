@@ -304,6 +304,8 @@ impl ThreadHandle {
 
 impl Drop for ThreadHandle {
     fn drop(&mut self) {
+        let done = self.done.load(Ordering::Relaxed) as usize;
+        RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|&(_, other)| other != done);
         // SAFETY: nobody has the object, so nobody waits.
         unsafe {
             let _ = lt_thread_free(self.thread.load(Ordering::Relaxed));
@@ -483,7 +485,11 @@ fn start_joinable_thread<'py>(
 #[pyfunction]
 #[pyo3(signature = (ident, /))]
 fn _make_thread_handle(ident: usize) -> PyResult<ThreadHandle> {
-    ThreadHandle::of(ident)
+    let handle = ThreadHandle::of(ident)?;
+    let done = handle.done.load(Ordering::Relaxed) as usize;
+    // A forked child is to know that it has ended, if it is another's.
+    RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((ident, done));
+    Ok(handle)
 }
 
 /// _shutdown()
