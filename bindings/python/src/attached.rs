@@ -35,6 +35,11 @@ fn pass<T>(inside: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Whether the interpreter is about to end. With the GIL, with which it is closed.
+pub fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
+
 /// Makes the calling thread one of the interpreter, with the GIL. NULL if the interpreter is ending, or there is no
 /// memory.
 pub fn enter() -> *mut ffi::PyThreadState {

@@ -132,21 +132,29 @@ fn start_new_thread(
     Ok(lt_native_handle(ident))
 }
 
+/// No thread has taken it, so the references are still ours.
+fn give_back(py: Python<'_>, start: Start) {
+    for object in [start.function, start.args, start.kwargs] {
+        // SAFETY: an owned reference, or NULL.
+        drop(unsafe { Bound::from_owned_ptr_or_opt(py, object) });
+    }
+}
+
 /// Starts a thread, or gives back what it was to have.
 fn started(py: Python<'_>, start: Box<Start>, begin: impl FnOnce(*mut c_void) -> i32) -> PyResult<()> {
+    if attached::is_closed() {
+        // As the interpreter says it since 3.12; older ones start threads that never run.
+        give_back(py, *start);
+        return Err(PyRuntimeError::new_err("can't create new thread at interpreter shutdown"));
+    }
     let start = Box::into_raw(start);
     COUNT.fetch_add(1, Ordering::Relaxed);
     match begin(start.cast()) {
         LT_OK => Ok(()),
         status => {
             COUNT.fetch_sub(1, Ordering::Relaxed);
-            // SAFETY: no thread was started, so the block is still ours, and its references.
-            unsafe {
-                let start = Box::from_raw(start);
-                for object in [start.function, start.args, start.kwargs] {
-                    drop(Bound::from_owned_ptr_or_opt(py, object));
-                }
-            }
+            // SAFETY: no thread was started, so the block is still ours.
+            give_back(py, *unsafe { Box::from_raw(start) });
             Err(errors::of(status))
         }
     }
