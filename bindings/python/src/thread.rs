@@ -561,6 +561,10 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         lock::allocate_lock,
         c"allocate_lock()\n--\n\nReturn a new lock, not acquired.",
     )?;
+    // Now: at the interpreter's end nothing can be imported.
+    AUDIT.get_or_try_init(module.py(), || {
+        PyResult::Ok(module.py().import("sys")?.getattr("audit")?.unbind())
+    })?;
     // SAFETY: the function does in a child what is allowed there.
     if unsafe { libc::pthread_atfork(None, None, Some(end_others)) } != 0 {
         return Err(PyMemoryError::new_err(()));
