@@ -185,7 +185,7 @@ TEST(an_array_goes_by_the_size_of_its_first_element) {
     for (int i = 0; i < THREADS; i++) {
         assert_ok(lt_thread_start(wait_for, go, NULL, &thread[i]));
     }
-    for (size_t size = sizeof(size_t) + sizeof(lt_ident); size <= LIMIT; size += 1 + size / 16) {
+    for (size_t size = offsetof(lt_thread_info, ident) + sizeof(lt_ident); size <= LIMIT; size += 1 + size / 16) {
         size_t count = 0;
         memset(room, CANARY, sizeof room);
         set_size(size);
