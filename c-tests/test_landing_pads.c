@@ -64,6 +64,18 @@ static on_unwinding look_up(const unsigned char *table, uint64_t offset) {
     return ENDS;
 }
 
+// The table of the frame's function, if it has one. On ARM with 32 bits the unwinder gives what lies behind the entry
+// of a function in any case; where the first bit is set, that is another function's.
+static const unsigned char *table_of(struct _Unwind_Context *context) {
+#ifdef __arm__
+    const struct _Unwind_Control_Block *block = (void *)_Unwind_GetGR(context, UNWIND_POINTER_REG);
+    if (*block->pr_cache.ehtp >> 31 != 0) {
+        return NULL;
+    }
+#endif
+    return _Unwind_GetLanguageSpecificData(context);
+}
+
 // ---- The walk
 
 static const char *way; // Into user code, that is tried.
@@ -84,7 +96,7 @@ static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *context, void *
     }
     w->frames++;
     uint64_t offset = ip - (before == 0) - _Unwind_GetRegionStart(context);
-    on_unwinding what = look_up(_Unwind_GetLanguageSpecificData(context), offset);
+    on_unwinding what = look_up(table_of(context), offset);
     if (what != PASSES) {
         fprintf(stderr,
             "%s: the frame at %s+%#lx (%s) %s: addr2line -if -e %s %#lx says which\n", way,
@@ -579,7 +591,7 @@ static on_unwinding seen_here;
 static _Unwind_Reason_Code look_at_own_frame(struct _Unwind_Context *context, void *frames) {
     if ((*(int *)frames)++ == 1) {
         uint64_t offset = _Unwind_GetIP(context) - 1 - _Unwind_GetRegionStart(context);
-        seen_here = look_up(_Unwind_GetLanguageSpecificData(context), offset);
+        seen_here = look_up(table_of(context), offset);
     }
     return _URC_NO_REASON;
 }

@@ -80,7 +80,8 @@ macro_rules! tables {
     };
 }
 
-/// Those of ARM with 32 bits, which say just what the whole function has saved.
+/// Those of ARM with 32 bits, which say just what the whole function has saved. What comes behind has to be a table of
+/// landing pads: it has one line, that says of the first 64 bytes, which is all, that there are none.
 #[cfg(target_arch = "arm")]
 macro_rules! tables {
     (begin) => {
@@ -93,7 +94,7 @@ macro_rules! tables {
         ""
     };
     (end) => {
-        ".personality {personality}\n.handlerdata\n.fnend"
+        ".personality {personality}\n.handlerdata\n.byte 0xff, 0xff, 1, 4\n.byte 0, 64, 0, 0\n.fnend"
     };
 }
 
