@@ -46,6 +46,9 @@ public:
         }
     }
 
+    /// The thread is over: it has left, or without exceptions lt::exit() has kept it from that.
+    void end() noexcept { delete this; }
+
 #if LT_HAS_EXCEPTIONS
     /// In a handler of the thread's, for what it has thrown.
     void threw() {
@@ -277,7 +280,7 @@ public:
             if (thrown != nullptr) {
                 *thrown = std::move(taken);
             }
-            drop();
+            drop(true);
         }
         return status(s);
     }
@@ -365,29 +368,30 @@ private:
                 thrown = std::make_exception_ptr(failed(*info));
             }
         }
-        drop();
+        drop(true);
         if (thrown != nullptr) {
             std::rethrow_exception(std::move(thrown));
         }
 #else
-        drop();
+        drop(true);
         detail::check(s);
 #endif
     }
 
     /// Nobody will join it, or hear of what it has thrown.
-    void abandon([[maybe_unused]] bool ended) noexcept {
+    void abandon(bool ended) noexcept {
 #if LT_HAS_EXCEPTIONS
         if (std::exception_ptr thrown = state_->detach()) {
             detail::tell_hook(std::move(thrown), state_->name());
         }
 #endif
-        drop();
+        drop(ended);
     }
 
-    void drop() noexcept {
+    void drop(bool ended) noexcept {
         LT_IGNORE(lt_thread_free(std::exchange(handle_, nullptr)));
-        std::exchange(state_, nullptr)->leave();
+        detail::thread_state *const state = std::exchange(state_, nullptr);
+        ended ? state->end() : state->leave();
         source_ = stop_source(nostopstate);
     }
 
