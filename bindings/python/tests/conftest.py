@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,9 @@ from typing import Callable
 import pytest
 
 Run = Callable[..., str]
+
+# A shell has what it starts in the background ignore Ctrl-C, and so do the programs that are run below.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
