@@ -5,8 +5,9 @@
 //! wait is over, else it goes on until its deadline.
 
 use crate::errors;
+use crate::object::truth;
 use crate::signals;
-use lowthread::base::status::{LT_INTERRUPTED, lt_status};
+use lowthread::base::status::{LT_INTERRUPTED, LT_OK, LT_TIMED_OUT, lt_status};
 use lowthread::ffi::interrupt::lt_interrupt_signal;
 use lowthread::ffi::time::lt_monotonic;
 use pyo3::ffi;
@@ -63,6 +64,21 @@ pub fn wait(seconds: f64, attempt: impl Fn(f64) -> lt_status) -> Result<lt_statu
 /// [`wait`], for those who give Python's errors on.
 pub fn wait_for(py: Python<'_>, seconds: f64, attempt: impl Fn(f64) -> lt_status) -> PyResult<lt_status> {
     wait(seconds, attempt).map_err(|Raised| PyErr::fetch(py))
+}
+
+/// [`wait`], for a lock's method: whether it was acquired in time, or the exception of what refused it.
+#[cold]
+pub fn acquire(
+    seconds: f64,
+    attempt: impl Fn(f64) -> lt_status,
+    refused: fn(lt_status) -> *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    match wait(seconds, attempt) {
+        Ok(LT_OK) => truth(true),
+        Ok(LT_TIMED_OUT) => truth(false),
+        Ok(status) => refused(status),
+        Err(Raised) => std::ptr::null_mut(),
+    }
 }
 
 /// Calls a function in Python from a method, on whatever thread.

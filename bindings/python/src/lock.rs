@@ -4,7 +4,7 @@ use crate::object::{
     self, Shape, fast, free_object, handle, new_object, no_args, none, raise, seconds, truth,
 };
 use crate::{errors, gil};
-use lowthread::base::status::{LT_NOT_HELD, LT_OK, LT_TIMED_OUT};
+use lowthread::base::status::{LT_NOT_HELD, LT_OK};
 use lowthread::ffi::lock::{
     lt_allocate_lock, lt_lock, lt_lock_acquire_timeout, lt_lock_at_fork_reinit, lt_lock_free, lt_lock_locked,
     lt_lock_release, lt_lock_try_acquire,
@@ -92,18 +92,15 @@ unsafe extern "C" fn acquire(
     if unsafe { lt_lock_try_acquire(lock) } == LT_OK {
         return truth(true);
     }
-    if seconds == 0.0 { truth(false) } else { wait(lock, seconds) }
-}
-
-#[cold]
-fn wait(lock: *mut lt_lock, seconds: f64) -> *mut PyObject {
-    // SAFETY: the caller holds a reference to the object.
-    match gil::wait(seconds, |left| unsafe { lt_lock_acquire_timeout(lock, left) }) {
-        Ok(LT_OK) => truth(true),
-        Ok(LT_TIMED_OUT) => truth(false),
-        Ok(status) => raise(errors::of(status)),
-        Err(gil::Raised) => ptr::null_mut(),
+    if seconds == 0.0 {
+        return truth(false);
     }
+    // SAFETY: the caller holds a reference to the object.
+    gil::acquire(
+        seconds,
+        |left| unsafe { lt_lock_acquire_timeout(lock, left) },
+        |status| raise(errors::of(status)),
+    )
 }
 
 unsafe extern "C" fn enter(this: *mut PyObject, _ignored: *mut PyObject) -> *mut PyObject {

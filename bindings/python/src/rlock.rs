@@ -4,7 +4,7 @@ use crate::object::{
     self, Shape, fast, free_object, handle, new_object, no_args, none, raise, seconds, truth,
 };
 use crate::{errors, gil};
-use lowthread::base::status::{LT_NOT_HELD, LT_NOT_OWNER, LT_OK, LT_OVERFLOW, LT_TIMED_OUT, lt_status};
+use lowthread::base::status::{LT_NOT_HELD, LT_NOT_OWNER, LT_OK, LT_OVERFLOW, lt_status};
 use lowthread::ffi::rlock::{
     lt_rlock, lt_rlock_acquire_restore_uninterruptible, lt_rlock_acquire_timeout, lt_rlock_at_fork_reinit,
     lt_rlock_depth, lt_rlock_free, lt_rlock_is_owned, lt_rlock_locked, lt_rlock_new, lt_rlock_owner,
@@ -93,18 +93,11 @@ unsafe extern "C" fn acquire(
     if unsafe { lt_rlock_try_acquire(lock) } == LT_OK {
         return truth(true);
     }
-    if seconds == 0.0 { truth(false) } else { wait(lock, seconds) }
-}
-
-#[cold]
-fn wait(lock: *mut lt_rlock, seconds: f64) -> *mut PyObject {
-    // SAFETY: the caller holds a reference to the object.
-    match gil::wait(seconds, |left| unsafe { lt_rlock_acquire_timeout(lock, left) }) {
-        Ok(LT_OK) => truth(true),
-        Ok(LT_TIMED_OUT) => truth(false),
-        Ok(status) => refused(status),
-        Err(gil::Raised) => ptr::null_mut(),
+    if seconds == 0.0 {
+        return truth(false);
     }
+    // SAFETY: the caller holds a reference to the object.
+    gil::acquire(seconds, |left| unsafe { lt_rlock_acquire_timeout(lock, left) }, refused)
 }
 
 unsafe extern "C" fn enter(this: *mut PyObject, _ignored: *mut PyObject) -> *mut PyObject {

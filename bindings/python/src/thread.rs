@@ -365,11 +365,10 @@ impl ThreadHandle {
             let seconds = timeout::of_wait(timeout.filter(|seconds| seconds.is_nan() || *seconds >= 0.0))?;
             let done = self.done.load(Ordering::Relaxed);
             // SAFETY: the caller holds a reference to the handle.
-            match gil::wait(seconds, |left| unsafe { lt_event_wait_timeout(done, left) }) {
-                Ok(LT_OK) => (),
-                Ok(LT_TIMED_OUT) => return Ok(()),
-                Ok(status) => return Err(errors::of(status)),
-                Err(gil::Raised) => return Err(PyErr::fetch(py)),
+            match gil::wait_for(py, seconds, |left| unsafe { lt_event_wait_timeout(done, left) })? {
+                LT_OK => (),
+                LT_TIMED_OUT => return Ok(()),
+                status => return Err(errors::of(status)),
             }
         }
         let thread = self.thread.load(Ordering::Relaxed);

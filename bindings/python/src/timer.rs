@@ -135,15 +135,14 @@ impl Timer {
         }
         let back = this.armed.swap(false, Ordering::AcqRel);
         // SAFETY: the timer's handle; the caller holds a reference. The function may need the GIL to end.
-        let status = gil::wait(gil::FOREVER, |_| unsafe { lt_timer_cancel(timer) });
+        let status = gil::wait_for(slf.py(), gil::FOREVER, |_| unsafe { lt_timer_cancel(timer) });
         if back {
             // SAFETY: the timer's reference, which nobody else gives back.
             drop(unsafe { Bound::from_owned_ptr(slf.py(), slf.as_ptr()) });
         }
-        match status {
-            Ok(LT_OK | LT_INTERRUPTED) => Ok(()),
-            Ok(status) => Err(errors::of(status)),
-            Err(gil::Raised) => Err(PyErr::fetch(slf.py())),
+        match status? {
+            LT_OK | LT_INTERRUPTED => Ok(()),
+            status => Err(errors::of(status)),
         }
     }
 
