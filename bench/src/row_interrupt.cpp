@@ -15,6 +15,8 @@ Row::Figures figures(const std::vector<double> &latencies) {
 }
 
 Row::Figures ours(int waker_on) {
+    // A shell has a command in the background ignore it: then the call would do nothing.
+    MUST(std::signal(SIGINT, SIG_DFL) != SIG_ERR);
     Lowthread lock;
     lock.acquire();
     auto latencies = wake_latencies(
