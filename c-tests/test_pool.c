@@ -1078,6 +1078,7 @@ static void *fork_while_helping(void *arg) {
 
 TEST(a_task_may_fork) {
     skip_where_children_have_no_threads();
+    skip_beside_busy_threads(); // Workers that begin, or end.
     for (int i = 0; i < 20; i++) {
         forking f = {.pool = pool_of(2), .returns = i % 2, .status = -1};
         lt_future *future = submit(f.pool, fork_in_a_task, &f);
