@@ -232,7 +232,7 @@ static uintptr_t place(const void *handle) {
     return (uintptr_t)handle & (uintptr_t)0xffffffffffc0;
 }
 
-static lt_status keep_slots(void *arg) {
+static void keep_slots(void *arg) {
     slots *s = arg;
     lt_spinlock *made[KEPT];
     for (int i = 0; i < KEPT; i++) {
@@ -243,7 +243,7 @@ static lt_status keep_slots(void *arg) {
         must(lt_spinlock_free(made[i]) == LT_OK);
     }
     must(lt_event_set(s->freed) == LT_OK);
-    return lt_event_wait(s->over);
+    must(lt_event_wait(s->over) == LT_OK);
 }
 
 static void find_slots(void *arg) {
@@ -260,13 +260,14 @@ static void find_slots(void *arg) {
 
 TEST(slots_that_another_thread_keeps_serve_a_child) {
     slots s = {.freed = lt_event_new(), .over = lt_event_new()};
-    waiter w;
-    waiter_launch(&w, keep_slots, &s);
+    lt_thread *keeper = NULL;
+    assert_ok(lt_thread_start(keep_slots, &s, NULL, &keeper));
     assert_ok(lt_event_wait(s.freed));
     assert_int_equal(run_in_child(find_slots, &s), 0);
     assert_ok(lt_event_set(s.over));
-    assert_ok(waiter_join(&w));
-    find_slots(&s); // And at the end of that thread, all.
+    assert_ok(lt_thread_join(keeper)); // Gone, not only out of its function.
+    find_slots(&s);                    // And at the end of that thread, all.
+    assert_ok(lt_thread_free(keeper));
     assert_ok(lt_event_free(s.freed));
     assert_ok(lt_event_free(s.over));
 }
