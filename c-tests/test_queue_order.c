@@ -143,7 +143,8 @@ static uint64_t random_step(uint64_t *state) {
     return *state >> 33;
 }
 
-static void run_shop(
+// Gives how many waits were interrupted.
+static size_t run_shop(
     size_t capacity, manner manner, size_t producers, size_t consumers, size_t items, bool storm) {
     shop s = {.queue = lt_queue_new(capacity),
         .manner = manner,
@@ -157,8 +158,6 @@ static void run_shop(
     for (size_t i = 0; i < count; i++) {
         must(lt_thread_start(i < producers ? produce : consume, &s, NULL, &threads[i]) == LT_OK);
     }
-    // The larger ones seldom make anybody wait.
-    bool blocks = capacity > 0 && capacity < 4;
     uint64_t seed = capacity + 7;
     for (size_t i = 0; i < producers; i++) {
         while (storm && lt_thread_try_join(threads[i]) == LT_BUSY) {
@@ -183,27 +182,27 @@ static void run_shop(
     for (size_t at = 0; at < s.each * producers; at++) {
         must(s.got[at] == 1);
     }
-    assert_true(!storm || !blocks || s.interrupts > 0);
     assert_ok(lt_queue_free(s.queue));
     free((void *)s.got);
+    return s.interrupts;
 }
 
 TEST(four_producers_and_four_consumers_keep_the_order_in_a_bounded_queue) {
-    run_shop(1024, PLAINLY, PRODUCERS, CONSUMERS, all_items(), false);
+    (void)run_shop(1024, PLAINLY, PRODUCERS, CONSUMERS, all_items(), false);
 }
 
 TEST(four_producers_and_four_consumers_keep_the_order_in_a_queue_of_one) {
-    run_shop(1, PLAINLY, PRODUCERS, CONSUMERS, all_items() / 10, false);
+    (void)run_shop(1, PLAINLY, PRODUCERS, CONSUMERS, all_items() / 10, false);
 }
 
 TEST(four_producers_and_four_consumers_keep_the_order_in_a_queue_without_bound) {
-    run_shop(0, PLAINLY, PRODUCERS, CONSUMERS, all_items(), false);
+    (void)run_shop(0, PLAINLY, PRODUCERS, CONSUMERS, all_items(), false);
 }
 
 TEST(four_producers_and_four_consumers_keep_the_order_in_batches) {
     const size_t capacities[] = {0, 2, 3, 1024, 16385};
     for (size_t i = 0; i < LENGTH(capacities); i++) {
-        run_shop(capacities[i], IN_BATCHES, PRODUCERS, CONSUMERS, some_items(capacities[i]), false);
+        (void)run_shop(capacities[i], IN_BATCHES, PRODUCERS, CONSUMERS, some_items(capacities[i]), false);
     }
 }
 
@@ -212,24 +211,28 @@ TEST(one_at_either_end_keeps_the_order) {
     const size_t capacities[] = {0, 1, 3, 1024};
     for (size_t i = 0; i < LENGTH(capacities); i++) {
         size_t items = some_items(capacities[i]);
-        run_shop(capacities[i], IN_EVERY_WAY, PRODUCERS, 1, items, false);
-        run_shop(capacities[i], IN_EVERY_WAY, 1, CONSUMERS, items, false);
+        (void)run_shop(capacities[i], IN_EVERY_WAY, PRODUCERS, 1, items, false);
+        (void)run_shop(capacities[i], IN_EVERY_WAY, 1, CONSUMERS, items, false);
     }
 }
 
 TEST(a_storm_of_time_outs_loses_nothing) {
     const size_t capacities[] = {0, 1, 2, 3, 1024, 16385};
     for (size_t i = 0; i < LENGTH(capacities); i++) {
-        run_shop(capacities[i], IN_EVERY_WAY, PRODUCERS, CONSUMERS, some_items(capacities[i]), false);
+        (void)run_shop(capacities[i], IN_EVERY_WAY, PRODUCERS, CONSUMERS, some_items(capacities[i]), false);
     }
 }
 
 TEST(a_storm_of_interrupts_and_time_outs_loses_nothing) {
     const size_t capacities[] = {0, 1, 2, 3, 16385};
+    size_t interrupts = 0;
     for (size_t i = 0; i < LENGTH(capacities); i++) {
-        run_shop(capacities[i], IN_EVERY_WAY, PRODUCERS, CONSUMERS, some_items(capacities[i]), true);
-        run_shop(capacities[i], PLAINLY, PRODUCERS, CONSUMERS, some_items(capacities[i]), true);
+        size_t items = some_items(capacities[i]);
+        interrupts += run_shop(capacities[i], IN_EVERY_WAY, PRODUCERS, CONSUMERS, items, true);
+        interrupts += run_shop(capacities[i], PLAINLY, PRODUCERS, CONSUMERS, items, true);
     }
+    // In one of them, on a busy machine, the items may all be through before the first comes.
+    assert_true(interrupts > 0);
 }
 
 // ---- A close in the middle: all that was put is got or dropped, and all that was refused is neither
