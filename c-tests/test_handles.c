@@ -248,7 +248,9 @@ static const char *const OTHERS[] = {
     "lt_shutdown", "lt_signal_chain_to_main", "lt_signal_restore", "lt_signal_to_callback",
     "lt_signal_to_main", "lt_sleep", "lt_spinlock_new", "lt_stack_size", "lt_start_new_thread", "lt_start_new_thread_copy",
     "lt_status_message", "lt_status_name", "lt_thread_count", "lt_thread_name", "lt_thread_start",
-    "lt_timer_start", "lt_version", "lt_watchdog_start"};
+    "lt_timer_start", "lt_version", "lt_watchdog_start",
+    // Of an object of any type, or none: test_insight.c.
+    "lt_dump", "lt_dump_on_signal", "lt_name", "lt_set_name", "lt_waits"};
 
 // LT_BAD_HANDLE; the same, but NULL is fine; the same, but NULL means something; 0, false or NULL.
 typedef enum { STATUS, FREED, OPTIONAL, VALUE } on_bad_handle;

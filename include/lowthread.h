@@ -1165,6 +1165,50 @@ LT_NODISCARD lt_status lt_pool_set_drop(lt_pool *pool, lt_drop_fn drop);
 // 4096, and for NULL.
 LT_NODISCARD lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);
 
+// ---- Insight -----------------------------------------------------------------------------------
+
+// What lt_waits() tells of a thread that waits.
+typedef struct lt_wait_info {
+    size_t size;
+    lt_ident ident;
+    // Whose it is what the thread waits for: the owner of a re-entrant lock, a joined thread, the
+    // thread that runs a task. 0 where that is not known.
+    lt_ident holder;
+    // NULL for a wait that is for no object, or for several.
+    const void *handle;
+    // On the clock of lt_monotonic(). `until` is infinity without a time-out.
+    double since;
+    double until;
+    // "acquire", "get", "join" and the like; "" for the type without an object.
+    char verb[16];
+    char type[16];
+    // As lt_name() has it.
+    char name[64];
+} lt_wait_info;
+
+// Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
+// away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
+// once it has ended. Costs nothing where no name is asked for.
+LT_NODISCARD lt_status lt_set_name(const void *handle, const char *name);
+
+// Copies the name of an object, cut to `len` bytes on a character boundary. Without one it is called
+// by its type and its handle. LT_INVALID for len 0.
+LT_NODISCARD lt_status lt_name(const void *handle, char *buf, size_t len);
+
+// Writes a line for each thread to a descriptor: its name, what it waits for, since when, and who has
+// that, where it is known; then the circles in which threads wait for each other. LT_INVALID if that
+// cannot be written. Takes no lock and no memory; async-signal-safe.
+LT_NODISCARD lt_status lt_dump(int fd);
+
+// Has this signal write a dump to the descriptor, in the place of what was done with it before, which
+// an fd of -1 puts back. LOWTHREAD_DUMP_SIGNAL=QUIT in the environment does it for the standard error
+// without a line of code. LT_INVALID for what cannot be caught.
+LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
+
+// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does; `count` is
+// their number.
+LT_NODISCARD lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
+
 #ifdef __cplusplus
 }
 #endif

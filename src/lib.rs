@@ -3,6 +3,7 @@
 //! The layers, each of which knows only those below it:
 //!
 //! * [`ffi`]: the `extern "C"` surface, one file per section of `include/lowthread.h`;
+//! * [`insight`]: names, who waits for what, dumps;
 //! * [`exec`]: timers and the watchdog;
 //! * [`thread`]: starting, ending and interrupting threads, and what a fork leaves of them;
 //! * [`sync`]: the primitives, as plain Rust types;
@@ -14,6 +15,7 @@ mod sys;
 pub mod sync;
 pub mod thread;
 pub mod exec;
+pub mod insight;
 pub mod ffi;
 
 // Part of the library, so that there is no other form of it than what programs link with: `make model`.

@@ -253,7 +253,7 @@ impl<T: Object> Arena<T> {
     }
 
     /// Every slot that ever served, without a lock.
-    pub fn each(&self, f: impl Fn(&'static Slot<T>)) {
+    pub fn each(&self, mut f: impl FnMut(&'static Slot<T>)) {
         // Acquire: as in `unused`.
         let mut chunk: *const Chunk<Slot<T>> = self.chunks.load(Ordering::Acquire);
         // SAFETY: chunks are never unmapped once they are in the list.

@@ -1,4 +1,4 @@
-//! How an operation waits: until when, and whether the thread can be interrupted meanwhile.
+//! How an operation waits: for what, until when, and whether the thread can be interrupted meanwhile.
 
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::{Deadline, Timeout, now};
@@ -7,6 +7,7 @@ use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::wait::{self, Wake};
+use crate::base::waiting::{Wait, What};
 
 /// How long a waiter lets others overtake it, in nanoseconds.
 const PATIENCE: u64 = 1_000_000;
@@ -16,32 +17,47 @@ pub struct Block {
     deadline: Deadline,
     /// When the operation began to wait.
     began: u64,
-    /// None for a thread, or an operation, that cannot be interrupted.
+    /// None for a wait of a moment, which nobody is told of.
+    what: Option<What>,
     record: Option<&'static Record>,
+    /// Not for a thread without a record.
+    can_be_interrupted: bool,
 }
 
 impl Block {
     /// For an operation that could not be done at once. A poll ends here.
-    pub fn begin(timeout: Timeout) -> Result<Block, Error> {
+    pub fn begin(what: What, timeout: Timeout) -> Result<Block, Error> {
         match timeout {
             Timeout::Poll => Err(Error::TimedOut),
-            _ => Ok(Block::start(timeout)),
+            _ => Ok(Block::start(what, timeout)),
         }
     }
 
     /// For an operation whose poll is a wait that ends at once. That is not interrupted.
-    pub fn start(timeout: Timeout) -> Block {
+    pub fn start(what: What, timeout: Timeout) -> Block {
         let record = if timeout == Timeout::Poll { None } else { this_thread::current() };
-        Block { deadline: timeout.start(), began: now(), record }
+        let deadline = timeout.start();
+        Block { deadline, began: now(), what: Some(what), record, can_be_interrupted: record.is_some() }
     }
 
     /// For an operation that may not be interrupted.
-    pub fn uninterruptible() -> Block {
-        Block { deadline: Deadline::Never, began: now(), record: None }
+    pub fn uninterruptible(what: What) -> Block {
+        Block { what: Some(what), record: this_thread::existing(), ..Block::brief() }
+    }
+
+    /// For what is on its way, and comes in a moment.
+    pub fn brief() -> Block {
+        let deadline = Deadline::Never;
+        Block { deadline, began: now(), what: None, record: None, can_be_interrupted: false }
     }
 
     /// Sleeps until `done` says that it is so. `word` changes, and is woken, after whatever may make it so.
-    pub fn until(word: &AtomicU32, timeout: Timeout, done: impl Fn() -> bool) -> Result<(), Error> {
+    pub fn until(
+        what: What,
+        word: &AtomicU32,
+        timeout: Timeout,
+        done: impl Fn() -> bool,
+    ) -> Result<(), Error> {
         let mut block = None;
         loop {
             // Acquire: the word first. What makes it so after the look at `done` changes it.
@@ -51,7 +67,7 @@ impl Block {
             }
             let block = match &block {
                 Some(block) => block,
-                None => block.insert(Block::begin(timeout)?),
+                None => block.insert(Block::begin(what, timeout)?),
             };
             let wake = block.sleep(word, before);
             if wake.ends_wait() && !done() {
@@ -67,6 +83,9 @@ impl Block {
 
     /// Sleeps while `word` is `expected`.
     pub fn sleep(&self, word: &AtomicU32, expected: u32) -> Wake {
+        let _told = self.record.zip(self.what).map(|(record, what)| {
+            record.waiting.tell(Wait { what, since: self.began, until: self.deadline.in_nanoseconds() })
+        });
         wait::wait(word, expected, self.deadline, self.interrupt())
     }
 
@@ -75,13 +94,17 @@ impl Block {
     pub fn reason(&self, wake: Wake) -> Option<Error> {
         match wake {
             Wake::Interrupted => {
-                self.record.is_some_and(|r| r.take_interrupt()).then_some(Error::Interrupted)
+                self.interruptible().is_some_and(Record::take_interrupt).then_some(Error::Interrupted)
             }
             _ => Some(Error::TimedOut),
         }
     }
 
     fn interrupt(&self) -> Option<&Interrupt> {
-        self.record.map(Record::interrupt)
+        self.interruptible().map(Record::interrupt)
+    }
+
+    fn interruptible(&self) -> Option<&'static Record> {
+        self.record.filter(|_| self.can_be_interrupted)
     }
 }

@@ -69,6 +69,14 @@ impl Deadline {
         }
     }
 
+    /// The most there can be without one.
+    pub fn in_nanoseconds(self) -> u64 {
+        match self {
+            Deadline::At(at) => at,
+            Deadline::Never => u64::MAX,
+        }
+    }
+
     /// What is left until then.
     pub fn rest(self) -> Timeout {
         match self {

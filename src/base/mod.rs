@@ -26,6 +26,7 @@ pub mod record;
 pub mod registry;
 pub mod this_thread;
 pub mod last_error;
+pub mod waiting;
 pub mod block;
 pub mod unwind;
 pub mod cleanup;

@@ -31,6 +31,12 @@ impl<T> Mutex<T> {
         Guard { mutex: self, _inside: inside }
     }
 
+    /// Locks it if it is free just now. Async-signal-safe where threads can be woken in handlers.
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        let inside = fork::enter();
+        self.raw.try_lock().then(|| Guard { mutex: self, _inside: inside })
+    }
+
     /// What it guards: for who has it to himself.
     pub fn as_ptr(&self) -> *mut T {
         self.value.get()

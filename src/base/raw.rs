@@ -27,10 +27,14 @@ impl Raw {
         Raw { state: AtomicU32::new(FREE) }
     }
 
+    pub fn try_lock(&self) -> bool {
+        // Acquire: sees what the last holder wrote. Relaxed on failure: nothing was acquired.
+        self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     pub fn lock(&self) {
         let mut spin = Spin::new();
-        // Acquire: sees what the last holder wrote. Relaxed on failure: nothing was acquired.
-        while self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        while !self.try_lock() {
             if !spin.again() {
                 if fork::is_alone() {
                     // Held by what is interrupted: its unlock will find it free, and comes to no harm.

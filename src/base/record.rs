@@ -10,6 +10,7 @@ use crate::base::interrupt::Interrupt;
 use crate::base::last_error::LastError;
 use crate::base::spare::Magazine;
 use crate::base::status::Error;
+use crate::base::waiting::Waiting;
 use crate::base::{registry, this_thread};
 use crate::sys::mask;
 use core::cell::{Cell, UnsafeCell};
@@ -29,6 +30,8 @@ pub struct Record {
     pub(super) stays: Stays,
     /// What is pending for it.
     pub interrupt: Interrupt,
+    /// What it waits for.
+    pub waiting: Waiting,
     pub(super) ident: AtomicU64,
     pub(super) native_id: AtomicI64,
     /// The C library's name of the thread: its pthread_t. 0 as long as it is not known.
@@ -168,6 +171,7 @@ impl Record {
         Record {
             stays: Stays::none(),
             interrupt: Interrupt::new(),
+            waiting: Waiting::for_nothing(),
             ident: AtomicU64::new(ident),
             native_id: AtomicI64::new(0),
             native_handle: AtomicUsize::new(0),
@@ -310,6 +314,11 @@ impl Record {
         }
     }
 
+    /// Whether it is a thread's that runs, as far as that can be told without the registry's lock.
+    pub fn is_alive(&self) -> bool {
+        self.native_id() != 0
+    }
+
     pub fn is_main(&self) -> bool {
         ptr::eq(self, this_thread::main_record())
     }
@@ -369,6 +378,7 @@ impl Object for Record {
     // Relaxed: nobody else has it.
     fn reset(&self) {
         self.interrupt.clear();
+        self.waiting.clear();
         self.ident.store(0, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
         self.native_handle.store(0, Ordering::Relaxed);
@@ -389,7 +399,7 @@ impl Object for Record {
 static RECORDS: Arena<Record> = Arena::new();
 
 /// Every record that ever served, without a lock.
-pub(super) fn each(f: impl Fn(&'static Record)) {
+pub fn each(mut f: impl FnMut(&'static Record)) {
     f(this_thread::first_record());
     RECORDS.each(|slot| f(&slot.body));
 }

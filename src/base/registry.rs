@@ -57,6 +57,11 @@ pub fn lock() -> Guard<'static, List> {
     LIST.lock()
 }
 
+/// The same, if it is not locked just now.
+pub fn try_lock() -> Option<Guard<'static, List>> {
+    LIST.try_lock()
+}
+
 impl List {
     /// The records of all threads, the newest first.
     pub fn iter(&self) -> impl Iterator<Item = &'static Record> {

@@ -169,6 +169,10 @@ pub enum Error {
     BadName,
     NotASignal,
     NoSuchSignalHere,
+    /// The platform has nothing of the kind.
+    NotHere,
+    /// The descriptor takes nothing.
+    NotWritten,
     NotPositiveSeconds,
     JoinSelf,
     ShutdownFromWithin,
@@ -242,6 +246,8 @@ impl Error {
             Error::NoSuchSignalHere => {
                 (LT_UNSUPPORTED, "signum is not one that this platform has: SIGINT, SIGTERM, SIGBREAK")
             }
+            Error::NotHere => (LT_UNSUPPORTED, "this platform has no such thing"),
+            Error::NotWritten => (LT_INVALID, "fd cannot be written to"),
             Error::NotPositiveSeconds => (LT_INVALID, "seconds is not above 0"),
             Error::JoinSelf => (LT_DEADLOCK, "the thread would wait for itself"),
             Error::ShutdownFromWithin => (LT_DEADLOCK, "the calling thread is one of those waited for"),

@@ -17,6 +17,7 @@ use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Object};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
 use crate::base::{this_thread, wait};
 use crate::exec::due::{Due, Links, Member};
 use crate::thread::service::{Attendance, Duty, Service};
@@ -194,7 +195,7 @@ pub fn cancel<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), 
         return Ok(());
     }
     // The run that was found, and no later one: that is not what was to be cancelled.
-    let block = Block::begin(Timeout::Forever)?;
+    let block = Block::begin(What::of(Verb::Cancel, owner), Timeout::Forever)?;
     // Acquire: what the action did happens before the return.
     while ENDED.load(Ordering::Acquire) == ended {
         let wake = block.sleep(&ENDED, ended);

@@ -23,6 +23,7 @@ use crate::base::record::Record;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Frames;
+use crate::base::waiting::{Verb, What};
 use crate::base::{registry, this_thread, wait};
 use crate::exec::callbacks::{Call, Callback, Callbacks, Listed};
 use crate::exec::help::Help;
@@ -229,7 +230,7 @@ impl Handle<Future> {
             }
             let block = match &block {
                 Some(block) => block,
-                None => block.insert(Block::begin(timeout)?),
+                None => block.insert(Block::begin(What::of(Verb::Wait, self), timeout)?),
             };
             let Some(state) = future.mark(AWAITED) else { continue };
             let wake = block.sleep(&future.state, state);
@@ -249,6 +250,14 @@ impl Handle<Future> {
     pub fn is_over(self) -> Result<bool, Error> {
         // Acquire, here and below: who sees the end sees what the task did.
         Ok(is_over(self.alive()?.state.load(Ordering::Acquire)))
+    }
+
+    /// The ident of the thread that is in the task. Async-signal-safe.
+    pub fn runner(self) -> Option<u64> {
+        let future = self.alive().ok()?;
+        // Relaxed: what is told of others. Nobody's at the very beginning of the task.
+        let runs = future.state.load(Ordering::Relaxed) & STATE == RUNNING;
+        runs.then(|| future.runner.load(Ordering::Relaxed)).filter(|runner| *runner != NOBODY)
     }
 
     pub fn is_running(self) -> Result<bool, Error> {

@@ -30,6 +30,7 @@ use crate::base::record::Record;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Frames;
+use crate::base::waiting::{Verb, What};
 use crate::base::{registry, this_thread, wait};
 use crate::exec::line::{Place, Queued};
 use crate::exec::pool::Pool;
@@ -503,7 +504,7 @@ impl Batch {
             }
             let block = match &block {
                 Some(block) => block,
-                None => block.insert(Block::begin(timeout)?),
+                None => block.insert(Block::begin(What::plain(Verb::Map), timeout)?),
             };
             // Relaxed: the end is looked for above.
             let state = self.state.fetch_or(AWAITED, Ordering::Relaxed);

@@ -23,6 +23,7 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::unwind::Function;
+use crate::base::waiting::{Verb, What};
 use crate::base::{this_thread, wait};
 use crate::exec::future::{Future, Promise};
 use crate::exec::line::{Forgotten, LeftBehind, Line, Place, Queued};
@@ -296,7 +297,7 @@ impl Handle<Pool> {
         let _waits = pool.awaited.wait();
         // Acquire: what the workers did happens before the return.
         let gone = || pool.workers.load(Ordering::Acquire) == 0;
-        Block::until(&pool.workers, Timeout::Forever, gone)
+        Block::until(What::of(Verb::Shutdown, self), &pool.workers, Timeout::Forever, gone)
     }
 
     /// For models, where nobody starts workers: puts a task in line, and takes the first one out.
@@ -363,7 +364,7 @@ impl Pool {
                 drop(inside);
                 // The pool may be freed meanwhile: then this is no other's before the next look.
                 let _resident = own.reside()?;
-                Block::uninterruptible().sleep(&self.starts, starts);
+                Block::uninterruptible(What::of(Verb::Submit, own)).sleep(&self.starts, starts);
                 continue;
             }
             // SAFETY: as the caller vouches.

@@ -11,6 +11,7 @@ use crate::base::handle::Handle;
 use crate::base::heap;
 use crate::base::status::Error;
 use crate::base::wait;
+use crate::base::waiting::{Verb, What};
 use crate::exec::future::Future;
 use crate::exec::help::Help;
 use core::cell::Cell;
@@ -194,7 +195,8 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
             Err(error) => result = result.and(Err(error)),
         }
     }
-    let result = result.and_then(|()| Block::until(&tally.changes, timeout, || tally.is_met()));
+    let result = result
+        .and_then(|()| Block::until(What::plain(Verb::Wait), &tally.changes, timeout, || tally.is_met()));
     for (future, watcher) in futures.iter().zip(&watchers) {
         // While it waits nobody frees the future.
         if let Some(_waits) = watcher.waits.take() {

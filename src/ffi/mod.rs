@@ -26,6 +26,7 @@ pub mod queue;
 pub mod timer;
 pub mod pool;
 pub mod future;
+pub mod insight;
 mod sized;
 
 use crate::base::handle::{Handle, Object};

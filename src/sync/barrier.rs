@@ -21,6 +21,7 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::unwind::Function;
+use crate::base::waiting::{Verb, What};
 use crate::sync::waiters::{Chosen, Waiter, Waiters};
 use core::ffi::c_void;
 
@@ -311,7 +312,7 @@ impl Handle<Barrier> {
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
         unsafe { round.line_of(&waiter).join(&waiter) };
         drop(round);
-        let served = barrier.await_service(&waiter, &Block::start(timeout))?;
+        let served = barrier.await_service(&waiter, &Block::start(What::of(Verb::Wait, self), timeout))?;
         match (served, waiter.wants()) {
             (RELEASED, index) => Ok(Arrival::Over(index as u32)),
             (ACT, index) => {

@@ -17,6 +17,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::waiters::{Served, Waiter, Waiters};
@@ -137,12 +138,12 @@ impl Handle<Condition> {
     pub fn wait<L: Held>(self, lock: Handle<L>) -> Result<(), Error> {
         self.check()?;
         L::check_held(lock)?;
-        self.wait_once(lock, &Block::start(Timeout::Forever))
+        self.wait_once(lock, &self.begin(Timeout::Forever))
     }
 
     pub fn wait_timeout<L: Held>(self, lock: Handle<L>, seconds: f64) -> Result<(), Error> {
         self.check()?;
-        let block = check_arguments(lock, seconds)?;
+        let block = self.begin(check_arguments(lock, seconds)?);
         self.wait_once(lock, &block)
     }
 
@@ -158,7 +159,7 @@ impl Handle<Condition> {
         seconds: f64,
     ) -> Result<(), Error> {
         self.check()?;
-        let block = check_arguments(lock, seconds)?;
+        let block = self.begin(check_arguments(lock, seconds)?);
         // Nothing here has a destructor: the predicate may be left by an unwinding.
         // SAFETY: as the caller vouches.
         while !unsafe { predicate(argument) } {
@@ -193,6 +194,11 @@ impl Handle<Condition> {
     pub fn waiting(self) -> Result<usize, Error> {
         let (_resident, line) = self.line()?;
         Ok(line.len())
+    }
+
+    /// A wait begins now.
+    fn begin(self, timeout: Timeout) -> Block {
+        Block::start(What::of(Verb::Wait, self), timeout)
     }
 
     /// The line, locked. Who does that resides: `free` takes the lock only beside residents.
@@ -273,13 +279,13 @@ impl Condition {
     }
 }
 
-/// The wait that begins now, if the lock is held and the time is one.
-fn check_arguments<L: Held>(lock: Handle<L>, seconds: f64) -> Result<Block, Error> {
+/// The time of a wait, if it is one and the lock is held.
+fn check_arguments<L: Held>(lock: Handle<L>, seconds: f64) -> Result<Timeout, Error> {
     // A bad handle of the lock goes before the time, and that before what the lock is at this moment.
     lock.check()?;
     let timeout = Timeout::from_seconds(seconds)?;
     L::check_held(lock)?;
-    Ok(Block::start(timeout))
+    Ok(timeout)
 }
 
 #[cfg(test)]

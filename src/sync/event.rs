@@ -29,6 +29,7 @@ use crate::base::handle::{Handle, Kind, Object, bits_of_word};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
+use crate::base::waiting::{Verb, What};
 use crate::sync::waiters::AT_ONCE;
 
 const SET: u64 = 1;
@@ -140,7 +141,7 @@ impl Handle<Event> {
 
     #[cold]
     fn wait_slowly(self, timeout: Timeout) -> Result<(), Error> {
-        let block = Block::begin(timeout)?;
+        let block = Block::begin(What::of(Verb::Wait, self), timeout)?;
         let found = State(self.state(Ordering::Acquire)?);
         let happened = |order| self.state(order).map(|now| State(now).was_set_since(found));
         if found.is_set() {

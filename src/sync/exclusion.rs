@@ -38,6 +38,7 @@ use crate::base::handle::{self, Handle, Object, bits_of_word};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
+use crate::base::waiting::{Verb, What};
 use crate::sync::grants::Grants;
 
 const LOCKED: u64 = 1;
@@ -176,18 +177,26 @@ impl<T: Exclusive> Handle<T> {
 
     /// Acquires without bound.
     pub fn acquire(self) -> Result<(), Error> {
-        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|| Block::begin(Timeout::Forever)) }
+        if self.acquire_at_once() {
+            Ok(())
+        } else {
+            self.acquire_slowly(|what| Block::begin(what, Timeout::Forever))
+        }
     }
 
     /// Acquires, and leaves an interrupt pending.
     pub fn acquire_uninterruptible(self) -> Result<(), Error> {
-        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|| Ok(Block::uninterruptible())) }
+        if self.acquire_at_once() {
+            Ok(())
+        } else {
+            self.acquire_slowly(|what| Ok(Block::uninterruptible(what)))
+        }
     }
 
     pub fn acquire_timeout(self, seconds: f64) -> Result<(), Error> {
         self.check()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|| Block::begin(timeout)) }
+        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|what| Block::begin(what, timeout)) }
     }
 
     #[inline]
@@ -214,12 +223,12 @@ impl<T: Exclusive> Handle<T> {
     }
 
     #[cold]
-    fn acquire_slowly(self, begin: impl FnOnce() -> Result<Block, Error>) -> Result<(), Error> {
+    fn acquire_slowly(self, begin: impl FnOnce(What) -> Result<Block, Error>) -> Result<(), Error> {
         if self.try_acquire() == Ok(()) {
             return Ok(());
         }
         self.check()?;
-        let block = begin()?;
+        let block = begin(What::of(Verb::Acquire, self))?;
         let mut spin = Spin::new();
         while spin.pause() {
             match self.try_acquire() {

@@ -53,7 +53,7 @@ impl Grants {
 
     /// Takes one that has been decided and must arrive.
     pub fn take_the_coming(&self) {
-        while self.take(&Block::uninterruptible()).is_err() {}
+        while self.take(&Block::brief()).is_err() {}
     }
 
     /// In a forked child: those it was meant for are gone.

@@ -24,6 +24,7 @@ use crate::base::cleanup;
 use crate::base::deadline::Timeout;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
+use crate::base::waiting::{Verb, What};
 use crate::base::{registry, this_thread, wait};
 use core::ffi::c_void;
 use core::ptr;
@@ -92,7 +93,7 @@ fn begin(flag: &AtomicU64) -> Result<bool, Error> {
         }
         let block = match &block {
             Some(block) => block,
-            None => block.insert(Block::begin(Timeout::Forever)?),
+            None => block.insert(Block::begin(What::plain(Verb::CallOnce), Timeout::Forever)?),
         };
         let wake = block.sleep(low_half(flag), awaited as u32);
         if wake.ends_wait() && flag.load(Ordering::Relaxed) == awaited {

@@ -27,6 +27,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait::{self, Wake};
+use crate::base::waiting::{Verb, What};
 use crate::sync::chain::Chain;
 use crate::sync::discard::Discard;
 use crate::sync::ring::{self, Refused, Ring};
@@ -330,7 +331,7 @@ impl Handle<Queue> {
                 Ok(item) => item,
                 Err(Refused::Closed) => return Ok(()),
                 // Another thread is in the middle of a put.
-                Err(_) => match self.get_one_by(Block::uninterruptible()) {
+                Err(_) => match self.get_one_by(Block::brief()) {
                     Ok(item) => item,
                     Err(Error::Closed) => return Ok(()),
                     Err(error) => return Err(error),
@@ -405,7 +406,7 @@ impl Handle<Queue> {
         sleeper: Sleeper,
     ) -> Result<usize, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
-        let block = Block::begin(timeout)?;
+        let block = Block::begin(What::of(Verb::Put, self), timeout)?;
         self.within(block, sleeper, |queue| &queue.room, |queue| self.push(queue, items))
     }
 
@@ -419,13 +420,13 @@ impl Handle<Queue> {
         take: impl FnMut(*mut c_void),
     ) -> Result<usize, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
-        self.get_by(Block::begin(timeout)?, most, take)
+        self.get_by(Block::begin(What::of(Verb::Get, self), timeout)?, most, take)
     }
 
     #[cold]
     fn get_one_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
-        self.get_one_by(Block::begin(timeout)?)
+        self.get_one_by(Block::begin(What::of(Verb::Get, self), timeout)?)
     }
 
     fn get_one_by(self, block: Block) -> Result<*mut c_void, Error> {
@@ -485,7 +486,7 @@ impl Handle<Queue> {
         // SeqCst, here and in `add_done`: of the last item and a joiner that come together, one sees the
         // other.
         queue.joiners.fetch_add(1, Ordering::SeqCst);
-        let result = Block::until(&queue.rests, timeout, || queue.all_done());
+        let result = Block::until(What::of(Verb::Join, self), &queue.rests, timeout, || queue.all_done());
         // Relaxed: one too many only costs a wake.
         queue.joiners.fetch_sub(1, Ordering::Relaxed);
         result

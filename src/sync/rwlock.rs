@@ -49,6 +49,7 @@ use crate::base::handle::{self, Handle, Kind, Object, bits_of_word};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
 use crate::sync::waiters::{Waiter, Waiters};
 
 const WRITER: u64 = 1;
@@ -78,6 +79,13 @@ impl Access {
     /// As what a waiter wants.
     fn of(wants: usize) -> Access {
         if wants == Access::Read as usize { Access::Read } else { Access::Write }
+    }
+
+    fn verb(self) -> Verb {
+        match self {
+            Access::Read => Verb::Read,
+            Access::Write => Verb::Write,
+        }
     }
 }
 
@@ -335,7 +343,7 @@ impl Handle<RwLock> {
 
     #[cold]
     fn acquire_slowly(self, access: Access, timeout: Timeout) -> Result<(), Error> {
-        let block = Block::begin(timeout)?;
+        let block = Block::begin(What::of(access.verb(), self), timeout)?;
         let mut spin = Spin::new();
         while spin.pause() {
             match self.try_acquire(access) {

@@ -20,6 +20,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{self, Handle, Kind, Object, STATE_BITS};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
 use crate::sync::grants::Grants;
 
 /// What a semaphore has beside its word.
@@ -201,7 +202,7 @@ impl Handle<Semaphore> {
 
     #[cold]
     fn acquire_slowly(self, timeout: Timeout) -> Result<(), Error> {
-        let block = Block::begin(timeout)?;
+        let block = Block::begin(What::of(Verb::Acquire, self), timeout)?;
         let mut spin = Spin::new();
         while spin.pause() {
             match self.try_acquire() {

@@ -4,6 +4,7 @@ use crate::base::atomic::AtomicU32;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
 
 pub fn sleep(seconds: f64) -> Result<(), Error> {
     let block = match Timeout::from_seconds(seconds)? {
@@ -12,7 +13,7 @@ pub fn sleep(seconds: f64) -> Result<(), Error> {
             std::thread::yield_now();
             return Ok(());
         }
-        timeout => Block::begin(timeout)?,
+        timeout => Block::begin(What::plain(Verb::Sleep), timeout)?,
     };
     let nothing = AtomicU32::new(0);
     loop {

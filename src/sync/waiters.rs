@@ -107,7 +107,7 @@ impl Waiter {
     /// Sleeps until it is served, having been chosen.
     pub fn sleep_till_served(&self) -> Served<'_> {
         loop {
-            if let Ok(served) = self.sleep(&Block::uninterruptible()) {
+            if let Ok(served) = self.sleep(&Block::brief()) {
                 return served;
             }
         }

@@ -15,13 +15,16 @@ use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::heap::Text;
 use crate::base::mutex::Mutex;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
 use crate::base::{this_thread, wait};
 use crate::sys::cancellation;
 use crate::sys::thread::{self as system, End, Native};
 use crate::thread::errors::Errors;
+use crate::thread::names;
 use crate::thread::report::{Report, lt_error_info};
 use crate::thread::roll::{self, Place};
 use crate::thread::stack;
@@ -184,6 +187,11 @@ pub fn start(function: Function, argument: *mut c_void, options: &Options) -> Re
     })
 }
 
+/// Names a thread, or takes its name away.
+pub fn rename(handle: Handle<Thread>, name: Option<Text>) -> Result<(), Error> {
+    names::rename(handle.ident()?, name)
+}
+
 /// The object of a joinable thread, for that thread itself.
 fn object(record: &Record) -> Option<&Thread> {
     // Relaxed: set before the thread ran.
@@ -271,7 +279,7 @@ impl Handle<Thread> {
             return Err(Error::JoinSelf);
         }
         let _joiner = Joiner::new(&thread.joiners);
-        thread.await_end(timeout, &mut None)?;
+        thread.await_end(What::of(Verb::Join, self), timeout, &mut None)?;
         if thread.life.lock().report.is_some() { Err(Error::Failed) } else { Ok(()) }
     }
 
@@ -287,12 +295,20 @@ impl Handle<Thread> {
     /// Waits until the thread has begun, which it does as soon as the system lets it.
     pub fn native_id(self) -> Result<i64, Error> {
         let thread = self.reside()?;
-        let block = Block::uninterruptible();
+        let block = Block::uninterruptible(What::of(Verb::NativeId, self));
         // Acquire: pairs with `begun`.
         while thread.begun.load(Ordering::Acquire) == 0 {
             block.sleep(&thread.begun, 0);
         }
         Ok(thread.native_id.load(Ordering::Relaxed))
+    }
+
+    /// The ident of the thread, as long as it runs. Async-signal-safe.
+    pub fn runs_as(self) -> Option<u64> {
+        let thread = self.alive().ok()?;
+        // Relaxed: what is told of others.
+        let runs = thread.state.load(Ordering::Relaxed) == RUNNING;
+        runs.then(|| thread.ident.load(Ordering::Relaxed))
     }
 
     pub fn daemon(self) -> Result<bool, Error> {
@@ -357,7 +373,7 @@ impl Thread {
     }
 
     /// Waits until the thread is gone. `block` is the same for all that the caller waits for.
-    pub fn await_end(&self, timeout: Timeout, block: &mut Option<Block>) -> Result<(), Error> {
+    pub fn await_end(&self, what: What, timeout: Timeout, block: &mut Option<Block>) -> Result<(), Error> {
         let how = if timeout == Timeout::Poll { SeeOut::IfOut } else { SeeOut::Wait };
         loop {
             // Acquire: pairs with `ended`.
@@ -369,7 +385,7 @@ impl Thread {
                 state => {
                     let block = match &*block {
                         Some(block) => block,
-                        None => block.insert(Block::begin(timeout)?),
+                        None => block.insert(Block::begin(what, timeout)?),
                     };
                     let wake = block.sleep(&self.state, state);
                     if wake.ends_wait() && self.state.load(Ordering::Acquire) == state {

@@ -1,36 +1,61 @@
 //! The names of threads: what the library keeps whole, and what the operating system gets of it.
 
 use crate::base::atomic::Ordering;
-use crate::base::heap::Text;
+use crate::base::heap::{self, Text};
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::{registry, this_thread};
 use crate::sys::thread::{LONGEST_NAME, set_name};
 use core::ffi::CStr;
+use std::io::Write;
 
-/// The name of the calling thread, as a copy.
+/// The name of the calling thread, as a copy; without memory for it, an empty one.
 pub fn of(record: &'static Record) -> Text {
-    // SAFETY: names are written under the registry's lock, and by their own threads alone: who is that needs
-    // no lock to read, under which it could not copy.
-    match unsafe { &*record.name.get() } {
-        Some(name) => name.clone(),
-        None => Text::copy_or(&default_name(record), c"Thread"),
+    let mut copy = Vec::new();
+    loop {
+        let list = registry::lock();
+        // SAFETY: names are read and written under the registry's lock.
+        let Some(name) = (unsafe { &*record.name.get() }) else {
+            drop(list);
+            return Text::copy_or(&default_name(record), c"Thread");
+        };
+        let length = name.bytes().len();
+        if copy.capacity() >= length {
+            copy.extend_from_slice(name.bytes());
+            drop(list);
+            return Text::copy_or(&copy, c"");
+        }
+        drop(list);
+        if heap::reserve(|| copy.try_reserve_exact(length)).is_err() {
+            return Text::Static(c"");
+        }
     }
 }
 
 /// The name that a thread has before it gets one.
 fn default_name(record: &Record) -> [u8; 40] {
-    use std::io::Write;
     let mut buffer = [0; 40];
-    let mut text = buffer.as_mut_slice();
     // The buffer is longer than any number.
-    let _ = match record.role() {
+    written(&mut buffer, |text| match record.role() {
         _ if record.is_main() => write!(text, "MainThread"),
         // Relaxed: set before the thread ran.
         Role::Started => write!(text, "Thread-{}", record.number.load(Ordering::Relaxed)),
         _ => write!(text, "Dummy-{}", record.ident()),
-    };
+    });
     buffer
+}
+
+/// Fills a buffer with what is written, as far as it fits before a NUL.
+pub fn written(buffer: &mut [u8], write: impl FnOnce(&mut &mut [u8]) -> std::io::Result<()>) {
+    let length = buffer.len();
+    let Some((end, mut room)) = buffer.split_last_mut() else { return };
+    let _ = write(&mut room);
+    let rest = room.len();
+    match rest {
+        0 => *end = 0,
+        _ => room.iter_mut().take(1).for_each(|byte| *byte = 0),
+    }
+    debug_assert!(rest < length);
 }
 
 /// Names a thread; the caller is that thread, or is about to start it.
@@ -40,6 +65,20 @@ pub fn set(record: &'static Record, name: &CStr) -> Result<(), Error> {
     let list = registry::lock();
     // SAFETY: as in `of`.
     let old = unsafe { (*record.name.get()).replace(copy) };
+    drop(list);
+    drop(old);
+    Ok(())
+}
+
+/// Names the living thread with this ident, or takes its name away.
+pub fn rename(ident: u64, name: Option<Text>) -> Result<(), Error> {
+    let list = registry::lock();
+    let Some(record) = list.find(ident) else {
+        drop(list);
+        return Err(Error::NoSuchThread);
+    };
+    // SAFETY: as in `of`.
+    let old = unsafe { core::mem::replace(&mut *record.name.get(), name) };
     drop(list);
     drop(old);
     Ok(())
@@ -90,6 +129,14 @@ pub fn of_ident(ident: u64, buffer: &mut [u8]) -> Result<(), Error> {
     let list = registry::lock();
     copy_locked(list.find(ident).ok_or(Error::NoSuchThread)?, buffer);
     Ok(())
+}
+
+/// The same for whatever thread, if the registry is not locked just now. Async-signal-safe where threads can be woken in
+/// handlers.
+pub fn try_copy(record: &Record, buffer: &mut [u8]) -> bool {
+    let Some(_list) = registry::try_lock() else { return false };
+    copy_locked(record, buffer);
+    true
 }
 
 /// Copies the name of a thread, cut to the buffer, for a caller who has locked the registry, or is that

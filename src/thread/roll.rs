@@ -10,6 +10,7 @@ use crate::base::fork::Participant;
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::base::waiting::{Verb, What};
 use crate::thread::joinable::{self, SeeOut, Thread};
 use core::cell::Cell;
 use core::ptr;
@@ -164,7 +165,7 @@ pub fn shutdown(seconds: f64) -> Result<(), Error> {
     loop {
         let first = ROLL.lock().find(|_| true);
         match first {
-            Some(thread) => thread.await_end(timeout, &mut block)?,
+            Some(thread) => thread.await_end(What::plain(Verb::Shutdown), timeout, &mut block)?,
             None => return Ok(()),
         }
     }

@@ -51,12 +51,17 @@ macro_rules! kinds {
                 }
             }
 
-            /// The kind in a word; None in that of a dead slot.
-            pub fn of(word: u64) -> Option<Kind> {
-                match (word & KIND_MASK) >> STATE_BITS {
+            /// The kind with this number.
+            pub fn numbered(number: u8) -> Option<Kind> {
+                match number {
                     $($bits => Some(Kind::$kind),)*
                     _ => None,
                 }
+            }
+
+            /// The kind in a word; None in that of a dead slot.
+            pub fn of(word: u64) -> Option<Kind> {
+                Kind::numbered(((word & KIND_MASK) >> STATE_BITS) as u8)
             }
         }
     };
@@ -79,6 +84,8 @@ kinds! {
     Spinlock = 14 "spinlock",
     Pool = 15 "pool",
     Future = 16 "future",
+    // One of whatever type: in sentences, and in no word.
+    Any = 17 "handle",
     // Of one OS thread: never given to C.
     Record = 31 "record",
 }
@@ -334,6 +341,50 @@ impl<T: Object> Handle<T> {
             Some(kind) if kind != T::KIND => Error::WrongHandle(T::KIND, kind),
             _ => Error::StaleHandle(T::KIND),
         }
+    }
+}
+
+/// A handle of whatever type, of an object that was alive when it was looked at.
+#[derive(Clone, Copy)]
+pub struct Any {
+    raw: Raw,
+    kind: Kind,
+}
+
+impl Any {
+    /// Takes a handle from C.
+    ///
+    /// # Safety
+    /// As for [`Handle::from_raw`].
+    pub unsafe fn from_raw(raw: *const c_void) -> Result<Any, Error> {
+        let handle = Raw::from_c(raw).ok_or_else(|| no_handle(raw, Kind::Any))?;
+        // SAFETY: the library made it, so it is the address of a slot, which begins with its word.
+        let word = unsafe { &*handle.slot().cast::<AtomicU64>() };
+        // Acquire: as in `alive`.
+        let word = word.load(Ordering::Acquire);
+        match Kind::of(word) {
+            Some(kind) if word & width::IN_WORD == handle.in_word() => Ok(Any { raw: handle, kind }),
+            _ => Err(Error::StaleHandle(Kind::Any)),
+        }
+    }
+
+    /// That with the number of one that the library has given, or with none. None also if its object is no more.
+    pub fn numbered(number: usize) -> Option<Any> {
+        // SAFETY: as the caller knows.
+        unsafe { Any::from_raw(core::ptr::without_provenance(number)) }.ok()
+    }
+
+    pub fn kind(self) -> Kind {
+        self.kind
+    }
+
+    pub fn number(self) -> usize {
+        self.raw.number()
+    }
+
+    /// As one of this type, if it is.
+    pub fn typed<T: Object>(self) -> Option<Handle<T>> {
+        (self.kind == T::KIND).then_some(Handle { raw: self.raw, of: PhantomData })
     }
 }
 

@@ -144,6 +144,10 @@ impl Raw {
         unsafe { &*self.0.get() }
     }
 
+    pub fn try_lock(&self) -> bool {
+        self.raw().try_lock()
+    }
+
     pub fn lock(&self) {
         // Who is alone finds it held by what is interrupted.
         if !self.raw().try_lock() && !fork::is_alone() {

@@ -7,6 +7,20 @@ use core::ptr;
 /// How many signals there can be; they are counted from 1.
 pub const SIGNALS: usize = 64;
 
+/// What a dump can be asked for by, in the environment.
+pub const NAMES: [(&str, c_int); 10] = [
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ABRT", libc::SIGABRT),
+    ("USR1", libc::SIGUSR1),
+    ("USR2", libc::SIGUSR2),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("PROF", libc::SIGPROF),
+    ("WINCH", libc::SIGWINCH),
+];
+
 /// Whether every signal can be routed.
 pub const ALL: bool = true;
 

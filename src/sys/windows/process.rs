@@ -1,5 +1,6 @@
 //! The process.
 
+use core::ffi::c_int;
 use core::ptr;
 use windows_sys::Win32::Storage::FileSystem::WriteFile;
 use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
@@ -19,6 +20,19 @@ pub fn write_error(mut text: &[u8]) {
         }
         text = text.get(written as usize..).unwrap_or_default();
     }
+}
+
+/// Writes all of it; whether the C library's descriptor has taken that.
+pub fn write(fd: c_int, mut text: &[u8]) -> bool {
+    while !text.is_empty() {
+        // SAFETY: the bytes are there to be read.
+        let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len() as libc::c_uint) };
+        match usize::try_from(written) {
+            Ok(n) if n > 0 => text = text.get(n..).unwrap_or_default(),
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// How many processors there are.

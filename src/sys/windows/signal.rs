@@ -30,6 +30,9 @@ const SIGINT: c_int = 2;
 const SIGTERM: c_int = 15;
 const SIGBREAK: c_int = 21;
 
+/// What a dump can be asked for by: nothing.
+pub const NAMES: [(&str, c_int); 0] = [];
+
 /// Whether every signal can be routed: no, but for three.
 pub const ALL: bool = false;
 

@@ -1,0 +1,138 @@
+//! Section 13 of the header: insight.
+
+use crate::base::errno::Errno;
+use crate::base::handle::Any;
+use crate::base::status::{Argument, Error, lt_status};
+use crate::ffi::sized::{Array, sized};
+use crate::ffi::thread::lt_ident;
+use crate::ffi::{report, report_in_handler, report_value};
+use crate::insight::{dump, holder, names, on_signal, waits};
+use core::ffi::{CStr, c_char, c_int, c_void};
+
+/// What lt_waits() tells of a thread that waits.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lt_wait_info {
+    pub size: usize,
+    pub ident: lt_ident,
+    /// Whose it is what the thread waits for: the owner of a re-entrant lock, a joined thread, the
+    /// thread that runs a task. 0 where that is not known.
+    pub holder: lt_ident,
+    /// NULL for a wait that is for no object, or for several.
+    pub handle: *const c_void,
+    /// On the clock of lt_monotonic(). `until` is infinity without a time-out.
+    pub since: f64,
+    pub until: f64,
+    /// "acquire", "get", "join" and the like; "" for the type without an object.
+    pub verb: [c_char; 16],
+    pub r#type: [c_char; 16],
+    /// As lt_name() has it.
+    pub name: [c_char; 64],
+}
+sized!(lt_wait_info { size, ident, holder, handle, since, until, verb, r#type, name });
+
+/// Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
+/// away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
+/// once it has ended. Costs nothing where no name is asked for.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_set_name(handle: *const c_void, name: *const c_char) -> lt_status {
+    let _errno = Errno::keep();
+    // SAFETY: a handle, and NULL or a C string, as the header asks.
+    let result = unsafe {
+        let name = (!name.is_null()).then(|| CStr::from_ptr(name));
+        Any::from_raw(handle).and_then(|object| names::set(object, name))
+    };
+    report(&"lt_set_name", result)
+}
+
+/// Copies the name of an object, cut to `len` bytes on a character boundary. Without one it is called
+/// by its type and its handle. LT_INVALID for len 0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_name(handle: *const c_void, buf: *mut c_char, len: usize) -> lt_status {
+    // SAFETY: a handle, as the header asks.
+    let object = unsafe { Any::from_raw(handle) };
+    let result = object.and_then(|object| {
+        if buf.is_null() {
+            return Err(Error::NullArgument(Argument::Buf));
+        }
+        if len == 0 {
+            return Err(Error::EmptyBuffer);
+        }
+        // SAFETY: `buf` has `len` bytes, as the header asks.
+        names::copy(object, unsafe { core::slice::from_raw_parts_mut(buf.cast::<u8>(), len) });
+        Ok(())
+    });
+    report(&"lt_name", result)
+}
+
+/// Writes a line for each thread to a descriptor: its name, what it waits for, since when, and who has
+/// that, where it is known; then the circles in which threads wait for each other. LT_INVALID if that
+/// cannot be written. Takes no lock and no memory; async-signal-safe.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_dump(fd: c_int) -> lt_status {
+    let _errno = Errno::keep();
+    report_in_handler(&"lt_dump", dump::write(fd))
+}
+
+/// Has this signal write a dump to the descriptor, in the place of what was done with it before, which
+/// an fd of -1 puts back. LOWTHREAD_DUMP_SIGNAL=QUIT in the environment does it for the standard error
+/// without a line of code. LT_INVALID for what cannot be caught.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_dump_on_signal(signum: c_int, fd: c_int) -> lt_status {
+    report(&"lt_dump_on_signal", on_signal::set(signum, fd))
+}
+
+/// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does; `count` is
+/// their number.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_waits(array: *mut lt_wait_info, capacity: usize, count: *mut usize) -> lt_status {
+    // SAFETY: `array` has `capacity` elements, and `count` is NULL or valid to write to, as the header
+    // asks.
+    unsafe { report_value(&"lt_waits", waiting(array, capacity), count) }
+}
+
+/// # Safety
+/// `array` has room for `capacity` elements of the size that the first one says.
+unsafe fn waiting(array: *mut lt_wait_info, capacity: usize) -> Result<usize, Error> {
+    if array.is_null() && capacity > 0 {
+        return Err(Error::NullArgument(Argument::Array));
+    }
+    // SAFETY: as the caller vouches.
+    let array = unsafe { Array::new(array, capacity) }?;
+    let mut count = 0;
+    waits::each(|record, wait| {
+        array.write(count, info(record.ident(), &wait));
+        count += 1;
+    });
+    Ok(count)
+}
+
+fn info(ident: u64, wait: &crate::base::waiting::Wait) -> lt_wait_info {
+    let mut name = [0; 64];
+    if let Some(object) = Any::numbered(wait.what.handle) {
+        names::copy(object, &mut name);
+    }
+    lt_wait_info {
+        size: size_of::<lt_wait_info>(),
+        ident,
+        holder: holder::of(wait.what).unwrap_or(0),
+        handle: core::ptr::without_provenance(wait.what.handle),
+        since: crate::base::deadline::in_seconds(wait.since),
+        until: dump::until(wait),
+        verb: word(wait.what.verb.word()),
+        r#type: word(wait.what.kind.map_or("", |kind| kind.name())),
+        name: name.map(|byte| byte as c_char),
+    }
+}
+
+/// All of them are short.
+fn word(word: &str) -> [c_char; 16] {
+    let mut to = [0; 16];
+    to.iter_mut().zip(word.bytes().take(15)).for_each(|(to, byte)| *to = byte as c_char);
+    to
+}

@@ -1,0 +1,67 @@
+//! A line that is put together without memory, and cut where it would be too long.
+
+use core::fmt;
+
+pub struct Line {
+    bytes: [u8; 512],
+    length: usize,
+}
+
+impl Line {
+    pub const fn empty() -> Line {
+        Line { bytes: [0; 512], length: 0 }
+    }
+
+    /// What there is, with the end of a line.
+    pub fn ended(&mut self) -> &[u8] {
+        self.length = self.length.min(self.bytes.len() - 1);
+        if let Some(end) = self.bytes.get_mut(self.length) {
+            *end = b'\n';
+            self.length += 1;
+        }
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.len().saturating_sub(self.length + 1);
+        let mut n = text.len().min(room);
+        while !text.is_char_boundary(n) {
+            n -= 1;
+        }
+        let (Some(to), Some(from)) =
+            (self.bytes.get_mut(self.length..self.length + n), text.as_bytes().get(..n))
+        else {
+            return Ok(());
+        };
+        // A name may have what would end the line.
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = if from.is_ascii_control() { b'?' } else { *from };
+        }
+        self.length += n;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::fmt::Write;
+
+    #[test]
+    fn a_line_is_cut_between_characters_and_ends() {
+        let mut line = Line::empty();
+        (0..300).for_each(|_| line.write_str("\u{e9}\u{e9}\u{e9}").unwrap());
+        let ended = line.ended();
+        assert!(ended.len() <= 512 && ended.ends_with(b"\xa9\n"));
+        assert!(core::str::from_utf8(ended).is_ok());
+    }
+
+    #[test]
+    fn there_is_one_line() {
+        let mut line = Line::empty();
+        line.write_str("a\nb\x1b[2J").unwrap();
+        assert_eq!(line.ended(), b"a?b?[2J\n");
+    }
+}
