@@ -1,8 +1,6 @@
-// Names, who waits for what, and dumps.
+// Names, and who waits for what.
 // timeout: 60
-#include "waits.h"
-
-#include <sys/time.h>
+#include "told.h"
 
 // ---- Names
 
@@ -128,29 +126,21 @@ TEST(a_handle_of_a_thread_names_the_thread) {
     assert_ok(lt_event_free(event));
 }
 
-static long resident_pages(void) {
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    must(file != NULL && fscanf(file, "%ld %ld", &pages, &resident) == 2);
-    fclose(file);
-    return resident;
-}
-
 TEST(the_names_of_what_was_freed_do_not_pile_up) {
     skip_where_memory_does_not_tell();
     char name[64];
-    long before = 0;
+    size_t before = 0;
     for (int i = 0; i < 400000; i++) {
         lt_event *event = lt_event_new();
         snprintf(name, sizeof name, "the event with the number %d and a name that is long", i);
         must(lt_set_name(event, name) == LT_OK);
         must(lt_event_free(event) == LT_OK);
         if (i == 10000) {
-            before = resident_pages();
+            before = resident_bytes();
         }
     }
     // They would be 30 MB.
-    assert_true(resident_pages() - before < 1024);
+    assert_true(resident_bytes() < before + (4 << 20));
 }
 
 static _Atomic bool is_over;
@@ -183,21 +173,6 @@ TEST(a_name_is_read_whole_while_it_changes) {
 }
 
 // ---- Who waits for what
-
-// What the thread with this ident waits for; false if for nothing.
-static bool wait_of(lt_ident ident, lt_wait_info *found) {
-    lt_wait_info all[64];
-    size_t count = 0;
-    all[0].size = sizeof all[0];
-    must(lt_waits(all, LENGTH(all), &count) == LT_OK && count <= LENGTH(all));
-    for (size_t i = 0; i < count; i++) {
-        if (all[i].ident == ident) {
-            *found = all[i];
-            return true;
-        }
-    }
-    return false;
-}
 
 // By the names of the kinds: the verb and the type.
 static const char *const TOLD[][3] = {{"lock", "acquire", "lock"}, {"re-entrant lock", "acquire", "rlock"},
@@ -333,307 +308,6 @@ TEST(as_many_are_told_as_there_is_room_for) {
     assert_int_equal(lt_waits(&bad, 1, &count), LT_INVALID);
     assert_ok(lt_event_set(event));
     for (int i = 0; i < 5; i++) {
-        assert_ok(waiter_join(&w[i]));
-    }
-    assert_ok(lt_event_free(event));
-}
-
-// ---- Dumps
-
-// What one writes.
-static char *dump(void) {
-    static char text[1 << 16];
-    int ends[2];
-    must(pipe(ends) == 0 && fcntl(ends[1], F_SETPIPE_SZ, sizeof text) >= 0);
-    must(lt_dump(ends[1]) == LT_OK);
-    close(ends[1]);
-    ssize_t n = read(ends[0], text, sizeof text - 1);
-    must(n > 0);
-    text[n] = 0;
-    close(ends[0]);
-    return text;
-}
-
-TEST(a_dump_has_a_line_for_each_thread) {
-    lt_queue *queue = waits_full_queue();
-    assert_ok(lt_set_name(queue, "jobs"));
-    waiter put;
-    waiter_start(&put, waits_put_wait, queue);
-    lt_wait_info info;
-    must_soon(wait_of(put.ident, &info));
-    const char *text = dump();
-    char expected[256];
-    snprintf(expected, sizeof expected, "put queue \"jobs\" 0x%" PRIxPTR ", for ", (uintptr_t)queue);
-    assert_non_null(strstr(text, expected));
-    assert_non_null(strstr(text, "lowthread: 2 threads, at "));
-    assert_non_null(strstr(text, "\n  MainThread (ident "));
-    assert_non_null(strstr(text, "): runs\n"));
-    assert_non_null(strstr(text, ", without a time-out\n"));
-    assert_null(strstr(text, "deadlock"));
-    assert_ok(lt_queue_get(queue, &(void *){NULL}));
-    assert_ok(waiter_join(&put));
-    assert_null(strstr(dump(), "jobs"));
-    assert_ok(lt_queue_free(queue));
-}
-
-static lt_status arrive(void *barrier) {
-    return lt_barrier_wait(barrier, NULL);
-}
-
-TEST(a_name_in_a_dump_is_one_line) {
-    lt_barrier *barrier = lt_barrier_new(2, NULL, NULL);
-    assert_ok(lt_set_name(barrier, "phase\n\x1b[2Jtwo"));
-    waiter w;
-    lt_wait_info info;
-    waiter_start(&w, arrive, barrier);
-    must_soon(wait_of(w.ident, &info));
-    assert_non_null(strstr(dump(), ": wait barrier \"phase??[2Jtwo\" 0x"));
-    assert_ok(arrive(barrier));
-    assert_ok(waiter_join(&w));
-    assert_ok(lt_barrier_free(barrier));
-}
-
-// Three threads, each of which has what the one before waits for: over two re-entrant locks and a join.
-typedef struct circle {
-    lt_rlock *first, *second;
-    lt_event *go;
-    lt_thread *joined;
-    lt_status joined_with;
-} circle;
-
-static void hold_first_and_join(void *arg) {
-    circle *c = arg;
-    must(lt_rlock_acquire(c->first) == LT_OK);
-    must(lt_event_wait(c->go) == LT_OK);
-    c->joined_with = lt_thread_join(c->joined);
-    must(lt_rlock_release(c->first) == LT_OK);
-}
-
-static void hold_second_and_acquire_first(void *arg) {
-    circle *c = arg;
-    must(lt_rlock_acquire(c->second) == LT_OK);
-    must(lt_event_wait(c->go) == LT_OK);
-    must(lt_rlock_acquire(c->first) == LT_OK);
-    must(lt_rlock_release(c->first) == LT_OK);
-    must(lt_rlock_release(c->second) == LT_OK);
-}
-
-static void acquire_second(void *arg) {
-    circle *c = arg;
-    must(lt_event_wait(c->go) == LT_OK);
-    must(lt_rlock_acquire(c->second) == LT_OK);
-    must(lt_rlock_release(c->second) == LT_OK);
-}
-
-static int count_in(const char *text, const char *part) {
-    int count = 0;
-    for (; (text = strstr(text, part)) != NULL; text++) {
-        count++;
-    }
-    return count;
-}
-
-TEST(a_dump_tells_the_circle_of_a_deadlock_once) {
-    circle c = {lt_rlock_new(), lt_rlock_new(), lt_event_new(), NULL, LT_OK};
-    assert_ok(lt_set_name(c.first, "accounts"));
-    assert_ok(lt_set_name(c.second, "journal"));
-    lt_thread *threads[3];
-    lt_thread_options options = {.size = sizeof options, .name = "writer"};
-    assert_ok(lt_thread_start(acquire_second, &c, &options, &threads[0]));
-    c.joined = threads[0];
-    options.name = "closer";
-    assert_ok(lt_thread_start(hold_first_and_join, &c, &options, &threads[1]));
-    options.name = "auditor";
-    assert_ok(lt_thread_start(hold_second_and_acquire_first, &c, &options, &threads[2]));
-    must_soon(lt_rlock_locked(c.first) && lt_rlock_locked(c.second));
-    assert_ok(lt_event_set(c.go));
-    lt_wait_info info;
-    for (int i = 0; i < 3; i++) {
-        must_soon(wait_of(lt_thread_ident(threads[i]), &info) && info.holder != 0);
-    }
-    const char *text = dump();
-    assert_int_equal(count_in(text, "deadlock: each waits for the next\n"), 1);
-    assert_int_equal(count_in(text, "  writer waits for rlock \"journal\" 0x"), 1);
-    assert_int_equal(count_in(text, ", which is auditor's\n"), 1);
-    assert_int_equal(count_in(text, "  auditor waits for rlock \"accounts\" 0x"), 1);
-    assert_int_equal(count_in(text, ", which is closer's\n"), 1);
-    assert_int_equal(count_in(text, "  closer waits for thread 0x"), 1);
-    // One that is interrupted breaks it.
-    assert_ok(lt_thread_interrupt(threads[1]));
-    for (int i = 0; i < 3; i++) {
-        assert_ok(lt_thread_join(threads[i]));
-        assert_ok(lt_thread_free(threads[i]));
-    }
-    assert_int_equal(c.joined_with, LT_INTERRUPTED);
-    assert_null(strstr(dump(), "deadlock"));
-    assert_ok(lt_rlock_free(c.first));
-    assert_ok(lt_rlock_free(c.second));
-    assert_ok(lt_event_free(c.go));
-}
-
-TEST(a_descriptor_that_takes_nothing_is_told) {
-    assert_int_equal(lt_dump(-1), LT_INVALID);
-    assert_string_equal(lt_last_error(), "lt_dump: fd cannot be written to");
-}
-
-// ---- Dumps by signals
-
-static int ends[2];
-
-static void open_pipe(void) {
-    must(pipe(ends) == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
-}
-
-// What has come, up to now.
-static size_t drain(void) {
-    static char text[1 << 16];
-    size_t all = 0;
-    for (ssize_t n; (n = read(ends[0], text, sizeof text)) > 0;) {
-        all += (size_t)n;
-    }
-    return all;
-}
-
-static _Atomic int handled;
-
-static void count(int signum) {
-    (void)signum;
-    atomic_fetch_add(&handled, 1);
-}
-
-TEST(a_signal_dumps_until_that_is_turned_off) {
-    skip_without_signals();
-    open_pipe();
-    signal(SIGQUIT, count);
-    assert_ok(lt_dump_on_signal(SIGQUIT, ends[1]));
-    assert_ok(lt_dump_on_signal(SIGQUIT, ends[1]));
-    raise(SIGQUIT);
-    assert_true(drain() > 0);
-    assert_int_equal(atomic_load(&handled), 0);
-    assert_ok(lt_dump_on_signal(SIGQUIT, -1));
-    raise(SIGQUIT);
-    assert_true(drain() == 0);
-    assert_int_equal(atomic_load(&handled), 1);
-    // Off when it is off, and where the program has installed another handler meanwhile.
-    assert_ok(lt_dump_on_signal(SIGQUIT, -1));
-    assert_ok(lt_dump_on_signal(SIGQUIT, ends[1]));
-    signal(SIGQUIT, count);
-    assert_ok(lt_dump_on_signal(SIGQUIT, -1));
-    raise(SIGQUIT);
-    assert_int_equal(atomic_load(&handled), 2);
-    const int bad[] = {0, -1, 65, INT_MAX, SIGKILL, SIGSTOP};
-    for (size_t i = 0; i < LENGTH(bad); i++) {
-        assert_int_equal(lt_dump_on_signal(bad[i], ends[1]), LT_INVALID);
-    }
-}
-
-// Every wait there is, and what is done between, with a dump in the middle of it ten thousand times a second.
-static lt_status use_everything(void *unused) {
-    (void)unused;
-    for (int round = 0; round < 20; round++) {
-        for_each_wait(kind) {
-            void *object = waits_make(kind);
-            if (strncmp(kind->name, "condition", 9) != 0) { // Whose object is no handle.
-                must(lt_set_name(object, kind->name) == LT_OK);
-            }
-            must_for(kind->name, kind->wait_timeout(object, 0.0002) == LT_TIMED_OUT);
-            must_for(kind->name, kind->satisfy(object) == LT_OK);
-            must_for(kind->name, kind->wait(object) == LT_OK);
-            waits_undo(kind, object);
-            waits_destroy(kind, object);
-        }
-        lt_thread *thread = NULL;
-        must(lt_thread_start(nothing, NULL, NULL, &thread) == LT_OK);
-        must(lt_thread_join(thread) == LT_OK && lt_thread_free(thread) == LT_OK);
-        must(lt_set_thread_name(round % 2 ? "odd" : "even") == LT_OK);
-    }
-    return LT_OK;
-}
-
-TEST(a_dump_may_come_at_any_moment) {
-    skip_without_signals();
-    skip_without_handlers();
-    int sink = open("/dev/null", O_WRONLY);
-    assert_ok(lt_dump_on_signal(SIGALRM, sink));
-    struct itimerval every = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
-    assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
-    waiter w[2];
-    for (int i = 0; i < 2; i++) {
-        waiter_launch(&w[i], use_everything, NULL);
-    }
-    must(use_everything(NULL) == LT_OK);
-    for (int i = 0; i < 2; i++) {
-        must(waiter_join(&w[i]) == LT_OK);
-    }
-    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-    assert_ok(lt_dump_on_signal(SIGALRM, -1));
-    close(sink);
-}
-
-TEST(the_environment_asks_for_a_dump) {
-    skip_without_signals();
-    if (getenv("LOWTHREAD_DUMP_SIGNAL") != NULL) {
-        raise(SIGUSR1);
-        _exit(7);
-    }
-    const char *const names[] = {"USR1", "SIGUSR1", "number"};
-    for (size_t i = 0; i < LENGTH(names); i++) {
-        int out[2];
-        assert_int_equal(pipe(out), 0);
-        pid_t child = fork();
-        if (child == 0) {
-            char number[8];
-            snprintf(number, sizeof number, "%d", SIGUSR1);
-            setenv("LOWTHREAD_DUMP_SIGNAL", names[i][0] == 'n' ? number : names[i], 1);
-            dup2(out[1], 2);
-            close(out[0]);
-            close(out[1]);
-            execl("/proc/self/exe", "test_insight", "the_environment_asks_for_a_dump", (char *)NULL);
-            _exit(1);
-        }
-        close(out[1]);
-        char text[4096];
-        size_t length = 0;
-        for (ssize_t n; (n = read(out[0], text + length, sizeof text - 1 - length)) > 0;) {
-            length += (size_t)n;
-        }
-        text[length] = 0;
-        close(out[0]);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-        assert_non_null(strstr(text, "lowthread: 1 threads, at "));
-        assert_non_null(strstr(text, "  MainThread (ident 1, native id "));
-    }
-}
-
-// ---- Fork
-
-TEST(a_forked_child_tells_nothing_of_the_parents_threads) {
-    skip_without(LT_FEATURE_FORK, "a forked child may only run another program");
-    lt_event *event = lt_event_new();
-    waiter w[3];
-    lt_wait_info info;
-    for (int i = 0; i < 3; i++) {
-        waiter_start(&w[i], waits_event_wait, event);
-        must_soon(wait_of(w[i].ident, &info));
-    }
-    assert_ok(lt_set_name(event, "parent's"));
-    pid_t child = fork();
-    if (child == 0) {
-        size_t count = 99;
-        must(lt_waits(NULL, 0, &count) == LT_OK && count == 0);
-        must(strcmp(name_of(event), "parent's") == 0);
-        must(lt_set_name(event, "child's") == LT_OK);
-        must(strstr(dump(), "lowthread: 1 threads, at ") != NULL);
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    assert_string_equal(name_of(event), "parent's");
-    assert_ok(lt_event_set(event));
-    for (int i = 0; i < 3; i++) {
         assert_ok(waiter_join(&w[i]));
     }
     assert_ok(lt_event_free(event));

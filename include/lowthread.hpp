@@ -25,6 +25,7 @@
 #include <lowthread/errors.hpp>
 #include <lowthread/event.hpp>
 #include <lowthread/future.hpp>
+#include <lowthread/insight.hpp>
 #include <lowthread/local.hpp>
 #include <lowthread/lock.hpp>
 #include <lowthread/once.hpp>

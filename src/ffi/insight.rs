@@ -6,7 +6,8 @@ use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::sized::{Array, sized};
 use crate::ffi::thread::lt_ident;
 use crate::ffi::{report, report_in_handler, report_value};
-use crate::insight::{dump, holder, names, on_signal, waits};
+use crate::insight::dump::{self, Names};
+use crate::insight::{holder, names, on_signal, waits};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// What lt_waits() tells of a thread that waits.
@@ -74,7 +75,7 @@ pub unsafe extern "C" fn lt_name(handle: *const c_void, buf: *mut c_char, len: u
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_dump(fd: c_int) -> lt_status {
     let _errno = Errno::keep();
-    report_in_handler(&"lt_dump", dump::write(fd))
+    report_in_handler(&"lt_dump", dump::write(fd, Names::Told))
 }
 
 /// Has this signal write a dump to the descriptor, in the place of what was done with it before, which

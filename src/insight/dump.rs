@@ -7,7 +7,7 @@
 
 use crate::base::atomic::Ordering;
 use crate::base::deadline::{in_seconds, now};
-use crate::base::handle::Any;
+use crate::base::handle::{Any, Kind};
 use crate::base::record::{self, Record, Role};
 use crate::base::registry;
 use crate::base::status::Error;
@@ -15,7 +15,7 @@ use crate::base::this_thread;
 use crate::base::wait::WAKES_IN_HANDLERS;
 use crate::base::waiting::{Wait, What};
 use crate::insight::text::Line;
-use crate::insight::{holder, names, waits};
+use crate::insight::{holder, names as objects, waits};
 use crate::sys::process;
 use crate::thread::names as threads;
 use core::ffi::{CStr, c_int};
@@ -24,16 +24,29 @@ use core::fmt::{self, Write};
 /// How many threads a circle has at most that is found.
 const LONGEST_CIRCLE: usize = 64;
 
+/// Whether names are told: to read them takes locks, which no handler may where it may wake nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    Told,
+    LeftOut,
+}
+
+impl Names {
+    pub fn in_handler() -> Names {
+        if WAKES_IN_HANDLERS { Names::Told } else { Names::LeftOut }
+    }
+}
+
 /// Writes it to a descriptor.
-pub fn write(fd: c_int) -> Result<(), Error> {
-    let out = Out(fd);
+pub fn write(fd: c_int, names: Names) -> Result<(), Error> {
+    let out = Out { fd, names };
     let mut count = 0;
     told(|_| count += 1);
     out.line(format_args!("lowthread: {count} threads, at {}", Seconds(now())))?;
     let mut result = Ok(());
     told(|record| {
         if result.is_ok() {
-            result = out.line(format_args!("  {}", Thread(record)));
+            result = out.line(format_args!("  {}", Thread(record, names)));
         }
     });
     result?;
@@ -83,23 +96,31 @@ fn circle(first: &'static Record, wait: Wait) -> Option<([u64; LONGEST_CIRCLE], 
 
 fn tell_circle(out: &Out, first: &'static Record, wait: Wait) -> Result<(), Error> {
     out.line(format_args!("deadlock: each waits for the next"))?;
-    let (mut record, mut what) = (first, wait.what);
+    let (mut record, mut what, names) = (first, wait.what, out.names);
     loop {
         let Some(next) = holder::of(what).and_then(waits::find) else { return Ok(()) };
-        out.line(format_args!("  {} waits for {}, which is {}'s", Name(record), Object(what), Name(next)))?;
+        out.line(format_args!(
+            "  {} waits for {}{}",
+            Name(record, names),
+            Object(what, names),
+            Held(what, names)
+        ))?;
         let Some(wait) = waits::of(next).filter(|_| next.ident() != first.ident()) else { return Ok(()) };
         (record, what) = (next, wait.what);
     }
 }
 
-struct Out(c_int);
+struct Out {
+    fd: c_int,
+    names: Names,
+}
 
 impl Out {
     fn line(&self, text: fmt::Arguments) -> Result<(), Error> {
         let mut line = Line::empty();
         // It takes whatever it is given.
         let _ = line.write_fmt(text);
-        if process::write(self.0, line.ended()) { Ok(()) } else { Err(Error::NotWritten) }
+        if process::write(self.fd, line.ended()) { Ok(()) } else { Err(Error::NotWritten) }
     }
 }
 
@@ -114,16 +135,16 @@ impl fmt::Display for Seconds {
 }
 
 /// All of a thread's line.
-struct Thread(&'static Record);
+struct Thread(&'static Record, Names);
 
 impl fmt::Display for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let record = self.0;
+        let Thread(record, names) = *self;
         let native_id = if record.is_main() { this_thread::main_native_id() } else { record.native_id() };
-        write!(f, "{} (ident {}, native id {native_id}): ", Name(record), record.ident())?;
+        write!(f, "{} (ident {}, native id {native_id}): ", Name(record, names), record.ident())?;
         match waits::of(record) {
             None => write!(f, "runs")?,
-            Some(wait) => write!(f, "{}", Waits(wait))?,
+            Some(wait) => write!(f, "{}", Waits(wait, names))?,
         }
         if record.interrupt.pending() {
             write!(f, "; an interrupt is pending")?;
@@ -132,47 +153,63 @@ impl fmt::Display for Thread {
     }
 }
 
-struct Waits(Wait);
+struct Waits(Wait, Names);
 
 impl fmt::Display for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Wait { what, since, until } = self.0;
+        let Waits(Wait { what, since, until }, names) = *self;
         let now = now();
-        write!(f, "{}{}, for {}", what.verb.word(), Of(what), Seconds(now.saturating_sub(since)))?;
+        write!(f, "{}{}, for {}", what.verb.word(), Of(what, names), Seconds(now.saturating_sub(since)))?;
         match until {
             u64::MAX => write!(f, ", without a time-out")?,
             until => write!(f, ", {} left", Seconds(until.saturating_sub(now)))?,
         }
-        match holder::of(what) {
-            None => Ok(()),
-            Some(ident) => match waits::find(ident) {
-                Some(holder) => write!(f, ", which is {}'s (ident {ident})", Name(holder)),
-                None => write!(f, ", whose thread (ident {ident}) is no more"),
-            },
+        write!(f, "{}", Held(what, names))
+    }
+}
+
+/// Whose it is, where that is known.
+struct Held(What, Names);
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Held(what, names) = *self;
+        let Some(ident) = holder::of(what) else { return Ok(()) };
+        let does = match what.kind {
+            // Its own.
+            Some(Kind::Thread) => return Ok(()),
+            Some(Kind::Future) => "runs",
+            _ => "holds",
+        };
+        match waits::find(ident) {
+            Some(holder) => write!(f, ", which {} (ident {ident}) {does}", Name(holder, names)),
+            None => write!(f, ", which a thread that is no more (ident {ident}) {does}"),
         }
     }
 }
 
 /// An object behind a verb, where there is one.
-struct Of(What);
+struct Of(What, Names);
 
 impl fmt::Display for Of {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.kind.is_some() { write!(f, " {}", Object(self.0)) } else { Ok(()) }
+        if self.0.kind.is_some() { write!(f, " {}", Object(self.0, self.1)) } else { Ok(()) }
     }
 }
 
 /// The type, the name in quotes if there is one, and the handle.
-struct Object(What);
+struct Object(What, Names);
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let What { kind, handle, .. } = self.0;
+        let Object(What { kind, handle, .. }, names) = *self;
         write!(f, "{}", kind.map_or("what is not known", |kind| kind.name()))?;
         let mut name = [0; 64];
-        let found =
-            WAKES_IN_HANDLERS && Any::numbered(handle).is_some_and(|any| names::try_copy(any, &mut name));
-        if found {
+        let object = Any::numbered(handle).filter(|_| names == Names::Told);
+        let thread = object.filter(|object| object.kind() == Kind::Thread).and_then(|_| holder::of(self.0));
+        if let Some(thread) = thread.and_then(waits::find) {
+            write!(f, " \"{}\"", Name(thread, names))?;
+        } else if object.is_some_and(|object| objects::try_copy(object, &mut name)) {
             write!(f, " \"{}\"", shown(&name))?;
         }
         write!(f, " {handle:#x}")
@@ -180,12 +217,12 @@ impl fmt::Display for Object {
 }
 
 /// A thread's name, or the number that is in the default one.
-struct Name(&'static Record);
+struct Name(&'static Record, Names);
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut name = [0; 64];
-        if WAKES_IN_HANDLERS && threads::try_copy(self.0, &mut name) {
+        if self.1 == Names::Told && threads::try_copy(self.0, &mut name) {
             return write!(f, "{}", shown(&name));
         }
         // Relaxed: set before the thread ran.

@@ -6,7 +6,7 @@ use crate::base::atomic::{AtomicI32, Ordering};
 use crate::base::errno::Errno;
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
-use crate::insight::dump;
+use crate::insight::dump::{self, Names};
 use crate::sys::signal::{self, ALL, Action, Info, SIGNALS, can_be_handled};
 use core::ffi::{CStr, c_int, c_void};
 
@@ -63,7 +63,7 @@ unsafe extern "C-unwind" fn handler(signum: c_int, _info: *mut Info, _context: *
     let descriptor = usize::try_from(signum - 1).ok().and_then(|index| DESCRIPTORS.get(index));
     if let Some(fd) = descriptor.map(|fd| fd.load(Ordering::Relaxed)).filter(|fd| *fd >= 0) {
         // There is nobody to be told that the descriptor takes nothing.
-        let _ = dump::write(fd);
+        let _ = dump::write(fd, Names::in_handler());
     }
 }
 

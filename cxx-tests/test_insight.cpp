@@ -1,0 +1,56 @@
+#include "support.hpp"
+
+#include <csignal>
+#include <string>
+
+#include <unistd.h>
+
+TEST_CASE("an object is called by its type, or as it was named, in whole") {
+    lt::event event;
+    CHECK(lt::name_of(event).rfind("event 0x", 0) == 0);
+    for (std::size_t length : {1, 59, 60, 61, 63, 64, 65, 1000}) {
+        std::string name;
+        while (name.size() < length) {
+            name += "\u00e9";
+        }
+        lt::set_name(event, name);
+        CHECK(lt::name_of(event) == name);
+    }
+    CHECK_THROWS_AS(lt::set_name(event, "\xff"), lt::error);
+    lt::set_name(event, "");
+    CHECK(lt::name_of(event).rfind("event 0x", 0) == 0);
+}
+
+TEST_CASE("a thread is named, and what it waits for is told") {
+    lt::event event;
+    lt::set_name(event, "the event");
+    lt::thread thread([&] { event.wait(); });
+    lt::set_name(thread, "waiter");
+    CHECK(lt::name_of(thread) == "waiter");
+    std::vector<lt_wait_info> waits;
+    while ((waits = lt::waits()).empty()) {
+        std::this_thread::yield();
+    }
+    CHECK(waits.size() == 1);
+    CHECK(waits[0].handle == event.native_handle());
+    CHECK(std::string(waits[0].name) == "the event");
+    CHECK(std::string(waits[0].verb) == "wait");
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    CHECK(lt::dump(ends[1]) == lt::status::ok);
+    lt::dump_on_signal(SIGUSR1, ends[1]);
+    std::raise(SIGUSR1);
+    lt::dump_on_signal(SIGUSR1, -1);
+    close(ends[1]);
+    std::string text(4096, '\0');
+    text.resize(std::size_t(read(ends[0], text.data(), text.size())));
+    close(ends[0]);
+    const std::string line = "waiter (ident " + std::to_string(thread.get_id());
+    const std::size_t first = text.find(line);
+    CHECK(first != std::string::npos);
+    CHECK(text.find(line, first + 1) != std::string::npos);
+    CHECK(text.find(": wait event \"the event\" 0x") != std::string::npos);
+    event.set();
+    CHECK(lt::dump(-1) == lt::status::invalid);
+    CHECK_THROWS_AS(lt::dump_on_signal(SIGKILL, 1), lt::error);
+}

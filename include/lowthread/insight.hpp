@@ -1,0 +1,58 @@
+/// @file
+/// Names of objects, who waits for what, and dumps of all that.
+#ifndef LOWTHREAD_INSIGHT_HPP
+#define LOWTHREAD_INSIGHT_HPP
+
+#include <lowthread/status.hpp>
+
+#include <string>
+#include <vector>
+
+LT_NAMESPACE_BEGIN
+
+/// Names an object, or the thread that an lt::thread stands for: UTF-8, copied; "" takes the name away.
+/// @throws lt::error  invalid: not UTF-8, or the thread has ended
+template <typename Object> void set_name(const Object &object, const std::string &name) {
+    detail::check(lt_set_name(object.native_handle(), name.c_str()));
+}
+
+/// Its name; without one its type and handle.
+template <typename Object> [[nodiscard]] std::string name_of(const Object &object) {
+    std::string name(64, '\0');
+    for (;;) {
+        detail::check(lt_name(object.native_handle(), name.data(), name.size()));
+        // One that fits may be cut between characters, which have four bytes at most.
+        if (const std::size_t length = name.find('\0'); length + 4 < name.size()) {
+            name.resize(length);
+            return name;
+        }
+        name.assign(name.size() * 2, '\0');
+    }
+}
+
+/// The threads that wait now, and for what.
+[[nodiscard]] inline std::vector<lt_wait_info> waits() {
+    std::vector<lt_wait_info> waits(16);
+    for (;;) {
+        waits[0].size = sizeof(lt_wait_info);
+        std::size_t count = 0;
+        detail::check(lt_waits(waits.data(), waits.size(), &count));
+        if (count <= waits.size()) {
+            waits.resize(count);
+            return waits;
+        }
+        waits.resize(count + 16);
+    }
+}
+
+/// Writes a line for each thread to a descriptor: what it waits for, and who has that; then the circles of a deadlock.
+/// Async-signal-safe.
+inline status dump(int fd) noexcept { return status(lt_dump(fd)); }
+
+/// Has this signal do so; with an fd of -1, what it did before.
+/// @throws lt::error  invalid: it cannot be caught; unsupported
+inline void dump_on_signal(int signum, int fd) { detail::check(lt_dump_on_signal(signum, fd)); }
+
+LT_NAMESPACE_END
+
+#endif
