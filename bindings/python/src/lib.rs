@@ -10,6 +10,7 @@ mod condition;
 mod errors;
 mod event;
 mod gil;
+mod insight;
 mod lock;
 mod object;
 mod queue;
@@ -36,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     thread::register(module)?;
     routes::register(module)?;
     time::register(module)?;
+    insight::register(module)?;
     module.add_class::<event::Event>()?;
     module.add_class::<semaphore::Semaphore>()?;
     module.add_class::<semaphore::BoundedSemaphore>()?;

@@ -384,3 +384,42 @@ def test_many_threads_of_all_kinds_leave_nothing(run: Run) -> None:
         print(sys.getrefcount(thing) - count, threading.active_count())
         """)
     assert out == "0 1\n"
+
+
+def test_a_dump_tells_who_waits_for_what(run: Run) -> None:
+    out = run("""
+        import os, signal, sys, tempfile
+        import lowthread as lt
+        def told(fd=None):
+            with tempfile.TemporaryFile("w+") as file:
+                lt.dump(file if fd is None else file.fileno())
+                file.seek(0)
+                return file.read()
+        first, second, both = lt.RLock(), lt.RLock(), lt.Barrier(2)
+        def cross(one, other):
+            with one:
+                both.wait()
+                other.acquire()
+        event = lt.Event()
+        for target, args in [(event.wait, ()), (cross, (first, second)), (cross, (second, first))]:
+            lt.Thread(target=target, args=args, daemon=True).start()
+        while told().count("acquire rlock") < 2: lt.sleep(0.001)
+        text = told(fd=True)
+        print("wait event 0x" in text, text.count("deadlock: each waits for the next"))
+        try:
+            lt.dump(-1)
+        except OSError as error:
+            print(error)
+        """)
+    assert out == "True 1\nthe file cannot be written to\n"
+
+
+def test_a_signal_dumps_where_the_environment_asks_for_it(run: Run) -> None:
+    out = run("""
+        import os, signal, subprocess, sys
+        code = "import lowthread as lt, os, signal; os.kill(os.getpid(), signal.SIGQUIT); print(1)"
+        env = {**os.environ, "LOWTHREAD_DUMP_SIGNAL": "QUIT"}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+        print(done.stdout.strip(), "MainThread (ident 1" in done.stderr)
+        """)
+    assert out == "1 True\n"

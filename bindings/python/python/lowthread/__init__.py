@@ -12,7 +12,7 @@ from __future__ import annotations
 import atexit as _atexit
 import os as _os
 import sys as _sys
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from lowthread import _builtin, _native
 from lowthread._native import (
@@ -59,6 +59,7 @@ __all__ = [
     "Timer",
     "Watchdog",
     "__version__",
+    "dump",
     "install",
     "interrupt",
     "interrupt_main",
@@ -99,6 +100,16 @@ else:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def dump(file: int | IO[Any] | None = None) -> None:
+    """Write what each thread waits for, and who holds that, to a file or descriptor: sys.stderr by default.
+
+    LOWTHREAD_DUMP_SIGNAL=QUIT in the environment has that signal do so at any time, also when the interpreter hangs.
+    """
+    if file is None:
+        file = _sys.stderr
+    _native._dump(file if isinstance(file, int) else file.fileno())
 
 
 def install() -> None:
