@@ -546,6 +546,29 @@ static void call_errors(void) {
     FAILS(lt_errors_count(errors));
 }
 
+static void call_insight(void) {
+    lt_event *event = lt_event_new();
+    char name[64];
+    IS_OK(lt_set_name(event, "event"));
+    IS_OK(lt_name(event, name, sizeof name));
+    IS_OK(lt_set_name(event, NULL));
+    must(lt_event_free(event) == LT_OK);
+    GIVES(LT_BAD_HANDLE, lt_set_name(event, "event"));
+    GIVES(LT_BAD_HANDLE, lt_name(event, name, sizeof name));
+    lt_wait_info all[2] = {{.size = sizeof all[0]}};
+    IS_OK(lt_waits(all, 2, &count));
+    GIVES(LT_INVALID, lt_waits(NULL, 2, &count));
+    int sink = open("/dev/null", O_WRONLY);
+    IS_OK(lt_dump(sink));
+    GIVES(LT_INVALID, lt_dump(-1));
+    if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {
+        IS_OK(lt_dump_on_signal(SIGUSR1, sink));
+        IS_OK(lt_dump_on_signal(SIGUSR1, -1));
+        GIVES(LT_INVALID, lt_dump_on_signal(SIGKILL, sink));
+    }
+    close(sink);
+}
+
 static void call_interrupts(void) {
     IS_OK(lt_interrupt_main(SIGUSR1));
     GIVES(LT_INVALID, lt_interrupt_main(0));
@@ -689,6 +712,7 @@ static void call_everything(void) {
     call_local();
     call_threads();
     call_errors();
+    call_insight();
     if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {
         call_signals();
     }
@@ -724,7 +748,8 @@ TEST(errno_survives_every_call) {
     size_t missing = 0;
     FILE *file = open_symbols(__FILE__);
     while (fscanf(file, "%127s", name) == 1) {
-        if ((lt_features() & LT_FEATURE_SIGNALS) == 0 && strncmp(name, "lt_signal_", 10) == 0) {
+        bool of_signals = strncmp(name, "lt_signal_", 10) == 0 || strcmp(name, "lt_dump_on_signal") == 0;
+        if ((lt_features() & LT_FEATURE_SIGNALS) == 0 && of_signals) {
             continue; // Not called here.
         }
         const calls *c = calls_of(name);

@@ -12,11 +12,18 @@ use crate::base::handle::{Kind, STATE_BITS};
 use crate::base::status::Error;
 
 /// The functions that signal handlers may call and that can fail.
-static FUNCTIONS: [&str; 5] =
-    ["lt_lock_try_acquire", "lt_lock_release", "lt_semaphore_release", "lt_event_set", "lt_interrupt_main"];
+static FUNCTIONS: [&str; 6] = [
+    "lt_lock_try_acquire",
+    "lt_lock_release",
+    "lt_semaphore_release",
+    "lt_event_set",
+    "lt_interrupt_main",
+    "lt_dump",
+];
 
 /// What can be wrong in them, apart from the handle.
-const PLAIN: [Error; 4] = [Error::NotHeld, Error::ZeroCount, Error::AboveBound, Error::SignalOutOfRange];
+const PLAIN: [Error; 5] =
+    [Error::NotHeld, Error::ZeroCount, Error::AboveBound, Error::SignalOutOfRange, Error::NotWritten];
 
 /// What is wrong with the handle, in numbers behind those of `PLAIN`.
 const NULL: usize = 16;

@@ -84,6 +84,7 @@ pub extern "C" fn lt_dump(fd: c_int) -> lt_status {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_dump_on_signal(signum: c_int, fd: c_int) -> lt_status {
+    let _errno = Errno::keep();
     report(&"lt_dump_on_signal", on_signal::set(signum, fd))
 }
 
