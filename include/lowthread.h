@@ -344,14 +344,14 @@ LT_NODISCARD lt_status lt_set_stack_size(size_t size);
 
 // ---- Interrupts --------------------------------------------------------------------------------
 
-// Simulates the arrival of a signal on the main thread: its wait, or its next one that would
-// block, returns LT_INTERRUPTED, and before that a handler that the program has installed runs
-// there. Nothing happens if the signal is ignored; the default action is never taken.
-// LT_INVALID outside 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
+// Simulates the arrival of a signal on the main thread, which gets LT_INTERRUPTED from its wait, or
+// its next one that would block; before that a handler that the program has installed runs there.
+// Nothing happens if the signal is ignored; the default action is never taken. LT_INVALID outside
+// 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
 LT_NODISCARD lt_status lt_interrupt_main(int signum);
 
-// Interrupts a thread, without a signal: its wait, or its next one that would block, returns
-// LT_INTERRUPTED. Any thread that has an ident: the main one, one that the library started, one of
+// Interrupts a thread, without a signal: it gets LT_INTERRUPTED from its wait, or its next one that
+// would block. Any thread that has an ident: the main one, one that the library started, one of
 // the program's after its first call. LT_INVALID if no living thread has this ident.
 LT_NODISCARD lt_status lt_interrupt(lt_ident ident);
 
@@ -421,7 +421,7 @@ LT_NODISCARD lt_status lt_fail(int code, const char *message);
 const char *lt_error_backtrace(const lt_error_info *info);
 
 // Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
-// default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
+// default, which prints it, with the trace, to stderr. A hook may raise: that is printed. LT_OK, always.
 LT_NODISCARD lt_status lt_set_excepthook(lt_excepthook hook, void *arg);
 
 // A new container, empty; NULL when out of memory.
@@ -490,11 +490,11 @@ LT_NODISCARD lt_status lt_thread_join(lt_thread *thread);
 // The same, but LT_BUSY while the thread runs, also its last few steps in the system. Never blocks.
 LT_NODISCARD lt_status lt_thread_try_join(lt_thread *thread);
 
-// The same; blocks for at most this many seconds.
+// The same as lt_thread_join(); blocks for at most this many seconds.
 LT_NODISCARD lt_status lt_thread_join_timeout(lt_thread *thread, double seconds);
 
-// Interrupts the thread's wait, or its next one that would block, as lt_interrupt_main() does for
-// the main thread: it returns LT_INTERRUPTED. Nothing happens to a thread that has ended.
+// Interrupts the thread, as lt_interrupt_main() the main thread: it gets LT_INTERRUPTED from its wait,
+// or its next one that would block. Nothing happens to a thread that has ended.
 LT_NODISCARD lt_status lt_thread_interrupt(lt_thread *thread);
 
 // The calling thread's own handle: not another one, to be freed as before. NULL, which is no error,
@@ -526,6 +526,7 @@ LT_NODISCARD lt_status lt_thread_free(lt_thread *thread);
 LT_NODISCARD lt_status lt_thread_name(lt_ident ident, char *buf, size_t len);
 
 // Names the calling thread, in UTF-8. The system gets what it has room for; the library keeps all.
+// LT_INVALID for NULL and what is not UTF-8, LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_set_thread_name(const char *name);
 
 // Joins every joinable thread that is no daemon, those too that are started meanwhile, and those
@@ -717,7 +718,8 @@ LT_NODISCARD lt_status lt_condition_wait_timeout(lt_condition *condition, lt_loc
     double seconds);
 
 // Waits until predicate(arg) is true: asks before the first wait and after each. LT_TIMED_OUT if
-// that was false `seconds` after the call, LT_INTERRUPTED; LT_INVALID for a NULL predicate.
+// that was false `seconds` after the call, LT_INTERRUPTED; LT_INVALID for a NULL predicate;
+// LT_NOT_HELD.
 LT_NODISCARD lt_status lt_condition_wait_for(lt_condition *condition, lt_lock *lock,
     lt_predicate predicate, void *arg, double seconds);
 
@@ -729,7 +731,7 @@ LT_NODISCARD lt_status lt_condition_wait_rlock(lt_condition *condition, lt_rlock
 LT_NODISCARD lt_status lt_condition_wait_rlock_timeout(lt_condition *condition, lt_rlock *rlock,
     double seconds);
 
-// lt_condition_wait_for() with a re-entrant lock.
+// lt_condition_wait_for() with a re-entrant lock. LT_NOT_OWNER if another thread holds it.
 LT_NODISCARD lt_status lt_condition_wait_for_rlock(lt_condition *condition, lt_rlock *rlock,
     lt_predicate predicate, void *arg, double seconds);
 
@@ -768,7 +770,7 @@ LT_NODISCARD lt_status lt_barrier_wait(lt_barrier *barrier, uint32_t *index);
 LT_NODISCARD lt_status lt_barrier_wait_timeout(lt_barrier *barrier, double seconds,
     uint32_t *index);
 
-// Sends the threads that wait away with LT_BROKEN and begins a new round; mends a broken barrier.
+// The threads that wait get LT_BROKEN, and a new round begins; mends a broken barrier.
 // Who comes later is of the new round.
 LT_NODISCARD lt_status lt_barrier_reset(lt_barrier *barrier);
 
@@ -970,26 +972,30 @@ typedef void (*lt_signal_fn)(int signum, void *arg);
 
 // Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
 // Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
-// it. LT_INVALID for what cannot be caught; on Windows LT_UNSUPPORTED for all but three.
+// it. LT_INVALID for what cannot be caught; on Windows LT_UNSUPPORTED for all but three. LT_NO_MEMORY,
+// LT_NO_THREAD.
 LT_NODISCARD lt_status lt_signal_to_main(int signum);
 
 // Routes a signal to the main thread, and leaves the handler that is installed at work: it is called
 // as before, by ours, with its mask and flags, on the same thread; when it has returned, the main
 // thread is interrupted. Where there is none, this is lt_signal_to_main(). For runtimes like Python.
+// Errors as of lt_signal_to_main().
 LT_NODISCARD lt_status lt_signal_chain_to_main(int signum);
 
-// Routes a signal to an event, which it sets.
+// Routes a signal to an event, which it sets. Errors as of lt_signal_to_main().
 LT_NODISCARD lt_status lt_signal_to_event(int signum, lt_event *event);
 
 // Routes a signal to a queue: each arrival puts (void *)(intptr_t)signum. While the queue is full,
 // that signal waits, and no other; the kernel keeps real-time signals apart and merges the others.
+// Errors as of lt_signal_to_main().
 LT_NODISCARD lt_status lt_signal_to_queue(int signum, lt_queue *queue);
 
-// Routes a signal to a callback, which may block and call anything.
+// Routes a signal to a callback, which may block and call anything. LT_INVALID for NULL; errors as of
+// lt_signal_to_main().
 LT_NODISCARD lt_status lt_signal_to_callback(int signum, lt_signal_fn callback, void *arg);
 
 // Puts back what the signal did before its first route; LT_OK if it has none. A callback that is
-// running runs on.
+// running runs on. LT_INVALID and LT_UNSUPPORTED for what has no routes.
 LT_NODISCARD lt_status lt_signal_restore(int signum);
 
 // ---- Timers and the watchdog -------------------------------------------------------------------

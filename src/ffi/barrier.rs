@@ -65,7 +65,7 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait_timeout(
     }
 }
 
-/// Sends the threads that wait away with LT_BROKEN and begins a new round; mends a broken barrier.
+/// The threads that wait get LT_BROKEN, and a new round begins; mends a broken barrier.
 /// Who comes later is of the new round.
 #[must_use]
 #[unsafe(no_mangle)]

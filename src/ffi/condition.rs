@@ -66,7 +66,8 @@ pub unsafe extern "C" fn lt_condition_wait_timeout(
 }
 
 /// Waits until predicate(arg) is true: asks before the first wait and after each. LT_TIMED_OUT if
-/// that was false `seconds` after the call, LT_INTERRUPTED; LT_INVALID for a NULL predicate.
+/// that was false `seconds` after the call, LT_INTERRUPTED; LT_INVALID for a NULL predicate;
+/// LT_NOT_HELD.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_condition_wait_for(
@@ -118,7 +119,7 @@ pub unsafe extern "C" fn lt_condition_wait_rlock_timeout(
     }
 }
 
-/// lt_condition_wait_for() with a re-entrant lock.
+/// lt_condition_wait_for() with a re-entrant lock. LT_NOT_OWNER if another thread holds it.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_condition_wait_for_rlock(

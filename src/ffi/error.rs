@@ -58,7 +58,7 @@ pub unsafe extern "C" fn lt_error_backtrace(info: *const lt_error_info) -> *cons
 }
 
 /// Sets who is told of an error that ends a thread and that nothing else takes; NULL restores the
-/// default, which prints it, with the trace, to stderr. A hook may raise: that is printed.
+/// default, which prints it, with the trace, to stderr. A hook may raise: that is printed. LT_OK, always.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_excepthook(hook: lt_excepthook, arg: *mut c_void) -> lt_status {

@@ -6,18 +6,18 @@ use crate::ffi::{report, report_in_handler};
 use crate::thread::interrupt;
 use core::ffi::c_int;
 
-/// Simulates the arrival of a signal on the main thread: its wait, or its next one that would
-/// block, returns LT_INTERRUPTED, and before that a handler that the program has installed runs
-/// there. Nothing happens if the signal is ignored; the default action is never taken.
-/// LT_INVALID outside 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
+/// Simulates the arrival of a signal on the main thread, which gets LT_INTERRUPTED from its wait, or
+/// its next one that would block; before that a handler that the program has installed runs there.
+/// Nothing happens if the signal is ignored; the default action is never taken. LT_INVALID outside
+/// 1..64. It happens before the LT_INTERRUPTED. Async-signal-safe.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_interrupt_main(signum: c_int) -> lt_status {
     report_in_handler(&"lt_interrupt_main", interrupt::interrupt_main(signum))
 }
 
-/// Interrupts a thread, without a signal: its wait, or its next one that would block, returns
-/// LT_INTERRUPTED. Any thread that has an ident: the main one, one that the library started, one of
+/// Interrupts a thread, without a signal: it gets LT_INTERRUPTED from its wait, or its next one that
+/// would block. Any thread that has an ident: the main one, one that the library started, one of
 /// the program's after its first call. LT_INVALID if no living thread has this ident.
 #[must_use]
 #[unsafe(no_mangle)]

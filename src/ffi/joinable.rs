@@ -96,7 +96,7 @@ pub unsafe extern "C" fn lt_thread_try_join(thread: *mut lt_thread) -> lt_status
     report(&"lt_thread_try_join", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::try_join))
 }
 
-/// The same; blocks for at most this many seconds.
+/// The same as lt_thread_join(); blocks for at most this many seconds.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_join_timeout(thread: *mut lt_thread, seconds: f64) -> lt_status {
@@ -105,8 +105,8 @@ pub unsafe extern "C" fn lt_thread_join_timeout(thread: *mut lt_thread, seconds:
     report(&"lt_thread_join_timeout", result)
 }
 
-/// Interrupts the thread's wait, or its next one that would block, as lt_interrupt_main() does for
-/// the main thread: it returns LT_INTERRUPTED. Nothing happens to a thread that has ended.
+/// Interrupts the thread, as lt_interrupt_main() the main thread: it gets LT_INTERRUPTED from its wait,
+/// or its next one that would block. Nothing happens to a thread that has ended.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_interrupt(thread: *mut lt_thread) -> lt_status {
@@ -194,6 +194,7 @@ pub unsafe extern "C" fn lt_thread_name(ident: lt_ident, buf: *mut c_char, len: 
 }
 
 /// Names the calling thread, in UTF-8. The system gets what it has room for; the library keeps all.
+/// LT_INVALID for NULL and what is not UTF-8, LT_NO_MEMORY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_thread_name(name: *const c_char) -> lt_status {

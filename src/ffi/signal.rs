@@ -20,7 +20,8 @@ fn routed(signum: c_int, target: Target) -> Result<(), Error> {
 
 /// Routes a signal to the main thread: each arrival does what lt_interrupt_main() does, so that
 /// Ctrl-C makes a wait there return LT_INTERRUPTED. A signal has one route; a later call replaces
-/// it. LT_INVALID for what cannot be caught; on Windows LT_UNSUPPORTED for all but three.
+/// it. LT_INVALID for what cannot be caught; on Windows LT_UNSUPPORTED for all but three. LT_NO_MEMORY,
+/// LT_NO_THREAD.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {
@@ -31,6 +32,7 @@ pub extern "C" fn lt_signal_to_main(signum: c_int) -> lt_status {
 /// Routes a signal to the main thread, and leaves the handler that is installed at work: it is called
 /// as before, by ours, with its mask and flags, on the same thread; when it has returned, the main
 /// thread is interrupted. Where there is none, this is lt_signal_to_main(). For runtimes like Python.
+/// Errors as of lt_signal_to_main().
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_chain_to_main(signum: c_int) -> lt_status {
@@ -38,7 +40,7 @@ pub extern "C" fn lt_signal_chain_to_main(signum: c_int) -> lt_status {
     report(&"lt_signal_chain_to_main", signal::route(signum, Target::Main, Theirs::Chained))
 }
 
-/// Routes a signal to an event, which it sets.
+/// Routes a signal to an event, which it sets. Errors as of lt_signal_to_main().
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event) -> lt_status {
@@ -50,6 +52,7 @@ pub unsafe extern "C" fn lt_signal_to_event(signum: c_int, event: *mut lt_event)
 
 /// Routes a signal to a queue: each arrival puts (void *)(intptr_t)signum. While the queue is full,
 /// that signal waits, and no other; the kernel keeps real-time signals apart and merges the others.
+/// Errors as of lt_signal_to_main().
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_signal_to_queue(signum: c_int, queue: *mut lt_queue) -> lt_status {
@@ -59,7 +62,8 @@ pub unsafe extern "C" fn lt_signal_to_queue(signum: c_int, queue: *mut lt_queue)
     report(&"lt_signal_to_queue", queue.and_then(|queue| routed(signum, Target::Queue(queue))))
 }
 
-/// Routes a signal to a callback, which may block and call anything.
+/// Routes a signal to a callback, which may block and call anything. LT_INVALID for NULL; errors as of
+/// lt_signal_to_main().
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_signal_to_callback(
@@ -74,7 +78,7 @@ pub unsafe extern "C" fn lt_signal_to_callback(
 }
 
 /// Puts back what the signal did before its first route; LT_OK if it has none. A callback that is
-/// running runs on.
+/// running runs on. LT_INVALID and LT_UNSUPPORTED for what has no routes.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_signal_restore(signum: c_int) -> lt_status {

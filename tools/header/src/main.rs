@@ -1,10 +1,15 @@
-//! Writes the public header and the list of exported symbols.
+//! Writes the public header, its two other forms, and the list of exported symbols.
 //!
-//!     header ROOT OUT    reads ROOT/src, writes OUT/include/lowthread.h and OUT/abi/symbols.txt
+//!     header ROOT OUT    reads ROOT/src, writes OUT/include/lowthread.h, OUT/include/lowthread.cdef.h,
+//!                        OUT/abi/lowthread.json and OUT/abi/symbols.txt
 //!
 //! The template holds what Rust cannot say (the guard, macros, the order of the sections); each
 //! `@section FILE@` becomes what cbindgen makes of src/FILE.rs, in the order in which it stands there.
 
+mod api;
+mod cdef;
+
+use api::Api;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
@@ -21,9 +26,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [major, minor, patch] = numbers.as_slice() else { return Err("a version has three numbers".into()) };
 
     let mut header = String::new();
+    let mut title = "";
+    let mut api = Api { version: version.clone(), ..Api::default() };
     for line in TEMPLATE.lines() {
+        if let Some(heading) = line.strip_prefix("// ---- ") {
+            title = heading.split(['-', ':']).next().unwrap_or("").trim();
+        }
         match line.strip_prefix("@section ").and_then(|rest| rest.strip_suffix('@')) {
-            Some(file) => header.push_str(&section(root, file)?),
+            Some(file) => {
+                let text = section(root, file)?;
+                api.add(title, &text)?;
+                header.push_str(&text);
+            }
             None => header.push_str(
                 &line
                     .replace("@version@", &version)
@@ -34,12 +48,36 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         header.push('\n');
     }
+    for (name, number) in ["MAJOR", "MINOR", "PATCH"].into_iter().zip(numbers) {
+        api.add_number(&format!("LT_VERSION_{name}"), number)?;
+    }
+    api.only_in_the_header = macros();
+    api.add_python(&fs::read_to_string(root.join("docs/python-to-lt.md"))?);
+    if !api.complaints.is_empty() {
+        return Err(api.complaints.join("\n").into());
+    }
 
     fs::create_dir_all(out.join("include"))?;
     fs::create_dir_all(out.join("abi"))?;
     fs::write(out.join("include/lowthread.h"), &header)?;
+    fs::write(out.join("include/lowthread.cdef.h"), cdef::write(&api)?)?;
+    fs::write(out.join("abi/lowthread.json"), serde_json::to_string_pretty(&api)? + "\n")?;
     fs::write(out.join("abi/symbols.txt"), symbols(root)?)?;
     Ok(())
+}
+
+/// The macros of the template that are for programs; those whose names end in _ are for the others.
+fn macros() -> Vec<String> {
+    let defined = TEMPLATE.lines().filter_map(|line| line.strip_prefix("#define LT_"));
+    let mut names: Vec<String> = Vec::new();
+    for name in defined.filter_map(|rest| rest.split([' ', '(']).next()) {
+        let name = if name.starts_with("HAS_") { "HAS_X" } else { name };
+        let name = format!("LT_{name}");
+        if !name.ends_with('_') && !name.starts_with("LT_VERSION_") && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// What cbindgen makes of one source file.
@@ -61,7 +99,8 @@ fn polish(text: &str) -> String {
     let mut rest = paragraphs.as_slice();
     let mut out = Vec::new();
     while let [first, others @ ..] = rest {
-        let integers: Vec<Constant> = rest.iter().map_while(|p| constant(p).filter(Constant::is_integer)).collect();
+        let integers: Vec<Constant> =
+            rest.iter().map_while(|p| constant(p).filter(Constant::is_integer)).collect();
         if !integers.is_empty() {
             out.push(enumeration(&integers));
             rest = &rest[integers.len()..];
@@ -72,7 +111,9 @@ fn polish(text: &str) -> String {
             None => tagged(&function(first).unwrap_or_else(|| first.to_string())),
         };
         match out.last_mut() {
-            Some(last) if set.starts_with("#define") && last.starts_with("#define") => *last += &format!("\n{set}"),
+            Some(last) if set.starts_with("#define") && last.starts_with("#define") => {
+                *last += &format!("\n{set}")
+            }
             _ => out.push(set),
         }
         rest = others;
@@ -128,7 +169,11 @@ fn tagged(paragraph: &str) -> String {
         Some(name) => {
             // What is said of its alignment comes before the tag.
             let (before, rest) = paragraph.split_once(" {").unwrap_or((paragraph, ""));
-            if before.contains("typedef struct") { format!("{before} {name} {{{rest}") } else { paragraph.to_string() }
+            if before.contains("typedef struct") {
+                format!("{before} {name} {{{rest}")
+            } else {
+                paragraph.to_string()
+            }
         }
         None => paragraph.to_string(),
     }
@@ -139,7 +184,10 @@ fn function(paragraph: &str) -> Option<String> {
     let lines: Vec<&str> = paragraph.lines().collect();
     let code = lines.iter().position(|line| !line.starts_with("//"))?;
     let (comment, code) = lines.split_at(code);
-    if !code.last()?.ends_with(';') || !code.iter().any(|line| line.contains('(')) || code[0].starts_with("typedef") {
+    if !code.last()?.ends_with(';')
+        || !code.iter().any(|line| line.contains('('))
+        || code[0].starts_with("typedef")
+    {
         return None;
     }
     let mut function = code.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
