@@ -16,7 +16,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install asan cxx platforms msrv python stress model loom bench bench-docs clean
+.PHONY: all help demo test header install asan cxx platforms msrv python test-bindings stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -35,6 +35,7 @@ help:
 	@echo "make platform-NAME   one of them: $(PLATFORMS)"
 	@echo "make msrv      the oldest Rust that Cargo.toml promises builds the library, and the demo runs"
 	@echo "make python    the package for Python: its wheel, its tests under every Python that is here, CPython's own tests"
+	@echo "make test-bindings   the examples of every other language: installs what they need, and says what it skipped"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
@@ -83,6 +84,10 @@ msrv:
 # The package of bindings/python. PYTHON is the interpreter that its environments are made of.
 python:
 	@tools/python
+
+# make test has those whose tools are there.
+test-bindings:
+	@tools/bindings
 
 platform-%:
 	@tools/platforms $*
