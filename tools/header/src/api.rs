@@ -163,6 +163,11 @@ impl Api {
                 self.complaints.push(format!("{}: its comment names no status but LT_OK", function.name));
             }
         }
+        // A wait's name says the same as its comment.
+        let told = (function.name.contains("_try_"), function.name.ends_with("_timeout"), function.blocks);
+        if matches!(told, (true, _, "yes") | (_, true, "no" | "never")) {
+            self.complaints.push(format!("{}: blocks: {}, says its comment", function.name, function.blocks));
+        }
         Ok(function)
     }
 
