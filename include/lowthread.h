@@ -1066,7 +1066,7 @@ typedef void (*lt_future_fn)(lt_future *future, void *arg);
 // neither stack left to run the task nor another thread to be had for it.
 LT_NODISCARD lt_status lt_future_result(lt_future *future, void **result);
 
-// The same, but LT_BUSY if the task is not over. Never blocks.
+// The same, but LT_BUSY if the task is not over, and never LT_DEADLOCK. Never blocks.
 LT_NODISCARD lt_status lt_future_try_result(lt_future *future, void **result);
 
 // The same as lt_future_result(); blocks for at most this many seconds. A worker that runs the task
@@ -1099,7 +1099,8 @@ LT_NODISCARD lt_status lt_future_add_done_callback(lt_future *future, lt_future_
 
 // Blocks until so many of the n futures are over as the mode says: LT_ALL, LT_ANY, LT_FIRST_ERROR;
 // for at most this many seconds. `done` is how many are over, cancelled ones too, also with
-// LT_TIMED_OUT and LT_INTERRUPTED. With n = 0 it returns at once. LT_NO_MEMORY.
+// LT_TIMED_OUT and LT_INTERRUPTED. With n = 0 it returns at once. LT_NO_MEMORY;
+// LT_DEADLOCK as of lt_future_result().
 LT_NODISCARD lt_status lt_future_wait_many(lt_future *const *futures, size_t n, int mode,
     double seconds, size_t *done);
 
@@ -1150,10 +1151,10 @@ LT_NODISCARD lt_status lt_pool_free(lt_pool *pool);
 LT_NODISCARD lt_status lt_pool_submit(lt_pool *pool, lt_task_fn function, void *arg,
     lt_future **future);
 
-// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at
-// most this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook
-// hears of, LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled; results of what has not
-// ended are NULL, and what runs goes on with its argument. LT_CANCELLED if a shutdown did that.
+// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at most
+// this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook hears of,
+// LT_TIMED_OUT, LT_INTERRUPTED, LT_CANCELLED by a shutdown: what has not begun is cancelled; results of
+// what has not ended are NULL, and what runs goes on with its argument. Errors as of lt_pool_submit().
 LT_NODISCARD lt_status lt_pool_map(lt_pool *pool, lt_task_fn function, void *const *args, size_t n,
     void **results, double seconds);
 

@@ -25,6 +25,19 @@ void mailbox_done(lt_future *future, void *arg) {
     mailbox_call(arg);
 }
 
+// A task that waits for an item of the queue `arg`, and returns it; LT_CLOSED, LT_INTERRUPTED: it fails. For a runtime
+// whose own threads must not wait: an idle worker costs it nothing.
+void *mailbox_get(void *arg);
+
+void *mailbox_get(void *arg) {
+    void *item = NULL;
+    lt_status status = lt_queue_get(arg, &item);
+    if (status != LT_OK) {
+        LT_IGNORE(lt_fail(status, lt_status_message(status)));
+    }
+    return item;
+}
+
 // Work that C does meanwhile: n * n, and 84 / n. In a program of yours it is a library's: a checksum, a picture.
 void *mailbox_square(void *n);
 void *mailbox_divide(void *n);

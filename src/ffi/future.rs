@@ -46,7 +46,7 @@ pub unsafe extern "C-unwind" fn lt_future_result(
     })
 }
 
-/// The same, but LT_BUSY if the task is not over. Never blocks.
+/// The same, but LT_BUSY if the task is not over, and never LT_DEADLOCK. Never blocks.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_future_try_result(future: *mut lt_future, result: *mut *mut c_void) -> lt_status {
@@ -151,7 +151,8 @@ pub unsafe extern "C-unwind" fn lt_future_add_done_callback(
 
 /// Blocks until so many of the n futures are over as the mode says: LT_ALL, LT_ANY, LT_FIRST_ERROR;
 /// for at most this many seconds. `done` is how many are over, cancelled ones too, also with
-/// LT_TIMED_OUT and LT_INTERRUPTED. With n = 0 it returns at once. LT_NO_MEMORY.
+/// LT_TIMED_OUT and LT_INTERRUPTED. With n = 0 it returns at once. LT_NO_MEMORY;
+/// LT_DEADLOCK as of lt_future_result().
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_future_wait_many(

@@ -90,10 +90,10 @@ pub unsafe extern "C" fn lt_pool_submit(
     report(&"lt_pool_submit", submitted)
 }
 
-/// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at
-/// most this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook
-/// hears of, LT_TIMED_OUT, LT_INTERRUPTED: what has not begun is cancelled; results of what has not
-/// ended are NULL, and what runs goes on with its argument. LT_CANCELLED if a shutdown did that.
+/// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at most
+/// this many seconds. `results` may be NULL. LT_FAILED at the first error, which the hook hears of,
+/// LT_TIMED_OUT, LT_INTERRUPTED, LT_CANCELLED by a shutdown: what has not begun is cancelled; results of
+/// what has not ended are NULL, and what runs goes on with its argument. Errors as of lt_pool_submit().
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn lt_pool_map(

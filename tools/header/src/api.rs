@@ -9,7 +9,7 @@
 //! - what the form without a bound returns, for lt_X_try_verb() and lt_X_verb_timeout().
 //!
 //! What others get stands behind "get", "gets", "return", "the" or "their": "puts return LT_CLOSED". A
-//! function blocks if its comment says so; "Never blocks" is a promise.
+//! function blocks if its comment says so; "Never blocks" is a promise. "never LT_X" takes one of the others away.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -214,6 +214,8 @@ impl Api {
         if !function.interruptible && !own_mentions(&function.about).any(|s| s == "LT_INTERRUPTED") {
             of.retain(|status| status != "LT_INTERRUPTED");
         }
+        let never = function.about.split_once("never LT_").and_then(|(_, rest)| words(rest).next());
+        of.retain(|status| status.strip_prefix("LT_") != never);
         // In the order of the table of statuses.
         let all = self.constants.iter().filter(|c| c.kind == "status");
         all.map(|c| c.name.clone()).filter(|name| of.contains(name)).collect()
