@@ -108,6 +108,17 @@ typedef struct lt_pool_info {
     size_t queued;
     uint64_t completed;
 } lt_pool_info;
+typedef struct lt_wait_info {
+    size_t size;
+    lt_ident ident;
+    lt_ident holder;
+    const void *handle;
+    double since;
+    double until;
+    char verb[16];
+    char type[16];
+    char name[64];
+} lt_wait_info;
 
 const char *lt_status_name(lt_status status);
 const char *lt_status_message(lt_status status);
@@ -293,3 +304,8 @@ lt_status lt_pool_map(lt_pool *pool, lt_task_fn function, void *const *args, siz
 lt_status lt_pool_shutdown(lt_pool *pool, bool wait, bool cancel_pending);
 lt_status lt_pool_set_drop(lt_pool *pool, lt_drop_fn drop);
 lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);
+lt_status lt_set_name(const void *handle, const char *name);
+lt_status lt_name(const void *handle, char *buf, size_t len);
+lt_status lt_dump(int fd);
+lt_status lt_dump_on_signal(int signum, int fd);
+lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);

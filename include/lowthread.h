@@ -1212,8 +1212,8 @@ LT_NODISCARD lt_status lt_dump(int fd);
 // without a line of code. LT_INVALID for what cannot be caught.
 LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
 
-// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does; `count` is
-// their number.
+// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does, with the
+// same LT_INVALID; `count` is their number. Never blocks.
 LT_NODISCARD lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
 
 #ifdef __cplusplus

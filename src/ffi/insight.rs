@@ -88,8 +88,8 @@ pub extern "C" fn lt_dump_on_signal(signum: c_int, fd: c_int) -> lt_status {
     report(&"lt_dump_on_signal", on_signal::set(signum, fd))
 }
 
-/// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does; `count` is
-/// their number.
+/// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does, with the
+/// same LT_INVALID; `count` is their number. Never blocks.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_waits(array: *mut lt_wait_info, capacity: usize, count: *mut usize) -> lt_status {
