@@ -327,6 +327,136 @@ TEST(who_comes_after_a_reset_is_of_the_next_round) {
     assert_ok(lt_barrier_free(barrier));
 }
 
+// ---- Dropping out
+
+TEST(who_drops_out_is_missed_by_nobody_in_this_round_and_the_later_ones) {
+    for (int with_action = 0; with_action < 2; with_action++) {
+        _Atomic int times = 0;
+        lt_barrier *barrier = new_barrier(3, with_action ? count_up : NULL, &times);
+        party p[2];
+        start(&p[0], barrier, LT_FOREVER);
+        start(&p[1], barrier, 1000.0);
+        assert_ok(lt_barrier_drop(barrier)); // The last one of the round.
+        for (int i = 0; i < 2; i++) {
+            assert_ok(end(&p[i]));
+            assert_int_equal(p[i].index, i);
+        }
+        assert_int_equal(lt_barrier_parties(barrier), 2);
+        start(&p[0], barrier, LT_FOREVER);
+        uint32_t index = NO_INDEX;
+        assert_ok(lt_barrier_wait(barrier, &index));
+        assert_int_equal(index, 1);
+        assert_ok(end(&p[0]));
+        assert_ok(lt_barrier_drop(barrier)); // Nobody is there yet.
+        assert_ok(lt_barrier_wait(barrier, &index));
+        assert_int_equal(index, 0);
+        assert_int_equal(times, with_action ? 3 : 0);
+        must_be_empty(barrier, false);
+        assert_ok(lt_barrier_free(barrier));
+    }
+}
+
+TEST(a_barrier_that_is_broken_has_fewer_parties_when_it_is_mended) {
+    lt_barrier *barrier = new_barrier(2, NULL, NULL);
+    assert_ok(lt_barrier_abort(barrier));
+    assert_ok(lt_barrier_drop(barrier));
+    must_be_empty(barrier, true);
+    assert_ok(lt_barrier_reset(barrier));
+    assert_ok(lt_barrier_wait(barrier, NULL));
+    assert_ok(lt_barrier_free(barrier));
+}
+
+TEST(the_last_drop_breaks_it_for_good) {
+    lt_barrier *barrier = new_barrier(1, NULL, NULL);
+    assert_ok(lt_barrier_drop(barrier));
+    for (int i = 0; i < 2; i++) {
+        must_be_empty(barrier, true);
+        assert_int_equal(lt_barrier_parties(barrier), 0);
+        assert_status(lt_barrier_wait(barrier, NULL), LT_BROKEN);
+        assert_status(lt_barrier_wait_timeout(barrier, 0.0, NULL), LT_BROKEN);
+        assert_status(lt_barrier_drop(barrier), LT_INVALID);
+        assert_true(last_error_names("lt_barrier_drop"));
+        assert_ok(lt_barrier_reset(barrier));
+    }
+    assert_ok(lt_barrier_free(barrier));
+}
+
+typedef struct acting {
+    lt_barrier *barrier;
+    lt_event *begun, *goes_on;
+    int drops;
+} acting;
+
+static void drop_and_wait(void *arg) {
+    acting *a = arg;
+    for (; a->drops > 0; a->drops--) {
+        must(lt_barrier_drop(a->barrier) == LT_OK);
+    }
+    must(lt_event_set(a->begun) == LT_OK);
+    must(lt_event_wait(a->goes_on) == LT_OK);
+}
+
+// How many drop out during the action, of two parties; who has come meanwhile goes on alone, or is sent away.
+static void check_drop_in_action(int by_action, int by_others) {
+    acting a = {.begun = lt_event_new(), .goes_on = lt_event_new(), .drops = by_action};
+    a.barrier = new_barrier(2, drop_and_wait, &a);
+    party p[3];
+    start(&p[0], a.barrier, LT_FOREVER);
+    launch(&p[1], a.barrier, LT_FOREVER);
+    assert_ok(lt_event_wait(a.begun));
+    launch(&p[2], a.barrier, LT_FOREVER);
+    must_soon(sleeps(&p[2]));
+    for (int i = 0; i < by_others; i++) {
+        assert_ok(lt_barrier_drop(a.barrier));
+    }
+    assert_ok(lt_event_set(a.goes_on));
+    bool all = by_action + by_others == 2;
+    assert_ok(end(&p[0])); // Their round was complete.
+    assert_ok(end(&p[1]));
+    assert_status(end(&p[2]), all ? LT_BROKEN : LT_OK);
+    must_be_empty(a.barrier, all);
+    assert_ok(lt_barrier_free(a.barrier));
+    must(lt_event_free(a.begun) == LT_OK && lt_event_free(a.goes_on) == LT_OK);
+}
+
+TEST(a_drop_during_the_action_is_of_the_next_round) {
+    check_drop_in_action(1, 0);
+    check_drop_in_action(0, 1);
+}
+
+TEST(the_last_drop_during_the_action_sends_those_away_who_came_meanwhile) {
+    check_drop_in_action(1, 1);
+    check_drop_in_action(0, 2);
+}
+
+static lt_status leave_after_some_rounds(void *arg) {
+    rounds *r = arg;
+    int times = 300 * (1 + atomic_fetch_add(&r->seed, 1));
+    for (int i = 0; i < times; i++) {
+        must(lt_barrier_wait(r->barrier, NULL) == LT_OK);
+    }
+    must(lt_barrier_drop(r->barrier) == LT_OK);
+    return LT_OK;
+}
+
+TEST(threads_that_leave_one_after_the_other_hold_up_nobody) {
+    for (int with_action = 0; with_action < 2; with_action++) {
+        _Atomic int times = 0;
+        rounds r = {.seed = 0};
+        r.barrier = new_barrier(PARTIES, with_action ? count_up : NULL, &times);
+        waiter w[PARTIES];
+        for (int i = 0; i < PARTIES; i++) {
+            waiter_launch(&w[i], leave_after_some_rounds, &r);
+        }
+        for (int i = 0; i < PARTIES; i++) {
+            assert_ok(waiter_join(&w[i]));
+        }
+        assert_int_equal(times, with_action ? 300 * PARTIES : 0);
+        must_be_empty(r.barrier, true);
+        assert_ok(lt_barrier_free(r.barrier));
+    }
+}
+
 static lt_status give_up_races(void *arg) {
     time_out_race *r = arg;
     for (long round = 1;; round++) {

@@ -295,6 +295,8 @@ static void call_barrier(void) {
     IS_OK(lt_barrier_reset(barrier));
     GIVES(1, lt_barrier_parties(barrier));
     GIVES(0, lt_barrier_waiting(barrier));
+    IS_OK(lt_barrier_drop(barrier));
+    GIVES(LT_INVALID, lt_barrier_drop(barrier));
     IS_OK(lt_barrier_free(barrier));
     GIVES(LT_BAD_HANDLE, lt_barrier_free(barrier));
     GIVES(LT_BAD_HANDLE, lt_barrier_wait(barrier, NULL));

@@ -107,6 +107,7 @@ static lt_pool_info any_pool_info = {.size = sizeof any_pool_info};
     X(lt_barrier_wait_timeout, BARRIER, STATUS, (h, 1.0, &any_index))                              \
     X(lt_barrier_reset, BARRIER, STATUS, (h))                                                      \
     X(lt_barrier_abort, BARRIER, STATUS, (h))                                                      \
+    X(lt_barrier_drop, BARRIER, STATUS, (h))                                                       \
     X(lt_barrier_parties, BARRIER, VALUE, (h))                                                     \
     X(lt_barrier_waiting, BARRIER, VALUE, (h))                                                     \
     X(lt_barrier_is_broken, BARRIER, VALUE, (h))                                                   \

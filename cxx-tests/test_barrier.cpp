@@ -50,3 +50,33 @@ TEST_CASE("who gives up breaks it, until a reset") {
     CHECK_THROWS_AS(lt::barrier(0), lt::error);
     CHECK_THROWS_AS(lt::barrier(-1), lt::error);
 }
+
+TEST_CASE("who leaves for good is missed by nobody") {
+    int rounds = 0;
+    lt::barrier meet(2, [&] { rounds++; });
+    lt::thread leaves([&] {
+        meet.arrive_and_wait();
+        meet.arrive_and_drop();
+    });
+    for (int i = 0; i < 3; i++) {
+        meet.arrive_and_wait();
+    }
+    leaves.join();
+    CHECK(rounds == 3);
+    CHECK(meet.parties() == 1);
+    CHECK(meet.arrive_and_drop(std::nothrow) == lt::status::ok);
+    CHECK(meet.is_broken());
+    meet.reset();
+    CHECK_THROWS_AS(meet.arrive_and_wait(), lt::broken);
+    CHECK_THROWS_AS(meet.arrive_and_drop(), lt::error);
+}
+
+TEST_CASE("an interrupt ends a wait at a barrier, and breaks it") {
+    lt::barrier meet(2);
+    lt::thread waits([&] { meet.arrive_and_wait(); });
+    waits.interrupt();
+    CHECK_THROWS_AS(waits.join(), lt::interrupted);
+    CHECK(meet.is_broken());
+    CHECK(lt::barrier<>::max() > 1'000'000);
+    CHECK(meet.waiting() == 0);
+}

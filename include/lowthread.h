@@ -777,6 +777,11 @@ LT_NODISCARD lt_status lt_barrier_reset(lt_barrier *barrier);
 // Breaks the barrier: threads that wait, and those that come later, get LT_BROKEN.
 LT_NODISCARD lt_status lt_barrier_abort(lt_barrier *barrier);
 
+// Takes one party out, of this round and the later ones: it does not wait. If all others are there, they
+// go on, and one of them runs the action. Without parties it is broken, and a reset does not mend it.
+// LT_INVALID, and nothing happens, if it has none.
+LT_NODISCARD lt_status lt_barrier_drop(lt_barrier *barrier);
+
 // How many threads make a round.
 uint32_t lt_barrier_parties(const lt_barrier *barrier);
 

@@ -1,5 +1,5 @@
 /// @file
-/// A barrier, with arrive_and_wait() as std::barrier has it.
+/// A barrier, with arrive_and_wait() and arrive_and_drop() as std::barrier has them.
 #ifndef LOWTHREAD_BARRIER_HPP
 #define LOWTHREAD_BARRIER_HPP
 
@@ -67,6 +67,12 @@ public:
         return detail::is_ok_or(
             lt_barrier_wait_timeout(handle_, detail::seconds_until(deadline), nullptr), LT_TIMED_OUT);
     }
+
+    /// Leaves for good, and does not wait: this round and the later ones need one party less. If all others are there,
+    /// they go on, and one of them calls the completion. With the last party gone it is broken for good.
+    /// @throws lt::error  invalid: there are none
+    void arrive_and_drop() { detail::check(lt_barrier_drop(handle_)); }
+    status arrive_and_drop(std::nothrow_t) noexcept { return status(lt_barrier_drop(handle_)); }
 
     /// Sends those who wait away with lt::broken, and begins a new round; mends a broken barrier.
     void reset() noexcept { LT_IGNORE(lt_barrier_reset(handle_)); }

@@ -150,6 +150,7 @@ pub enum Error {
     /// More readers than can be counted.
     TooManyReaders,
     NoParties,
+    NoPartiesLeft,
     CalledFromWithin,
     /// More is said to be done than was put.
     NothingToBeDone,
@@ -219,6 +220,7 @@ impl Error {
             Error::HeldAlready => (LT_DEADLOCK, "the calling thread holds the lock already"),
             Error::TooManyReaders => (LT_OVERFLOW, "the lock has too many readers to be counted"),
             Error::NoParties => (LT_INVALID, "parties is 0"),
+            Error::NoPartiesLeft => (LT_INVALID, "all parties have dropped out"),
             Error::CalledFromWithin => (LT_DEADLOCK, "called from the function that it calls"),
             Error::NothingToBeDone => (LT_INVALID, "called more often than items were put"),
             Error::BadMode => (LT_INVALID, "mode is not one of LT_ALL, LT_ANY and LT_FIRST_ERROR"),

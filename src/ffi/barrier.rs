@@ -84,6 +84,17 @@ pub unsafe extern "C" fn lt_barrier_abort(barrier: *mut lt_barrier) -> lt_status
     report(&"lt_barrier_abort", result)
 }
 
+/// Takes one party out, of this round and the later ones: it does not wait. If all others are there, they
+/// go on, and one of them runs the action. Without parties it is broken, and a reset does not mend it.
+/// LT_INVALID, and nothing happens, if it has none.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_barrier_drop(barrier: *mut lt_barrier) -> lt_status {
+    // SAFETY: see above.
+    let result = unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::drop_out);
+    report(&"lt_barrier_drop", result)
+}
+
 /// How many threads make a round.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_barrier_parties(barrier: *const lt_barrier) -> u32 {

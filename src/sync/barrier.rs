@@ -2,9 +2,9 @@
 //!
 //! | state | meaning | goes on by |
 //! |---|---|---|
-//! | `Filling` | the round waits for more threads | the last one: `Acting`; the end of a wait, abort: `Broken` |
-//! | `Acting` | the last one runs the action; who comes now waits outside for the next round | its end: `Filling`, and those outside come in, perhaps for an `Acting` of their own; the end of a wait, abort: `BrokenActing` |
-//! | `Broken` | nobody waits | reset: `Filling` |
+//! | `Filling` | the round waits for more threads | the last one, or a drop that leaves no more than are there: `Acting`; the end of a wait, abort, the last drop: `Broken` |
+//! | `Acting` | the last one runs the action; who comes now waits outside for the next round | its end: `Filling`, and those outside come in, perhaps for an `Acting` of their own; the end of a wait, abort, the last drop: `BrokenActing` |
+//! | `Broken` | nobody waits | reset: `Filling`, unless all parties have dropped out |
 //! | `BrokenActing` | the action of the round before still runs | its end: `Broken`; reset: `Acting` |
 //!
 //! Without an action there is no `Acting`. An action that is left by an exception breaks the barrier. A
@@ -71,6 +71,7 @@ impl State {
         if self.acts() { State::BrokenActing } else { State::Broken }
     }
 
+    /// While there are parties.
     fn mended(self) -> State {
         if self.acts() { State::Acting } else { State::Filling }
     }
@@ -231,8 +232,38 @@ impl Handle<Barrier> {
     /// Sends all who wait away, and begins a new round.
     pub fn reset(self) -> Result<(), Error> {
         let (_resident, mut round) = self.round()?;
-        round.state = round.state.mended();
+        if round.parties > 0 {
+            round.state = round.state.mended();
+        }
         send_away(round, SENT_AWAY);
+        Ok(())
+    }
+
+    /// Takes one party out, of this round and the later ones: it does not wait, and those that do are all, perhaps.
+    pub fn drop_out(self) -> Result<(), Error> {
+        let (_resident, mut round) = self.round()?;
+        round.parties = round.parties.checked_sub(1).ok_or(Error::NoPartiesLeft)?;
+        if round.parties == 0 {
+            // Nobody is expected any more. Who waits all the same has come outside, during an action.
+            round.state = round.state.broken();
+            send_away(round, SENT_AWAY);
+            return Ok(());
+        }
+        if round.state != State::Filling {
+            return Ok(());
+        }
+        if round.action.is_some() {
+            // By one of those who wait: what it throws is theirs.
+            let last = round.admit();
+            drop(round);
+            if let Some(last) = last {
+                last.serve(ACT);
+            }
+        } else if round.inside.len() == round.parties as usize {
+            let complete = round.inside.choose(usize::MAX, |_| true);
+            drop(round);
+            complete.serve(RELEASED);
+        }
         Ok(())
     }
 
@@ -424,6 +455,32 @@ mod tests {
         assert_eq!(times.into_inner(), 4_000);
         assert_eq!(barrier.waiting(), Ok(0));
         barrier.free().unwrap();
+    }
+
+    #[test]
+    fn the_last_one_that_is_missing_may_drop_out() {
+        let times = AtomicU32::new(0);
+        for action in [None, Some(count as Function)] {
+            let barrier = Handle::<Barrier>::new(3, action, (&raw const times).cast_mut().cast()).unwrap();
+            std::thread::scope(|threads| {
+                for _ in 0..2 {
+                    threads.spawn(|| assert!(wait(barrier).unwrap() < 2));
+                }
+                while barrier.waiting() != Ok(2) {
+                    std::thread::yield_now();
+                }
+                barrier.drop_out().unwrap();
+            });
+            assert_eq!(barrier.parties(), Ok(2));
+            barrier.drop_out().unwrap();
+            assert_eq!(wait(barrier), Ok(0));
+            barrier.drop_out().unwrap();
+            assert_eq!(barrier.drop_out(), Err(Error::NoPartiesLeft));
+            barrier.reset().unwrap();
+            assert_eq!(wait(barrier), Err(Error::Broken));
+            barrier.free().unwrap();
+        }
+        assert_eq!(times.into_inner(), 2);
     }
 
     #[test]

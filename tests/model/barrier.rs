@@ -260,6 +260,51 @@ fn an_action_that_throws_breaks_it_for_all() {
 }
 
 #[test]
+fn who_drops_out_is_missed_by_nobody() {
+    check(|| {
+        let (act, acts) = (Act::default(), model::chance(2));
+        let barrier =
+            if acts { act.barrier(3) } else { Handle::<Barrier>::new(3, None, ptr::null_mut()).unwrap() };
+        let indices = AtomicU32::new(0);
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..2 {
+                        indices.fetch_add(digit(wait(barrier).unwrap()), SeqCst);
+                    }
+                });
+            }
+            barrier.drop_out().unwrap();
+        });
+        assert_eq!(indices.into_inner(), 0x22);
+        assert_eq!(act.done.into_inner(), if acts { 2 } else { 0 });
+        barrier.free().unwrap();
+    });
+}
+
+#[test]
+fn the_last_drop_leaves_nobody_waiting() {
+    check(|| {
+        let act = Act::default();
+        let (barrier, released) = (act.barrier(1), AtomicU32::new(0));
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| match wait(barrier) {
+                    Ok(index) => {
+                        released.fetch_add(digit(index), SeqCst);
+                    }
+                    result => assert_eq!(result, Err(Error::Broken)),
+                });
+            }
+            barrier.drop_out().unwrap();
+        });
+        assert_eq!(act.done.into_inner(), released.into_inner());
+        assert_eq!(barrier.is_broken(), Ok(true));
+        barrier.free().unwrap();
+    });
+}
+
+#[test]
 fn who_comes_while_it_is_freed_is_sent_away_or_finds_it_gone() {
     check(|| {
         let barrier = Handle::<Barrier>::new(3, None, ptr::null_mut()).unwrap();
