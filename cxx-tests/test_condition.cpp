@@ -92,3 +92,50 @@ TEST_CASE("a wait without the lock is an error") {
     std::unique_lock<lt::lock> none;
     CHECK(changed.wait(std::nothrow, none) == lt::status::bad_handle);
 }
+
+TEST_CASE("a wait does not let go of what another thread holds") {
+    lt::lock lock;
+    lt::condition changed;
+    std::lock_guard<lt::lock> others(lock);
+    std::unique_lock<lt::lock> not_mine(lock, std::defer_lock);
+    CHECK(changed.wait(std::nothrow, not_mine) == lt::status::bad_handle);
+    CHECK(changed.wait_for(std::nothrow, not_mine, 1ms) == lt::status::bad_handle);
+    CHECK_THROWS_AS(changed.wait(not_mine, [] { return false; }), lt::error);
+    CHECK(lock.locked());
+}
+
+TEST_CASE("a stop that comes too late for the wait leaves no interrupt behind, also if the predicate throws") {
+    lt::lock lock;
+    lt::condition changed;
+    lt::thread([&] {
+        std::unique_lock<lt::lock> guard(lock);
+        lt::stop_source source;
+        CHECK_THROWS_AS(changed.wait(guard, source.get_token(),
+                            [&]() -> bool {
+                                source.request_stop();
+                                throw std::logic_error("asked");
+                            }),
+            std::logic_error);
+        CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::ok);
+        lt::stop_source other;
+        CHECK(changed.wait(guard, other.get_token(), [&] { return other.request_stop(); }));
+        CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::ok);
+    }).join();
+}
+
+TEST_CASE("an interrupt by something else is thrown, and a time that is up is an answer, beside a token") {
+    lt::lock lock;
+    lt::condition changed;
+    lt::stop_source source;
+    lt::thread waits([&] {
+        std::unique_lock<lt::lock> guard(lock);
+        CHECK(!changed.wait_for(guard, source.get_token(), 1ms, [] { return false; }));
+        CHECK(!changed.wait_until(guard, source.get_token(), std::chrono::system_clock::now(), [] { return false; }));
+        changed.wait(guard, source.get_token(), [] { return false; });
+    });
+    while (changed.waiting() == 0) {
+        lt::this_thread::yield();
+    }
+    waits.interrupt();
+    CHECK_THROWS_AS(waits.join(), lt::interrupted);
+}

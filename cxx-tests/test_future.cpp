@@ -148,3 +148,150 @@ TEST_CASE("lt::exit in what comes after, called at once, breaks its promise and 
     thread.join();
     CHECK(counted::alive == 0);
 }
+
+template <typename Promise, typename Value, typename = void> constexpr bool takes = false;
+template <typename Promise, typename Value>
+constexpr bool
+    takes<Promise, Value, std::void_t<decltype(std::declval<Promise &>().set_value(std::declval<Value>()))>> = true;
+
+TEST_CASE("a promise takes what becomes its type by itself, as a call would, and nothing by a cast") {
+    struct base {};
+    struct derived : base {};
+    CHECK(takes<lt::promise<double>, int>);
+    CHECK(takes<lt::promise<base &>, derived &>);
+    CHECK(!takes<lt::promise<derived &>, base &>);
+    CHECK(!takes<lt::promise<int *>, void *>);
+    CHECK(!takes<lt::promise<std::unique_ptr<int>>, int *>);
+    CHECK(!takes<lt::promise<void>, int>);
+    lt::promise<std::pair<int, std::string>> pair;
+    pair.set_value({1, "one"});
+    CHECK(pair.get_future().get().second == "one");
+    lt::promise<int> none;
+    CHECK_THROWS_AS(none.set_exception(nullptr), lt::error);
+    none.set_value(1); // It was not given anything yet.
+    CHECK(none.get_future().get() == 1);
+}
+
+TEST_CASE("what making the result throws, the future gets") {
+    lt::promise<counted> promise;
+    auto future = promise.get_future();
+    counted bomb;
+    bomb.bomb = true;
+    bomb.fuse = 1;
+    promise.set_value(std::move(bomb));
+    CHECK_THROWS_AS((void)future.get(), std::runtime_error);
+}
+
+TEST_CASE("a future is waited for by value, for any duration") {
+    lt::promise<int> promise;
+    auto future = promise.get_future();
+    CHECK(future.wait_for(std::nothrow, 1ms) == lt::status::timed_out);
+    promise.set_value(1);
+    CHECK(future.wait_for(std::nothrow, 1h) == lt::status::ok);
+    CHECK(future.wait(std::nothrow) == lt::status::ok);
+    CHECK(future.wait_until(std::chrono::system_clock::now()) == std::future_status::ready);
+}
+
+TEST_CASE("futures and promises may be assigned to themselves, and are empty when moved from") {
+    lt::promise<int> promise;
+    lt::promise<int> &same_promise = promise;
+    promise = std::move(same_promise);
+    auto future = promise.get_future();
+    auto &same = future;
+    future = std::move(same);
+    CHECK(future.valid());
+    lt::promise<int> taken(std::move(promise));
+    CHECK_THROWS_AS(promise.set_value(1), std::future_error);
+    CHECK_THROWS_AS((void)promise.get_future(), std::future_error);
+    CHECK_THROWS_AS((void)taken.get_future(), std::future_error); // Given before the move.
+    taken.set_value(2);
+    lt::future<int> other(std::move(future));
+    CHECK(!future.valid());
+    CHECK_THROWS_AS((void)future.done(), std::future_error);
+    CHECK_THROWS_AS((void)future.then([](int) {}), std::future_error);
+    CHECK(other.get() == 2);
+}
+
+TEST_CASE("when one of many is not valid, the others stay") {
+    auto good = lt::make_ready_future(1);
+    CHECK_THROWS_AS((void)lt::when_all(std::move(good), lt::future<int>()), lt::error);
+    CHECK_THROWS_AS((void)lt::when_any(lt::future<int>(), std::move(good)), lt::error);
+    REQUIRE(good.valid());
+    CHECK(good.get() == 1);
+    lt::lock lock;
+    CHECK_THROWS_AS(lock.release(), lt::error);
+    try {
+        (void)lt::when_all(lt::future<int>());
+    } catch (const lt::error &error) {
+        CHECK(error.status() == lt::status::invalid);
+        CHECK(std::string(error.what()).find("when_all") != std::string::npos);
+    }
+    (void)lt::when_all();
+    CHECK(lt::when_any().get().index == static_cast<std::size_t>(-1));
+}
+
+TEST_CASE("what comes after is called once for each of many, on the thread that ends the last") {
+    lt::promise<int> a, b;
+    lt::promise<std::string> c;
+    lt_ident on = 0;
+    auto sum = lt::when_all(a.get_future(), b.get_future(), c.get_future()).then([&](auto all) {
+        on = lt::this_thread::ident();
+        return std::get<0>(all).get() + std::get<1>(all).get() + std::stoi(std::get<2>(all).get());
+    });
+    lt_ident last = 0;
+    lt::thread([&] {
+        a.set_value(1);
+        c.set_value("3");
+        last = lt::this_thread::ident();
+        b.set_value(2);
+    }).join();
+    CHECK(sum.done());
+    CHECK(sum.get() == 6);
+    CHECK(on == last);
+}
+
+TEST_CASE("an lt::interrupted that what comes after throws is its result, and ends nobody's wait but its own") {
+    lt::promise<void> promise;
+    auto after = promise.get_future().then([] { throw lt::interrupted(); });
+    promise.set_value();
+    CHECK_THROWS_AS(after.wait_for(1h) == std::future_status::ready ? after.get() : void(), lt::interrupted);
+}
+
+TEST_CASE("a shared result is there for all, and so is what was thrown") {
+    counted::alive = 0;
+    {
+        lt::promise<counted> promise;
+        lt::shared_future<counted> first = promise.get_future().share();
+        const lt::shared_future<counted> second = first;
+        std::vector<lt::thread> threads;
+        std::atomic<const counted *> seen{nullptr};
+        for (int i = 0; i < 4; i++) {
+            threads.emplace_back([&seen, mine = second] {
+                const counted &result = mine.get();
+                CHECK(result.value == 7);
+                const counted *before = seen.exchange(&result);
+                CHECK((before == nullptr || before == &result));
+            });
+        }
+        promise.set_value(counted(7));
+        threads.clear();
+        CHECK(&first.get() == &second.get());
+        first = {};
+        CHECK(!first.valid());
+        CHECK_THROWS_AS((void)first.get(), std::future_error);
+        CHECK(second.get().value == 7);
+        CHECK(counted::alive == 1);
+    }
+    CHECK(counted::alive == 0);
+    lt::promise<void> fails;
+    const lt::shared_future<void> a(fails.get_future()), b(a);
+    fails.set_exception(std::make_exception_ptr(std::logic_error("shared")));
+    CHECK_THROWS_AS(a.get(), std::logic_error);
+    CHECK_THROWS_AS(b.get(), std::logic_error);
+    CHECK(b.is_ready());
+    int n = 0;
+    lt::promise<int &> refers;
+    const lt::shared_future<int &> ref = refers.get_future().share();
+    refers.set_value(n);
+    CHECK(&ref.get() == &n);
+}

@@ -58,3 +58,22 @@ TEST_CASE("destroyed also on the way of lt::exit") {
     }).join();
     CHECK(counted::alive == 0);
 }
+
+TEST_CASE("one whose making asks for it is made once") {
+    counted::alive = 0;
+    {
+        lt::local<counted> *self = nullptr;
+        int depth = 0;
+        lt::local<counted> local([&] {
+            if (depth++ == 0) {
+                (*self)->value = 5;
+                return counted(6);
+            }
+            return counted(4);
+        });
+        self = &local;
+        CHECK(local->value == 5);
+        CHECK(counted::alive == 1);
+    }
+    CHECK(counted::alive == 0);
+}

@@ -1,7 +1,12 @@
 #include "support.hpp"
 
+#include <iterator>
 #include <list>
 #include <numeric>
+#include <sstream>
+#if defined(__cpp_lib_ranges)
+#include <ranges>
+#endif
 
 TEST_CASE("results, and the very object that a task has thrown") {
     lt::pool pool(2, "worker");
@@ -185,4 +190,139 @@ TEST_CASE("a pool waits for its tasks at its end, also when a task ends it") {
         ended.set();
     });
     ended.wait();
+}
+
+TEST_CASE("nor where they wait for what comes after, on the pool") {
+    lt::pool pool(1);
+    const auto nested = [&] {
+        auto after = pool.submit([] { return 1; }).then(pool, [](int n) { return n + 1; }).then(pool, [](int n) {
+            return n + 1;
+        });
+        auto all = lt::when_all(pool.submit([] { return 4; }).then(pool, [](int n) { return n; }), pool.submit([] {}));
+        auto any = lt::when_any(
+            pool.submit([] { return 6; }).then([](int n) { return n; }), pool.submit([] { return 7; }).then([](int n) {
+                return n;
+            }));
+        auto shared = pool.submit([] { return 8; }).share();
+        return after.get() + std::get<0>(all.get()).get() + static_cast<int>(any.get().index) + shared.get();
+    };
+    CHECK(pool.submit(nested).get() >= 3 + 4 + 0 + 8);
+}
+
+TEST_CASE("what comes after on a pool runs there, and fails with what its submit would throw") {
+    counted::alive = 0;
+    {
+        lt::promise<int> promise;
+        auto pool = std::make_unique<lt::pool>(1, "after");
+        auto name = promise.get_future().then(*pool, [](int) { return lt::this_thread::name(); });
+        promise.set_value(1);
+        CHECK(name.get() == "after_0");
+        lt::promise<int> late, gone;
+        auto refused = late.get_future().then(*pool, [held = counted()](int) {});
+        auto stale = gone.get_future().then(*pool, [held = counted()](int) {});
+        pool->shutdown();
+        late.set_value(1);
+        CHECK_THROWS_AS(refused.get(), lt::closed);
+        pool.reset(); // The pool itself is gone, and its futures live.
+        gone.set_value(1);
+        CHECK_THROWS_AS(stale.get(), lt::error);
+        CHECK(counted::alive == 0);
+    }
+    {
+        lt::pool pool(1);
+        lt::event begun, goes_on;
+        auto runs = pool.submit([&] {
+            begun.set();
+            goes_on.wait();
+        });
+        begun.wait();
+        auto queued = lt::make_ready_future(1).then(pool, [held = counted()](int) {});
+        auto dropped = lt::make_ready_future(1).then(pool, [held = counted()](int) {});
+        dropped = {};
+        pool.shutdown(false, true);
+        CHECK(queued.done());
+        CHECK_THROWS_AS(queued.get(), lt::cancelled);
+        goes_on.set();
+        runs.get();
+    }
+    CHECK(counted::alive == 0);
+}
+
+TEST_CASE("futures outlive their pool") {
+    lt::future<int> result;
+    lt::future<void> fails;
+    {
+        lt::pool pool(1);
+        result = pool.submit([] { return 5; });
+        fails = pool.submit([] { throw std::logic_error("kept"); });
+    }
+    CHECK(result.get() == 5);
+    CHECK_THROWS_AS(fails.get(), std::logic_error);
+}
+
+TEST_CASE("a task may drop its own future") {
+    counted::alive = 0;
+    {
+        lt::pool pool(1);
+        lt::event given;
+        lt::future<void> own;
+        own = pool.submit([&own, &given, held = counted(3)] {
+            given.wait();
+            own = {};
+            CHECK(held.value == 3);
+        });
+        given.set();
+    }
+    CHECK(counted::alive == 0);
+}
+
+TEST_CASE("a map gives copies of what is referred to, and takes ranges that are gone through once") {
+    lt::pool pool(2);
+    struct point {
+        int x, y;
+    };
+    std::vector<point> points{{1, 2}, {3, 4}};
+    CHECK(pool.map(&point::y, points) == std::vector<int>{2, 4});
+    CHECK(pool.map([](point &p) -> int & { return p.x; }, points) == std::vector<int>{1, 3});
+    struct lines {
+        std::istringstream in{"5 6 7"};
+        std::istream_iterator<int> begin() { return std::istream_iterator<int>(in); }
+        std::istream_iterator<int> end() { return {}; }
+    };
+    CHECK(pool.map([](int n) { return n; }, lines()) == std::vector<int>{5, 6, 7});
+    lt::queue<std::unique_ptr<int>> queue;
+    queue.put(std::make_unique<int>(8));
+    queue.put(std::make_unique<int>(9));
+    queue.close();
+    CHECK(pool.map([](std::unique_ptr<int> n) { return *n; }, queue) == std::vector<int>{8, 9});
+    std::list<point> list{{1, 2}, {3, 4}};
+    pool.map([](point &p) { p.y = 0; }, list); // The items themselves.
+    CHECK(list.back().y == 0);
+    std::list<bool> bools{true, false};
+    CHECK(pool.map([](bool b) { return !b; }, bools) == std::vector<bool>{false, true});
+#if defined(__cpp_lib_ranges)
+    CHECK(pool.map([](int n) { return n * n; }, std::views::iota(1, 4)) == std::vector<int>{1, 4, 9});
+    auto text = points | std::views::transform([](const point &p) { return std::to_string(p.x); });
+    CHECK(pool.map([](std::string s) { return s; }, text) == std::vector<std::string>{"1", "3"});
+    std::istringstream in("5 6 7");
+    CHECK(pool.map([](int n) { return n; }, std::views::istream<int>(in)) == std::vector<int>{5, 6, 7});
+#endif
+}
+
+TEST_CASE("a map whose functions end in other ways says so, and waits for all") {
+    hooked hook;
+    lt::pool pool(2);
+    std::vector<int> numbers(20);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    CHECK_THROWS_AS(pool.map(
+                        [](int n) {
+                            if (n == 3) {
+                                lt::raise(3, "three");
+                            }
+                        },
+                        numbers),
+        lt::failed);
+    CHECK_THROWS_AS(pool.map([](int) { lt::exit(); }, numbers), lt::failed);
+    pool.shutdown();
+    CHECK_THROWS_AS(pool.map([](int) {}, numbers), lt::closed);
 }

@@ -242,3 +242,79 @@ TEST_CASE("many producers and consumers lose nothing") {
     }
     CHECK(sum == 3 * 500500);
 }
+
+template <typename Queue, typename From, typename = void> constexpr bool emplaces = false;
+template <typename Queue, typename From>
+constexpr bool
+    emplaces<Queue, From, std::void_t<decltype(std::declval<Queue &>().emplace(std::declval<From>()))>> = true;
+
+TEST_CASE("an item is made as a constructor would, not by a cast") {
+    CHECK(emplaces<lt::queue<std::unique_ptr<int>>, int *>);
+    CHECK(emplaces<lt::queue<double>, int>);
+    CHECK(!emplaces<lt::queue<int *>, void *>);
+    CHECK(!emplaces<lt::queue<std::intptr_t>, int *>);
+    lt::queue<int> zero;
+    zero.emplace();
+    CHECK(*zero.get() == 0);
+}
+
+/// Has memory only for those that are made by hand.
+struct pooled {
+    static void *operator new(std::size_t) = delete;
+    static void operator delete(void *) = delete;
+    std::string text;
+};
+/// Can be made only of something, moved once, and not assigned.
+struct particular {
+    explicit particular(int v) : value(v) {}
+    particular(particular &&) noexcept = default;
+    particular &operator=(particular &&) = delete;
+    const int value;
+    std::string more = "more";
+};
+struct alignas(128) wide {
+    char bytes[128];
+};
+
+TEST_CASE("items of any nature") {
+    lt::queue<pooled> own_new;
+    own_new.put(pooled{"text"});
+    CHECK(own_new.get()->text == "text");
+    lt::queue<particular> particulars(1);
+    particulars.emplace(1);
+    particular second(2);
+    CHECK(!particulars.try_put(std::move(second)));
+    CHECK(second.more == "more");
+    CHECK(particulars.get()->value == 1);
+    lt::queue<wide> wides;
+    wides.put(wide());
+    const auto back = wides.get();
+    CHECK(reinterpret_cast<std::uintptr_t>(back->bytes) % 128 == 0);
+    lt::queue<std::optional<int>> optionals;
+    optionals.put(std::nullopt);
+    CHECK(optionals.get().has_value());
+    lt::queue<std::optional<std::string>> nested;
+    nested.put(std::nullopt);
+    const auto one = nested.get();
+    REQUIRE(one.has_value());
+    CHECK(!one->has_value());
+    lt::queue<std::unique_ptr<int>> null;
+    null.put(nullptr);
+    CHECK(*null.get() == nullptr);
+}
+
+TEST_CASE("nothing leaks where a batch is taken from a range that throws, or moves throw in it") {
+    counted::alive = 0;
+    {
+        lt::queue<counted> queue;
+        std::vector<counted> items(3);
+        items[1].bomb = true;
+        items[1].fuse = 1;
+        CHECK_THROWS_AS(
+            queue.put_many(std::make_move_iterator(items.begin()), std::make_move_iterator(items.end())),
+            std::runtime_error);
+        CHECK(queue.empty());
+        CHECK(counted::alive == 3);
+    }
+    CHECK(counted::alive == 0);
+}

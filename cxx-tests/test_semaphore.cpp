@@ -30,3 +30,16 @@ TEST_CASE("an interrupt ends a wait for a permit") {
     waits.interrupt();
     CHECK_THROWS_AS(waits.join(), lt::interrupted);
 }
+
+TEST_CASE("an error tells of its own call, not of one before") {
+    lt::semaphore permits(0, 1);
+    CHECK_THROWS_AS(permits.release(2), lt::error);
+    lt::semaphore other(0);
+    try {
+        other.release(PTRDIFF_MAX);
+        FAIL("released");
+    } catch (const lt::error &error) {
+        CHECK(std::string(error.what()).find("lt_semaphore_release") == std::string::npos);
+        CHECK(error.native_errno() == 0);
+    }
+}

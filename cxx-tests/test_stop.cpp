@@ -1,5 +1,8 @@
 #include "support.hpp"
 
+#include <functional>
+#include <optional>
+
 TEST_CASE("sources, tokens and callbacks, as those of the standard library") {
     lt::stop_source source;
     const lt::stop_token token = source.get_token();
@@ -41,4 +44,54 @@ TEST_CASE("a callback may end itself, and its end waits for it elsewhere") {
     CHECK(over);
     stops.join();
     CHECK(self == nullptr);
+}
+
+TEST_CASE("a callback may make another one in its own place, and end that") {
+    lt::stop_source source;
+    using callback = lt::stop_callback<std::function<void()>>;
+    std::optional<callback> place;
+    int called = 0;
+    place.emplace(source.get_token(), [&] {
+        auto &here = place;
+        auto &count = called;
+        auto token = source.get_token();
+        here.emplace(token, [&count] { count++; });
+        here.reset();
+    });
+    CHECK(source.request_stop());
+    CHECK(called == 1);
+}
+
+TEST_CASE("callbacks come and go while a stop is requested") {
+    for (int i = 0; i < 200; i++) {
+        lt::stop_source source;
+        std::atomic<int> called{0};
+        lt::thread comes([&] {
+            for (int n = 0; n < 10; n++) {
+                const int before = called;
+                std::optional<lt::stop_callback<std::function<void()>>> callback;
+                bool mine = false;
+                callback.emplace(source.get_token(), [&] {
+                    mine = true;
+                    called++;
+                });
+                callback.reset();
+                CHECK(mine == (called == before + 1));
+            }
+        });
+        lt::thread stops([&] { source.request_stop(); });
+    }
+}
+
+TEST_CASE("a thread's stop ends the callback's own thread object") {
+    auto thread = std::make_unique<lt::thread>([](lt::stop_token) {
+        try {
+            lt::this_thread::sleep_for(1h);
+        } catch (const lt::interrupted &) {
+        }
+    });
+    const lt::stop_token token = thread->get_stop_token();
+    const lt::stop_callback ends(token, [&] { thread.reset(); });
+    CHECK(thread->request_stop());
+    CHECK(thread == nullptr);
 }

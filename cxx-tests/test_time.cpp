@@ -55,3 +55,30 @@ TEST_CASE("a wait never ends early, on either clock") {
     CHECK(!never.wait_for(std::chrono::duration<double>(0.02)));
     CHECK((lt::monotonic_clock::now() - before).count() >= 0.02);
 }
+
+TEST_CASE("a deadline in the past is none for a clock without a sign, nor for a coarse one") {
+    using clock = std::chrono::steady_clock;
+    using unsigned_time = std::chrono::time_point<clock, std::chrono::duration<std::uint64_t, std::nano>>;
+    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(clock::now().time_since_epoch()).count();
+    CHECK(seconds_until(unsigned_time(unsigned_time::duration(static_cast<std::uint64_t>(now)))) == 0);
+    CHECK(seconds_until(std::chrono::time_point_cast<std::chrono::hours>(clock::now())) == 0);
+    using coarse = std::chrono::time_point<clock, std::chrono::duration<int, std::ratio<60>>>;
+    CHECK(seconds_until(coarse::max()) == LT_FOREVER);
+    CHECK(std::isnan(seconds_until(std::chrono::time_point<clock, std::chrono::duration<double>>(
+        std::chrono::duration<double>(std::nan(""))))));
+    CHECK(seconds_until(std::chrono::time_point<clock, std::chrono::duration<double>>(
+              std::chrono::duration<double>(std::numeric_limits<double>::infinity())))
+        == LT_FOREVER);
+}
+
+TEST_CASE("what is left of a time goes down to nothing, and no further") {
+    CHECK(lt::detail::time_left(0).seconds() == 0);
+    CHECK(lt::detail::time_left(LT_FOREVER).seconds() == LT_FOREVER);
+    CHECK(std::isnan(lt::detail::time_left(std::nan("")).seconds()));
+    const lt::detail::time_left hour(3600);
+    CHECK(hour.seconds() > 3590);
+    CHECK(hour.seconds() <= 3600);
+    const lt::detail::time_left short_time(1e-9);
+    lt::this_thread::sleep_for(1us);
+    CHECK(short_time.seconds() == 0);
+}

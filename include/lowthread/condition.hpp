@@ -52,7 +52,7 @@ public:
     [[nodiscard]] std::uint32_t waiting() const noexcept { return lt_condition_waiting(handle_); }
 
     /// @throws lt::interrupted
-    /// @throws lt::error  not_held, not_owner
+    /// @throws lt::error  bad_handle: `held` holds none; not_held, not_owner: it was released behind its back
     template <typename Lock> void wait(std::unique_lock<Lock> &held) {
         detail::check(detail::wait_on(handle_, handle_of(held)));
     }
@@ -111,8 +111,8 @@ public:
 
 private:
     template <typename Lock> static auto handle_of(std::unique_lock<Lock> &held) noexcept {
-        // Without a lock: C says that NULL is none.
-        return held.mutex() != nullptr ? held.mutex()->native_handle() : nullptr;
+        // Otherwise C says that NULL is none: it would let go of what another thread holds.
+        return held.owns_lock() ? held.mutex()->native_handle() : nullptr;
     }
 
     template <typename Lock> std::cv_status timed(std::unique_lock<Lock> &held, double seconds) {
@@ -132,24 +132,30 @@ private:
             return predicate();
         }
         // An interrupt that comes before the wait stays pending for it, where a notify would be lost.
-        bool sent = false;
-        lt_status s = LT_OK;
+        struct interrupt {
+            bool sent = false;
+            lt_status ended_by = LT_OK;
+            interrupt() = default;
+            interrupt(const interrupt &) = delete;
+            interrupt &operator=(const interrupt &) = delete;
+            ~interrupt() {
+                if (sent && ended_by != LT_INTERRUPTED) {
+                    LT_IGNORE(lt_check_interrupt()); // It came too late for the wait; also if the predicate has thrown.
+                }
+            }
+        } stop;
         {
-            const auto interrupt = [&sent, me = lt_get_ident()]() noexcept {
-                sent = true;
+            const auto send = [&stop, me = lt_get_ident()]() noexcept {
+                stop.sent = true;
                 LT_IGNORE(lt_interrupt(me));
             };
-            const stop_callback<decltype(interrupt)> stopped(token, interrupt);
-            s = wait_until_true(held, predicate, seconds);
+            const stop_callback<decltype(send)> stopped(token, send);
+            stop.ended_by = wait_until_true(held, predicate, seconds);
         }
-        if (!sent) {
-            return detail::is_ok_or(s, LT_TIMED_OUT);
+        if (stop.sent && stop.ended_by == LT_INTERRUPTED) {
+            return predicate();
         }
-        if (s != LT_INTERRUPTED) {
-            LT_IGNORE(lt_check_interrupt()); // It came too late for the wait.
-            return detail::is_ok_or(s, LT_TIMED_OUT);
-        }
-        return predicate();
+        return detail::is_ok_or(stop.ended_by, LT_TIMED_OUT);
     }
 };
 

@@ -15,13 +15,21 @@
 #define LT_HAS_EXCEPTIONS 0
 #endif
 
+// Also under -fvisibility=hidden a program with its shared libraries has one of each: what one throws another catches,
+// and there is one category of statuses.
+#if defined(__GNUC__) && !defined(_WIN32)
+#define LT_VISIBLE __attribute__((visibility("default")))
+#else
+#define LT_VISIBLE
+#endif
+
 // Functions that would throw are others where nothing can: they have other names for the linker, so that a program
 // may have both.
 #if LT_HAS_EXCEPTIONS
-#define LT_NAMESPACE_BEGIN namespace lt {
+#define LT_NAMESPACE_BEGIN namespace lt LT_VISIBLE {
 #define LT_NAMESPACE_END }
 #else
-#define LT_NAMESPACE_BEGIN namespace lt { inline namespace no_exceptions {
+#define LT_NAMESPACE_BEGIN namespace lt LT_VISIBLE { inline namespace no_exceptions {
 #define LT_NAMESPACE_END } }
 #endif
 

@@ -53,6 +53,18 @@ inline void fail(int code, const char *message) { detail::check(lt_fail(code, me
 
 namespace detail {
 
+#if LT_HAS_EXCEPTIONS
+/// What call() throws; std::bad_alloc where there is no memory for that.
+template <typename Call> std::exception_ptr thrown_by(Call call) noexcept {
+    try {
+        call();
+    } catch (...) {
+        return std::current_exception();
+    }
+    return nullptr;
+}
+#endif
+
 /// What C is to call at any time, and so must stay for ever: a hook that was replaced may still be running.
 struct kept {
     kept *next = nullptr;

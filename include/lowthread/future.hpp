@@ -4,10 +4,12 @@
 #define LOWTHREAD_FUTURE_HPP
 
 #include <lowthread/call.hpp>
+#include <lowthread/counted.hpp>
 #include <lowthread/errors.hpp>
 #include <lowthread/time.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <new>
@@ -20,6 +22,7 @@
 LT_NAMESPACE_BEGIN
 
 template <typename R> class future;
+template <typename R> class shared_future;
 template <typename R> class promise;
 class pool;
 
@@ -38,82 +41,28 @@ public:
         const deleted<listener> owned(self);
         self->call();
     }
-
-    listener *next = nullptr;
 };
 
 /// What futures share with whoever makes their result: a task of a pool, or a promise.
-class future_core {
+class future_core : public counted {
 public:
-    future_core(const future_core &) = delete;
-    future_core &operator=(const future_core &) = delete;
-
-    void share() noexcept { users_.fetch_add(1, std::memory_order_relaxed); }
-    void leave() noexcept {
-        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            end();
-        }
-    }
-
     /// Until it is over: LT_OK, whatever it ended with.
     virtual lt_status wait(double seconds) = 0;
     virtual bool over() const noexcept = 0;
     virtual bool running() const noexcept = 0;
     virtual bool cancelled() const noexcept = 0;
     virtual bool cancel() noexcept = 0;
-    /// Has it called when this is over, or at once. On failure the listener is still the caller's.
+    /// Has it called when this is over, or at once. On failure the listener is still the caller's. There is one at most:
+    /// a future can be followed once.
     virtual lt_status listen(listener *added) = 0;
     /// Throws what it has failed with, once it is over.
     virtual void rethrow() = 0;
     virtual lt_future *handle() const noexcept { return nullptr; }
+    /// The task that this comes from, or after; NULL if it comes from a promise.
+    virtual lt_future *origin() const noexcept { return handle(); }
 
 protected:
-    future_core() = default;
-    virtual ~future_core() = default;
-    /// No user is left.
-    virtual void end() noexcept = 0;
-
-    std::exception_ptr thrown_;
-
-private:
-    std::atomic<std::size_t> users_{1};
-};
-
-/// A counted reference.
-template <typename Core> class shared {
-public:
-    shared() noexcept = default;
-    /// Takes over the one that a new core has.
-    explicit shared(Core *core) noexcept : core_(core) {}
-    shared(const shared &other) noexcept : core_(other.core_) {
-        if (core_ != nullptr) {
-            core_->share();
-        }
-    }
-    shared(shared &&other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
-    template <typename Derived, std::enable_if_t<std::is_convertible_v<Derived *, Core *>, int> = 0>
-    shared(const shared<Derived> &other) noexcept : shared(other.get()) {
-        if (core_ != nullptr) {
-            core_->share();
-        }
-    }
-    shared &operator=(shared other) noexcept {
-        std::swap(core_, other.core_);
-        return *this;
-    }
-    ~shared() {
-        if (core_ != nullptr) {
-            core_->leave();
-        }
-    }
-
-    Core *operator->() const noexcept { return core_; }
-    Core &operator*() const noexcept { return *core_; }
-    Core *get() const noexcept { return core_; }
-    explicit operator bool() const noexcept { return core_ != nullptr; }
-
-private:
-    Core *core_ = nullptr;
+    std::exception_ptr thrown_{};
 };
 
 /// With room for the result.
@@ -121,6 +70,8 @@ template <typename R> class future_state : public future_core {
 public:
     /// Once, when it is over and has not failed.
     R take() { return std::move(*value_); }
+    /// The same for many.
+    const R &look() const noexcept { return *value_; }
 
 protected:
     template <typename Make> void fill(Make &&make) { value_.emplace(make()); }
@@ -132,6 +83,7 @@ private:
 template <typename R> class future_state<R &> : public future_core {
 public:
     R &take() { return *value_; }
+    R &look() const noexcept { return *value_; }
 
 protected:
     template <typename Make> void fill(Make &&make) { value_ = std::addressof(make()); }
@@ -143,6 +95,7 @@ private:
 template <> class future_state<void> : public future_core {
 public:
     void take() {}
+    void look() const noexcept {}
 
 protected:
     template <typename Make> void fill(Make &&make) { make(); }
@@ -267,22 +220,17 @@ public:
             raise(lt_last_status());
         }
     }
+    promise_state(const promise_state &) = delete;
+    promise_state &operator=(const promise_state &) = delete;
 
     lt_status wait(double seconds) override {
         if (over()) {
             return LT_OK;
         }
-        const double until = seconds < 0 ? 0 : lt_monotonic() + seconds;
+        const time_left left(seconds);
         // Who waits as a worker of a pool may have to run what this waits for.
-        const lt_status s = help(seconds);
-        if (s != LT_OK) {
-            return s;
-        }
-        if (seconds > 0) {
-            const double left = until - lt_monotonic();
-            seconds = left > 0 ? left : 0;
-        }
-        return lt_event_wait_timeout(over_, seconds);
+        const lt_status s = help(left);
+        return s == LT_OK ? lt_event_wait_timeout(over_, left.seconds()) : s;
     }
     // As a wait, so that what has been done for it happens before.
     bool over() const noexcept override { return lt_event_try_wait(over_) == LT_OK; }
@@ -292,21 +240,16 @@ public:
         if (!begin(is_cancelled)) {
             return cancelled();
         }
-#if LT_HAS_EXCEPTIONS
-        this->thrown_ = std::make_exception_ptr(lt::cancelled());
-#endif
-        finish();
+        fail_with(LT_CANCELLED);
         return true;
     }
     lt_status listen(listener *added) override {
-        listener *first = listeners_.load(std::memory_order_acquire);
-        do {
-            if (first == closed()) {
-                listener::run(added);
-                return LT_OK;
-            }
-            added->next = first;
-        } while (!listeners_.compare_exchange_weak(first, added, std::memory_order_acq_rel, std::memory_order_acquire));
+        listener *none = nullptr;
+        // Release: publishes it. Acquire, where it is over: what made the result happens before.
+        if (!listener_.compare_exchange_strong(
+                none, added, std::memory_order_release, std::memory_order_acquire)) {
+            listener::run(added);
+        }
         return LT_OK;
     }
     void rethrow() override {
@@ -315,8 +258,8 @@ public:
             std::rethrow_exception(this->thrown_);
         }
 #else
-        if (cancelled()) {
-            raise(LT_CANCELLED);
+        if (failed_ != LT_OK) {
+            raise(failed_, lt_status_message(failed_));
         }
 #endif
     }
@@ -328,14 +271,7 @@ public:
         struct ended {
             promise_state *const state;
             bool left = true;
-            ~ended() {
-#if LT_HAS_EXCEPTIONS
-                if (left) {
-                    state->thrown_ = std::make_exception_ptr(std::future_error(std::future_errc::broken_promise));
-                }
-#endif
-                state->finish();
-            }
+            ~ended() { left ? state->abandon() : state->finish(); }
         } guard{this};
         guarded(
             [&] {
@@ -351,23 +287,38 @@ public:
             });
     }
     /// After begin().
-    void fail(std::exception_ptr thrown) noexcept {
+    void fail(std::exception_ptr thrown) {
         this->thrown_ = std::move(thrown);
         finish();
+    }
+    void fail_with(lt_status s) {
+#if LT_HAS_EXCEPTIONS
+        this->thrown_ = thrown_by([s] { s > 0 ? raise(s) : raise(s, lt_status_message(s)); });
+#else
+        failed_ = s;
+#endif
+        finish();
+    }
+    /// There will be no result.
+    void abandon() {
+#if LT_HAS_EXCEPTIONS
+        fail(thrown_by([] { throw std::future_error(std::future_errc::broken_promise); }));
+#else
+        fail_with(LT_FAILED);
+#endif
     }
 
 protected:
     ~promise_state() override {
-        for (listener *next = listeners_.load(std::memory_order_relaxed); next != nullptr && next != closed();) {
-            listener *const first = std::exchange(next, next->next);
-            delete first;
+        // Relaxed: nobody else has it.
+        if (listener *const untold = listener_.load(std::memory_order_relaxed); untold != is_over()) {
+            delete untold;
         }
         LT_IGNORE(lt_event_free(over_));
     }
-    void end() noexcept override { delete this; }
 
     /// Waits for what this comes after.
-    virtual lt_status help(double) { return LT_OK; }
+    virtual lt_status help(const time_left &) { return LT_OK; }
 
 private:
     enum stage : int { is_pending, is_running, is_cancelled };
@@ -377,57 +328,48 @@ private:
         return stage_.compare_exchange_strong(pending, as, std::memory_order_relaxed);
     }
 
-    /// Stands in the list once it is over.
-    static listener *closed() noexcept { return reinterpret_cast<listener *>(alignof(listener)); }
+    /// Stands for the listener once it is over.
+    static listener *is_over() noexcept { return reinterpret_cast<listener *>(alignof(listener)); }
 
     void finish() {
-        this->share(); // A listener may drop the last future.
+        this->enter(); // A listener may drop the last future.
         const shared<promise_state> stays(this);
         LT_IGNORE(lt_event_set(over_));
-        listener *last = listeners_.exchange(closed(), std::memory_order_acq_rel);
-        listener *first = nullptr;
-        while (last != nullptr) { // In the order in which they came.
-            listener *const rest = last->next;
-            last->next = first;
-            first = std::exchange(last, rest);
-        }
-        struct remaining { // If one of them is left by lt::exit(), the others are still called.
-            listener *next;
-            ~remaining() {
-                while (next != nullptr) {
-                    listener::run(std::exchange(next, next->next));
-                }
-            }
-        } rest{first};
-        while (rest.next != nullptr) {
-            listener::run(std::exchange(rest.next, rest.next->next));
+        // Release: what made the result happens before what comes after. Acquire: the listener is all there.
+        if (listener *const told = listener_.exchange(is_over(), std::memory_order_acq_rel)) {
+            listener::run(told);
         }
     }
 
     lt_event *const over_;
-    std::atomic<listener *> listeners_{nullptr};
+    std::atomic<listener *> listener_{nullptr};
     std::atomic<int> stage_{is_pending};
+#if !LT_HAS_EXCEPTIONS
+    lt_status failed_ = LT_OK;
+#endif
 };
 
 /// What comes after another future.
-template <typename R> class then_state final : public promise_state<R> {
+template <typename R> class then_state : public promise_state<R> {
 public:
-    explicit then_state(shared<future_core> after) noexcept : after_(std::move(after)) {}
+    explicit then_state(shared<future_core> after) : after_(std::move(after)) {}
 
     bool cancel() noexcept override {
         // Nobody else can: whoever has this has the other one no more.
         return promise_state<R>::cancel() && (after_->cancel(), true);
     }
 
+    lt_future *origin() const noexcept override { return after_->origin(); }
+
 protected:
-    lt_status help(double seconds) override { return after_->wait(seconds); }
+    lt_status help(const time_left &left) override { return after_->wait(left.seconds()); }
 
 private:
     const shared<future_core> after_;
 };
 
 struct future_access {
-    template <typename R> static shared<future_state<R>> &state(future<R> &f) noexcept { return f.state_; }
+    template <typename R> static const shared<future_state<R>> &state(const future<R> &f) noexcept { return f.state_; }
     template <typename R> static future<R> make(shared<future_state<R>> state) noexcept {
         return future<R>(std::move(state));
     }
@@ -446,16 +388,24 @@ inline void listen(future_core &core, std::unique_ptr<listener> added) {
     }
 }
 
-template <typename Function, typename R, typename = void> struct after {
+template <typename Function, typename R> constexpr bool takes_result() {
+    if constexpr (std::is_void_v<R>) {
+        return std::is_invocable_v<Function>;
+    } else {
+        return std::is_invocable_v<Function, R>;
+    }
+}
+
+/// The function of then(): first of all it may take the result, as one for anything does.
+template <typename Function, typename R, bool TakesResult = takes_result<Function, R>()> struct after {
     static constexpr bool takes_future = false;
     using result = std::invoke_result_t<Function, R>;
 };
-template <typename Function> struct after<Function, void, std::enable_if_t<!std::is_invocable_v<Function, future<void>>>> {
+template <typename Function> struct after<Function, void, true> {
     static constexpr bool takes_future = false;
     using result = std::invoke_result_t<Function>;
 };
-template <typename Function, typename R>
-struct after<Function, R, std::enable_if_t<std::is_invocable_v<Function, future<R>>>> {
+template <typename Function, typename R> struct after<Function, R, false> {
     static constexpr bool takes_future = true;
     using result = std::invoke_result_t<Function, future<R>>;
 };
@@ -476,45 +426,30 @@ template <typename R, typename Function, typename Next> void follow(shared<futur
     });
 }
 
-} // namespace detail
-
-/// The result of a task, or what it failed with. One thread at a time uses it; dropped, the task goes on.
-template <typename R> class [[nodiscard]] future {
+/// What futures can be asked, and waited for.
+template <typename R> class future_base {
 public:
-    future() noexcept = default;
-    future(future &&) noexcept = default;
-    future &operator=(future &&) noexcept = default;
-    ~future() = default;
-
-    /// Whether there is a result to be had: not by default, and no more after get(), then() or a move.
+    /// Whether there is a result to be had: not by default, and no more after a move, share(), then() or a future's get().
     [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(state_); }
 
-    /// Waits for the result, and moves it out. A worker that waits for a task of its own pool which nobody has begun
+    /// Until it is over, whatever it ends with. A worker that waits for a task of its own pool which nobody has begun
     /// runs it itself.
-    /// @throws             what the task has thrown: the very object
-    /// @throws lt::failed  it ended by lt::raise(), lt::fail() or lt::exit()
-    /// @throws lt::cancelled
-    /// @throws lt::interrupted, lt::error  deadlock: from the task itself; still valid
-    R get() {
-        detail::check(state().wait(LT_FOREVER));
-        const detail::shared<detail::future_state<R>> taken = std::move(state_);
-        taken->rethrow();
-        return taken->take();
-    }
-
-    /// Until it is over, whatever it ends with.
-    /// @throws lt::interrupted, lt::error  deadlock
-    void wait() const { detail::check(state().wait(LT_FOREVER)); }
+    /// @throws lt::interrupted, lt::error  deadlock: from the task itself
+    void wait() const { check(state().wait(LT_FOREVER)); }
     template <typename Rep, typename Period>
     std::future_status wait_for(const std::chrono::duration<Rep, Period> &duration) const {
-        return timed(detail::seconds(duration));
+        return timed(seconds(duration));
     }
     template <typename Clock, typename Duration>
     std::future_status wait_until(const std::chrono::time_point<Clock, Duration> &deadline) const {
-        return timed(detail::seconds_until(deadline));
+        return timed(seconds_until(deadline));
     }
     /// By value: ok once it is over.
-    status wait_for(std::nothrow_t, double seconds) const { return status(state().wait(seconds)); }
+    status wait(std::nothrow_t) const { return status(state().wait(LT_FOREVER)); }
+    template <typename Rep, typename Period>
+    status wait_for(std::nothrow_t, const std::chrono::duration<Rep, Period> &duration) const {
+        return status(state().wait(seconds(duration)));
+    }
 
     /// Whether it is over.
     [[nodiscard]] bool done() const { return state().over(); }
@@ -522,10 +457,70 @@ public:
     [[nodiscard]] bool running() const { return state().running(); }
     [[nodiscard]] bool cancelled() const { return state().cancelled(); }
 
+    /// What C knows of it, for lt_future_X(): NULL for one that is not a task's own.
+    [[nodiscard]] lt_future *native_handle() const noexcept { return state_ ? state_->handle() : nullptr; }
+
+protected:
+    future_base() noexcept = default;
+    explicit future_base(shared<future_state<R>> state) noexcept : state_(std::move(state)) {}
+    future_base(const future_base &) noexcept = default;
+    future_base(future_base &&) noexcept = default;
+    future_base &operator=(const future_base &) noexcept = default;
+    future_base &operator=(future_base &&) noexcept = default;
+    ~future_base() = default;
+
+    future_state<R> &state() const {
+        if (!state_) {
+#if LT_HAS_EXCEPTIONS
+            throw std::future_error(std::future_errc::no_state);
+#else
+            raise(LT_INVALID, "the future is not valid");
+#endif
+        }
+        return *state_;
+    }
+
+    shared<future_state<R>> state_;
+
+private:
+    std::future_status timed(double s) const {
+        return is_ok_or(state().wait(s), LT_TIMED_OUT) ? std::future_status::ready : std::future_status::timeout;
+    }
+};
+
+} // namespace detail
+
+/// The result of a task, or what it failed with. One thread at a time uses it; dropped, the task goes on.
+template <typename R> class [[nodiscard]] future : public detail::future_base<R> {
+    using base = detail::future_base<R>;
+    using base::state;
+    using base::state_;
+
+public:
+    future() noexcept = default;
+    future(future &&) noexcept = default;
+    future &operator=(future &&) noexcept = default;
+    ~future() = default;
+
+    /// Waits for the result, and moves it out.
+    /// @throws             what the task has thrown: the very object
+    /// @throws lt::failed  it ended by lt::raise(), lt::fail() or lt::exit()
+    /// @throws lt::cancelled
+    /// @throws lt::interrupted, lt::error  deadlock: from the task itself; still valid
+    R get() {
+        this->wait();
+        const detail::shared<detail::future_state<R>> taken = std::move(state_);
+        taken->rethrow();
+        return taken->take();
+    }
+
+    /// One that many can have, and wait for. This future is valid no more.
+    [[nodiscard]] shared_future<R> share() { return shared_future<R>(std::move(*this)); }
+
     /// Cancels it if nobody has begun it: get() then throws lt::cancelled. Whether it is cancelled.
     bool cancel() { return state().cancel(); }
 
-    /// What comes after: function(result), or function(future) where that can be called. It runs on the thread that
+    /// What comes after: function(result), or function(future) where that cannot be called. It runs on the thread that
     /// ends this one, or at once if that is over. What this fails with goes past a function of results. This future is
     /// valid no more.
     /// @throws lt::error  no_memory: nothing has happened
@@ -544,40 +539,41 @@ public:
             detail::shared<detail::then_state<result>> to;
             plain function;
         };
-        const detail::shared<detail::future_core> from((static_cast<void>(state()), state_));
-        detail::shared<detail::then_state<result>> to(new detail::then_state<result>(from));
-        detail::listen(*state_.get(), std::make_unique<next>(state_, to, std::forward<Function>(function)));
+        detail::future_state<R> &from = state();
+        detail::shared<detail::then_state<result>> to(new detail::then_state<result>(state_));
+        detail::listen(from, std::make_unique<next>(state_, to, std::forward<Function>(function)));
         state_ = {};
         return detail::future_access::adopt<detail::then_state<result>, result>(std::move(to));
     }
-    /// The same; the function is a task of that pool.
+    /// The same; the function is a task of that pool, or fails with what a submit would throw.
     template <typename Function> auto then(pool &on, Function &&function);
-
-    /// What C knows of it, for lt_future_X(): NULL for one of a promise.
-    [[nodiscard]] lt_future *native_handle() const noexcept { return state_ ? state_->handle() : nullptr; }
 
 private:
     friend struct detail::future_access;
 
-    explicit future(detail::shared<detail::future_state<R>> state) noexcept : state_(std::move(state)) {}
+    explicit future(detail::shared<detail::future_state<R>> from) noexcept : base(std::move(from)) {}
+};
 
-    detail::future_state<R> &state() const {
-        if (!state_) {
-#if LT_HAS_EXCEPTIONS
-            throw std::future_error(std::future_errc::no_state);
-#else
-            detail::raise(LT_INVALID);
-#endif
-        }
-        return *state_.get();
+/// A result for many, each with its own copy of this.
+template <typename R> class [[nodiscard]] shared_future : public detail::future_base<R> {
+    using base = detail::future_base<R>;
+
+public:
+    shared_future() noexcept = default;
+    shared_future(future<R> &&from) noexcept : base(static_cast<base &&>(from)) {}
+    shared_future(const shared_future &) noexcept = default;
+    shared_future(shared_future &&) noexcept = default;
+    shared_future &operator=(const shared_future &) noexcept = default;
+    shared_future &operator=(shared_future &&) noexcept = default;
+    ~shared_future() = default;
+
+    /// Waits for the result, which is all of theirs; as long as one of them has it.
+    /// @throws  as future::get(): the very object, to each of them
+    decltype(auto) get() const {
+        this->wait();
+        this->state_->rethrow();
+        return std::as_const(*this->state_).look();
     }
-
-    std::future_status timed(double seconds) const {
-        return detail::is_ok_or(state().wait(seconds), LT_TIMED_OUT) ? std::future_status::ready
-                                                                    : std::future_status::timeout;
-    }
-
-    detail::shared<detail::future_state<R>> state_;
 };
 
 /// Makes the result of a future by hand.
@@ -593,7 +589,7 @@ public:
     /// Without a result, the future gets std::future_errc::broken_promise.
     ~promise() {
         if (state_ && state_->begin()) {
-            state_->fail(error(std::future_errc::broken_promise));
+            state_->abandon();
         }
     }
     void swap(promise &other) noexcept {
@@ -608,15 +604,24 @@ public:
         return detail::future_access::adopt<detail::promise_state<R>, R>(state_);
     }
 
-    /// Of a future that was cancelled it changes nothing.
+    /// Of a future that was cancelled it changes nothing. What making the R of it throws, the future gets.
     /// @throws std::future_error  promise_already_satisfied, no_state
-    template <typename... Value> void set_value(Value &&...value) {
-        static_assert(sizeof...(Value) == (std::is_void_v<R> ? 0 : 1));
+    template <typename Value = R, std::enable_if_t<std::is_convertible_v<Value &&, R>, int> = 0>
+    void set_value(Value &&value) {
         if (begin()) {
-            state_->complete([&]() -> R { return static_cast<R>((std::forward<Value>(value), ...)); });
+            state_->complete([&]() -> R { return std::forward<Value>(value); });
         }
     }
+    template <typename Void = R, std::enable_if_t<std::is_void_v<Void>, int> = 0> void set_value() {
+        if (begin()) {
+            state_->complete([] {});
+        }
+    }
+    /// @throws std::future_error, lt::error  invalid: there is none
     void set_exception(std::exception_ptr thrown) {
+        if (thrown == nullptr) {
+            detail::raise(LT_INVALID, "lt::promise::set_exception: there is none");
+        }
         if (begin()) {
             state_->fail(std::move(thrown));
         }
@@ -625,20 +630,13 @@ public:
     [[nodiscard]] bool cancelled() const noexcept { return state_ && state_->cancelled(); }
 
 private:
-    static std::exception_ptr error(std::future_errc code) {
-#if LT_HAS_EXCEPTIONS
-        return std::make_exception_ptr(std::future_error(code));
-#else
-        return static_cast<void>(code), nullptr;
-#endif
-    }
     static void require(bool kept, std::future_errc code) {
         if (!kept) {
 #if LT_HAS_EXCEPTIONS
             throw std::future_error(code);
 #else
-            static_cast<void>(code);
-            detail::raise(LT_INVALID);
+            detail::raise(LT_INVALID, code == std::future_errc::no_state ? "the promise was moved from"
+                                                                       : "the promise has given that before");
 #endif
         }
     }
@@ -662,37 +660,44 @@ template <typename Sequence> struct when_any_result {
 
 namespace detail {
 
-/// Calls use(core, index) for each.
-template <typename R, typename Use> void for_each_core(std::vector<future<R>> &futures, Use &&use) {
-    std::size_t i = 0;
-    for (future<R> &f : futures) {
-        use(future_access::state(f), i++);
+/// What they share.
+template <typename R> std::vector<shared<future_core>> cores_of(const std::vector<future<R>> &futures) {
+    std::vector<shared<future_core>> cores;
+    cores.reserve(futures.size());
+    for (const future<R> &f : futures) {
+        cores.emplace_back(future_access::state(f));
     }
+    return cores;
 }
-template <typename... R, typename Use> void for_each_core(std::tuple<future<R>...> &futures, Use &&use) {
-    std::size_t i = 0;
-    std::apply([&](auto &...f) { (use(future_access::state(f), i++), ...); }, futures);
+template <typename... R> std::vector<shared<future_core>> cores_of(const future<R> &...futures) {
+    return {shared<future_core>(future_access::state(futures))...};
 }
-template <typename R> std::size_t count_of(const std::vector<future<R>> &futures) { return futures.size(); }
-template <typename... R> constexpr std::size_t count_of(const std::tuple<future<R>...> &) { return sizeof...(R); }
 
 /// Waits for many; the last one of them to be over, or the first, gives them back.
 template <typename Sequence, typename Result> class gather final : public promise_state<Result> {
 public:
     static constexpr bool all = std::is_same_v<Sequence, Result>;
 
-    static future<Result> start(Sequence &&futures) {
-        shared<gather> self(new gather(std::move(futures)));
-        for (const shared<future_core> &core : self->cores_) {
+    /// Moves from the futures when all is well with them.
+    template <typename... Futures> static future<Result> start(Futures &&...futures) {
+        std::vector<shared<future_core>> cores = cores_of(futures...);
+        for (const shared<future_core> &core : cores) {
             if (!core) {
-                raise(LT_INVALID);
+                raise(LT_INVALID, all ? "lt::when_all: a future is not valid" : "lt::when_any: a future is not valid");
             }
         }
-        std::size_t i = 0;
-        for (const shared<future_core> &core : self->cores_) {
-            listen(*core.get(), std::make_unique<one>(self, i++));
+        shared<gather> self(new gather(std::move(cores)));
+        std::vector<std::unique_ptr<one>> listeners;
+        listeners.reserve(self->cores_.size());
+        for (std::size_t i = 0; i < self->cores_.size(); i++) {
+            listeners.push_back(std::make_unique<one>(self, i));
         }
-        if (i == 0 && self->begin()) {
+        self->futures_ = Sequence(std::move(futures)...);
+        for (std::unique_ptr<one> &listener : listeners) {
+            const std::size_t i = listener->index;
+            listen(*self->cores_[i], std::move(listener));
+        }
+        if (self->cores_.empty() && self->begin()) {
             self->give(static_cast<std::size_t>(-1));
         }
         return future_access::adopt<gather, Result>(std::move(self));
@@ -706,10 +711,7 @@ private:
         std::size_t index;
     };
 
-    explicit gather(Sequence &&futures) : left_(count_of(futures)), futures_(std::move(futures)) {
-        cores_.reserve(left_);
-        for_each_core(futures_, [this](auto &state, std::size_t) { cores_.push_back(shared<future_core>(state)); });
-    }
+    explicit gather(std::vector<shared<future_core>> &&cores) : left_(cores.size()), cores_(std::move(cores)) {}
 
     void ended(std::size_t index) {
         // Acquire and release: what each did happens before what comes after all.
@@ -729,21 +731,19 @@ private:
         });
     }
 
-    lt_status help(double seconds) override {
-        const double until = seconds < 0 ? 0 : lt_monotonic() + seconds;
+    lt_status help(const time_left &left) override {
         if (!all) {
-            std::vector<lt_future *> handles;
+            std::vector<lt_future *> tasks;
             for (const shared<future_core> &core : cores_) {
-                handles.push_back(core->handle());
-                if (handles.back() == nullptr) {
+                tasks.push_back(core->origin());
+                if (tasks.back() == nullptr) {
                     return LT_OK; // One of a promise, which nobody can help.
                 }
             }
-            return lt_future_wait_many(handles.data(), handles.size(), LT_ANY, seconds, nullptr);
+            return lt_future_wait_many(tasks.data(), tasks.size(), LT_ANY, left.seconds(), nullptr);
         }
         for (const shared<future_core> &core : cores_) {
-            const double left = seconds < 0 ? LT_FOREVER : until - lt_monotonic();
-            const lt_status s = core->wait(seconds >= 0 && left < 0 ? 0 : left);
+            const lt_status s = core->wait(left.seconds());
             if (s != LT_OK) {
                 return s;
             }
@@ -752,8 +752,8 @@ private:
     }
 
     std::atomic<std::size_t> left_;
+    const std::vector<shared<future_core>> cores_;
     Sequence futures_;
-    std::vector<shared<future_core>> cores_;
 };
 
 } // namespace detail
@@ -766,7 +766,7 @@ template <typename R> future<std::vector<future<R>>> when_all(std::vector<future
 }
 template <typename... R> future<std::tuple<future<R>...>> when_all(future<R> &&...futures) {
     using all = std::tuple<future<R>...>;
-    return detail::gather<all, all>::start(all(std::move(futures)...));
+    return detail::gather<all, all>::start(std::move(futures)...);
 }
 
 /// A future of all these, as soon as one is over. They are moved from.
@@ -777,7 +777,7 @@ template <typename R> future<when_any_result<std::vector<future<R>>>> when_any(s
 }
 template <typename... R> future<when_any_result<std::tuple<future<R>...>>> when_any(future<R> &&...futures) {
     using all = std::tuple<future<R>...>;
-    return detail::gather<all, when_any_result<all>>::start(all(std::move(futures)...));
+    return detail::gather<all, when_any_result<all>>::start(std::move(futures)...);
 }
 
 /// A future that is over and has this result.

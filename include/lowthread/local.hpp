@@ -3,9 +3,9 @@
 #ifndef LOWTHREAD_LOCAL_HPP
 #define LOWTHREAD_LOCAL_HPP
 
+#include <lowthread/counted.hpp>
 #include <lowthread/object.hpp>
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -43,6 +43,9 @@ public:
             return *value;
         }
         std::unique_ptr<node> made = key_->make();
+        if (T *const value = get_if()) {
+            return *value; // Its own making has asked for it, and has it: that one stays.
+        }
         detail::check(lt_local_set(key_->handle, made.get()));
         key_->enter();
         made->owner = key_;
@@ -61,7 +64,7 @@ public:
     void reset() noexcept {
         if (void *const mine = lt_local_get(key_->handle)) {
             LT_IGNORE(lt_local_set(key_->handle, nullptr));
-            end(mine);
+            end_value(mine);
         }
     }
 
@@ -78,27 +81,19 @@ private:
     };
 
     /// What the values and the object share: a thread may be about to end its value while the object ends.
-    class key {
+    class key : public detail::counted {
     public:
-        key() : handle(lt_local_new(&end)) {
+        key() : handle(lt_local_new(&end_value)) {
             if (handle == nullptr) {
                 detail::raise(lt_last_status());
             }
         }
-        virtual ~key() { LT_IGNORE(lt_local_free(handle)); }
         virtual std::unique_ptr<node> make() = 0;
-
-        void enter() noexcept { users_.fetch_add(1, std::memory_order_relaxed); }
-        void leave() noexcept {
-            if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-                delete this;
-            }
-        }
 
         lt_local *const handle;
 
-    private:
-        std::atomic<std::size_t> users_{1};
+    protected:
+        ~key() override { LT_IGNORE(lt_local_free(handle)); }
     };
 
     struct plain_key final : key {
@@ -111,7 +106,7 @@ private:
         Make maker;
     };
 
-    static void end(void *value) {
+    static void end_value(void *value) {
         node *const mine = static_cast<node *>(value);
         key *const shared = mine->owner;
         delete mine;

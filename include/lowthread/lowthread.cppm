@@ -56,6 +56,7 @@ using lt::semaphore;
 using lt::set_excepthook;
 using lt::set_name;
 using lt::set_stack_size;
+using lt::shared_future;
 using lt::shutdown;
 using lt::shutdown_for;
 using lt::spawn;

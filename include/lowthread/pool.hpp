@@ -12,7 +12,7 @@ LT_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// A task without a future, and what to do if it is never called: what the pool's drop function is given.
+/// A task without a future: what the pool's drop function is given.
 class forgotten_task {
 public:
     forgotten_task() = default;
@@ -20,18 +20,13 @@ public:
     forgotten_task &operator=(const forgotten_task &) = delete;
     virtual ~forgotten_task() = default;
     virtual void call() = 0;
-    /// It was cancelled, or could not be submitted.
-    virtual void drop(lt_status) noexcept {}
 
     static void *run(void *arg) {
         const deleted<forgotten_task> task(static_cast<forgotten_task *>(arg));
         task.thing->call();
         return nullptr;
     }
-    static void dropped(void *arg) {
-        const deleted<forgotten_task> task(static_cast<forgotten_task *>(arg));
-        task.thing->drop(LT_CANCELLED);
-    }
+    static void dropped(void *arg) { delete static_cast<forgotten_task *>(arg); }
 };
 
 template <typename Call> class posted final : public forgotten_task {
@@ -43,39 +38,118 @@ private:
     Call call_;
 };
 
-/// What follows a future as a task of a pool.
-template <typename R, typename Function, typename Result> class followed final : public forgotten_task {
+/// What comes after another future, as a task of a pool: that is submitted when the other one is over.
+template <typename R> class pool_then_state final : public then_state<R> {
 public:
-    template <typename Given>
-    followed(shared<future_state<R>> from, shared<then_state<Result>> to, Given &&function)
-        : from_(std::move(from)), to_(std::move(to)), function_(std::forward<Given>(function)) {}
-
-    void call() override {
-        if (to_->begin()) {
-            follow<R>(from_, function_, *to_);
+    explicit pool_then_state(shared<future_core> after) : then_state<R>(std::move(after)), submitted_(lt_event_new()) {
+        if (submitted_ == nullptr) {
+            raise(lt_last_status());
         }
     }
-    void drop(lt_status s) noexcept override {
-        if (to_->begin()) {
-#if LT_HAS_EXCEPTIONS
-            to_->fail(s == LT_CANCELLED ? std::make_exception_ptr(cancelled())
-                    : s == LT_CLOSED    ? std::make_exception_ptr(closed())
-                                        : std::make_exception_ptr(error(status(s))));
-#else
-            raise(s);
-#endif
+    ~pool_then_state() override { LT_IGNORE(lt_event_free(submitted_)); }
+
+    /// Once.
+    void submitted(shared<future_core> task) noexcept {
+        task_ = std::move(task);
+        LT_IGNORE(lt_event_set(submitted_));
+    }
+
+protected:
+    /// A worker may have to run the other task, and then this one.
+    lt_status help(const time_left &left) override {
+        lt_status s = then_state<R>::help(left);
+        if (s == LT_OK) {
+            s = lt_event_wait_timeout(submitted_, left.seconds());
+        }
+        return s == LT_OK && task_ ? task_->wait(left.seconds()) : s;
+    }
+
+private:
+    lt_event *const submitted_;
+    shared<future_core> task_;
+};
+
+/// Submits it. All that takes memory is there from the beginning: who calls this can tell nobody that there is none.
+template <typename R, typename Function, typename Result> class pool_then final : public listener {
+    using state = pool_then_state<Result>;
+
+    /// The function of the task.
+    struct follow_up {
+        void operator()() {
+            if (to->begin()) {
+                follow<R>(from, function, *to);
+            }
+        }
+        shared<future_state<R>> from;
+        shared<state> to;
+        Function function;
+    };
+    using task = task_state<void, follow_up>;
+
+    /// Tells if the task is cancelled, by the end of the pool.
+    struct told final : listener {
+        explicit told(shared<state> t) : to(std::move(t)) {}
+        void call() override {
+            if (of->cancelled() && of->cancel() && to->begin()) { // The second one lets go of what it holds.
+                to->fail_with(LT_CANCELLED);
+            }
+        }
+        shared<future_core> of;
+        shared<state> to;
+    };
+
+public:
+    template <typename Given>
+    pool_then(lt_pool *pool, shared<future_state<R>> from, shared<state> to, Given &&function)
+        : pool_(pool), to_(to), told_(std::make_unique<told>(to)),
+          task_(std::make_unique<task>(follow_up{std::move(from), std::move(to), std::forward<Given>(function)})) {}
+
+    void call() override {
+        task *const given = task_.release();
+        const lt_status s = given->submit(pool_);
+        if (s != LT_OK) { // It is gone.
+            to_->submitted({});
+            if (to_->begin()) {
+                to_->fail_with(s);
+            }
+            return;
+        }
+        const shared<task> submitted(given);
+        to_->submitted(submitted);
+        told_->of = submitted;
+        const lt_status listens = submitted->listen(told_.get());
+        if (listens == LT_OK) {
+            told_.release();
+        } else if (submitted->cancel() && to_->begin()) { // If it is begun already, nothing is to be told.
+            to_->fail_with(listens);
         }
     }
 
 private:
-    shared<future_state<R>> from_;
-    shared<then_state<Result>> to_;
-    Function function_;
+    lt_pool *const pool_;
+    const shared<state> to_;
+    std::unique_ptr<told> told_;
+    std::unique_ptr<task> task_;
 };
 
-/// An iterator as an item, for ranges that have no random access.
-template <typename Iterator> struct pointing {
-    Iterator to;
+/// Whether any item of a range can be had at any time.
+template <typename Iterator, typename = void> inline constexpr bool has_random_access = false;
+template <typename Iterator>
+inline constexpr bool
+    has_random_access<Iterator, std::void_t<typename std::iterator_traits<Iterator>::iterator_category>> =
+        std::is_base_of_v<std::random_access_iterator_tag, typename std::iterator_traits<Iterator>::iterator_category>;
+
+/// Whether its items stay where they are while others are looked at.
+template <typename Iterator, typename = void> inline constexpr bool has_lasting_items = false;
+template <typename Iterator>
+inline constexpr bool
+    has_lasting_items<Iterator, std::void_t<typename std::iterator_traits<Iterator>::iterator_category>> =
+        std::is_lvalue_reference_v<decltype(*std::declval<Iterator &>())>
+    && std::is_base_of_v<std::forward_iterator_tag, typename std::iterator_traits<Iterator>::iterator_category>;
+
+/// An item that does not: also a bool, which std::vector has no room of its own for.
+template <typename Item> struct kept_item {
+    Item item;
 };
 
 /// One map: tasks that each take the next item until there is none. It stays where it is until all have ended.
@@ -118,6 +192,7 @@ public:
             tasks_.push_back(task);
         }
         lt_status worst = LT_OK;
+        std::exception_ptr foreign; // `thrown_` is not this thread's before all have ended.
         for (lt_future *task : tasks_) {
             const lt_status s = lt_future_result(task, nullptr);
             if (s == LT_INTERRUPTED || s == LT_DEADLOCK) {
@@ -128,15 +203,17 @@ public:
             }
 #if LT_HAS_EXCEPTIONS
             const lt_error_info *info_of = nullptr;
-            if (s == LT_FAILED && thrown_ == nullptr && lt_future_error(task, &info_of) == LT_OK) {
-                thrown_ = std::make_exception_ptr(failed(*info_of));
+            if (s == LT_FAILED && foreign == nullptr && lt_future_error(task, &info_of) == LT_OK) {
+                foreign = thrown_by([info_of] { throw failed(*info_of); });
             }
 #endif
         }
 #if LT_HAS_EXCEPTIONS
-        if (thrown_ != nullptr) {
-            std::rethrow_exception(std::move(thrown_));
+        if (thrown_ != nullptr || foreign != nullptr) {
+            std::rethrow_exception(std::move(thrown_ != nullptr ? thrown_ : foreign));
         }
+#else
+        static_cast<void>(foreign);
 #endif
         if (done_.load(std::memory_order_acquire) < n_) {
             raise(worst == LT_OK ? LT_FAILED : worst);
@@ -230,6 +307,7 @@ public:
     }
 
     explicit operator bool() const noexcept { return handle_ != nullptr; }
+    /// C's pool. What it is given without a future, this one's drop function would take for its own.
     [[nodiscard]] lt_pool *native_handle() const noexcept { return handle_; }
 
     /// Has a worker call function(args...), which are moved, or copied, as for std::thread. What it throws is thrown by
@@ -267,24 +345,33 @@ public:
     }
 
     /// Calls function(item) for each item of the range, on the workers; the results, in the order of the range. It
-    /// returns, or throws, when none is being called any more.
+    /// returns, or throws, when none is being called any more. A range that can be gone through only in order is gone
+    /// through first, as an lt::queue until it is closed; where the items may be gone by then, they are kept.
     /// @throws  what the first one throws; then those that have not begun are not called
     /// @throws lt::interrupted, lt::closed, lt::cancelled, lt::error
     template <typename Function, typename Range> auto map(Function &&function, Range &&range) {
         using std::begin;
         using std::end;
         using iterator = decltype(begin(range));
-        using result = std::invoke_result_t<Function &, decltype(*begin(range))>;
-        using category = typename std::iterator_traits<iterator>::iterator_category;
-        if constexpr (std::is_base_of_v<std::random_access_iterator_tag, category>) {
+        using reference = decltype(*begin(range));
+        using result = std::remove_cv_t<std::remove_reference_t<std::invoke_result_t<Function &, reference>>>;
+        if constexpr (detail::has_random_access<iterator>) {
             return mapped<result>(function, begin(range), static_cast<std::size_t>(end(range) - begin(range)));
-        } else {
-            std::vector<detail::pointing<iterator>> items;
+        } else if constexpr (detail::has_lasting_items<iterator>) {
+            std::vector<std::remove_reference_t<reference> *> items;
             for (auto i = begin(range); i != end(range); ++i) {
-                items.push_back(detail::pointing<iterator>{i});
+                items.push_back(std::addressof(*i));
             }
-            auto call = [&function](const detail::pointing<iterator> &item) -> result {
-                return std::invoke(function, *item.to);
+            auto call = [&function](auto *item) -> result { return std::invoke(function, *item); };
+            return mapped<result>(call, items.begin(), items.size());
+        } else {
+            using kept = detail::kept_item<std::remove_cv_t<std::remove_reference_t<reference>>>;
+            std::vector<kept> items;
+            for (auto i = begin(range); i != end(range); ++i) {
+                items.push_back(kept{*i});
+            }
+            auto call = [&function](kept &from) -> result {
+                return std::invoke(function, static_cast<reference &&>(from.item));
             };
             return mapped<result>(call, items.begin(), items.size());
         }
@@ -321,28 +408,12 @@ private:
 template <typename R> template <typename Function> auto future<R>::then(pool &on, Function &&function) {
     using plain = std::decay_t<Function>;
     using result = typename detail::after<plain, R>::result;
-    using task = detail::followed<R, plain, result>;
-    struct next final : detail::listener {
-        next(lt_pool *p, std::unique_ptr<task> t) : pool(p), follow(std::move(t)) {}
-        void call() override {
-            detail::forgotten_task *const given = follow.get();
-            const lt_status s = lt_pool_submit(pool, &detail::forgotten_task::run, given, nullptr);
-            if (s == LT_OK) {
-                follow.release();
-            } else {
-                follow->drop(s);
-            }
-        }
-        lt_pool *pool;
-        std::unique_ptr<task> follow;
-    };
-    const detail::shared<detail::future_core> from((static_cast<void>(state()), state_));
-    detail::shared<detail::then_state<result>> to(new detail::then_state<result>(from));
-    detail::listen(*state_.get(),
-        std::make_unique<next>(
-            on.native_handle(), std::make_unique<task>(state_, to, std::forward<Function>(function))));
+    detail::future_state<R> &from = state();
+    detail::shared<detail::pool_then_state<result>> to(new detail::pool_then_state<result>(state_));
+    detail::listen(from, std::make_unique<detail::pool_then<R, plain, result>>(
+                             on.native_handle(), state_, to, std::forward<Function>(function)));
     state_ = {};
-    return detail::future_access::adopt<detail::then_state<result>, result>(std::move(to));
+    return detail::future_access::adopt<detail::pool_then_state<result>, result>(std::move(to));
 }
 
 LT_NAMESPACE_END

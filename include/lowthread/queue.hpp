@@ -29,14 +29,20 @@ template <typename T, typename = void> struct item {
     static constexpr bool allocates = true;
 
     template <typename... Args> static void *pack(Args &&...args) {
-        return new (std::nothrow) T(std::forward<Args>(args)...); // NULL: no memory.
+        return new (std::nothrow) box(std::in_place, std::forward<Args>(args)...); // NULL: no memory.
     }
-    static void drop(void *packed) { delete static_cast<T *>(packed); }
+    static void drop(void *packed) { delete static_cast<box *>(packed); }
     /// Takes the T out. Should its constructor throw, it is destroyed.
     template <typename Use> static decltype(auto) unpack(void *packed, Use &&use) {
-        const std::unique_ptr<T> owned(static_cast<T *>(packed));
-        return use(std::move(*owned));
+        const std::unique_ptr<box> owned(static_cast<box *>(packed));
+        return use(std::move(owned->value));
     }
+
+private:
+    struct box { // A T may have an operator new of its own.
+        template <typename... Args> explicit box(std::in_place_t, Args &&...args) : value(std::forward<Args>(args)...) {}
+        T value;
+    };
 };
 
 /// What is small and has no destructor: as the pointer itself. Numbers as C casts them, which is how a signal that is
@@ -88,7 +94,8 @@ template <typename T> struct item<std::unique_ptr<T>, std::enable_if_t<!std::is_
 /// one each. What is in it is destroyed by an immediate close and by the destructor, which closes it: those who wait
 /// then are sent away first. If a T's constructor throws on the way out, that item is destroyed.
 template <typename T> class queue {
-    static_assert(std::is_object_v<T> && std::is_move_constructible_v<T> && std::is_nothrow_destructible_v<T>);
+    static_assert(std::is_object_v<T> && !std::is_const_v<T> && !std::is_volatile_v<T>);
+    static_assert(std::is_move_constructible_v<T> && std::is_nothrow_destructible_v<T>);
     using item = detail::item<T>;
 
 public:
@@ -131,7 +138,11 @@ public:
     }
     void put(const T &value) { put(T(value)); }
     /// Makes the item of these.
-    template <typename... Args> void emplace(Args &&...args) { put(T(std::forward<Args>(args)...)); }
+    template <typename... Args, std::enable_if_t<std::is_constructible_v<T, Args...>, int> = 0>
+    void emplace(Args &&...args) {
+        T value(std::forward<Args>(args)...);
+        put(std::move(value));
+    }
 
     /// Puts an item in if there is room: false if not, and the value is as it was. Never blocks.
     /// @throws lt::closed, lt::error
@@ -299,10 +310,11 @@ private:
             if constexpr (item::allocates) {
                 packed[n] = item::pack(std::forward<From>(from));
                 if (packed[n] == nullptr) {
-                    detail::raise(LT_NO_MEMORY);
+                    detail::raise(LT_NO_MEMORY, "lt::queue::put_many: no memory for an item");
                 }
             } else {
-                packed[n] = item::pack(T(std::forward<From>(from)));
+                T value(std::forward<From>(from));
+                packed[n] = item::pack(std::move(value));
             }
             n++;
         }
@@ -350,7 +362,7 @@ private:
         if (!detail::is_ok_or(s, none)) {
             return std::nullopt;
         }
-        return item::unpack(packed, [](T &&value) { return std::optional<T>(std::move(value)); });
+        return item::unpack(packed, [](T &&value) { return std::optional<T>(std::in_place, std::move(value)); });
     }
 
     std::optional<T> get_within(double seconds) {
@@ -418,7 +430,14 @@ public:
         }
         return *this;
     }
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Weffc++" // There is no copy to be returned.
+#endif
     void operator++(int) { ++*this; }
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
     /// Whether both are at the end.
     friend bool operator==(const iterator &a, const iterator &b) noexcept { return a.from_ == b.from_; }

@@ -50,8 +50,15 @@ public:
 
     /// Gives so many permits back. Never blocks.
     /// @throws lt::error  overflow: none is given; invalid: less than 0
-    void release(std::ptrdiff_t update = 1) { detail::check(give(update)); }
-    status release(std::nothrow_t, std::ptrdiff_t update = 1) noexcept { return status(give(update)); }
+    void release(std::ptrdiff_t update = 1) {
+        if (update > (max)()) {
+            detail::raise(LT_OVERFLOW, "lt::semaphore::release: more than a semaphore can have");
+        }
+        detail::check(give(update));
+    }
+    status release(std::nothrow_t, std::ptrdiff_t update = 1) noexcept {
+        return update > (max)() ? status::overflow : status(give(update));
+    }
 
     /// How many permits there are at this moment.
     [[nodiscard]] std::uint32_t value() const noexcept { return lt_semaphore_value(handle_); }
@@ -60,9 +67,6 @@ private:
     lt_status give(std::ptrdiff_t n) noexcept {
         if (n == 0) {
             return LT_OK; // As in std; C calls it a mistake, and finds the same in a negative one.
-        }
-        if (n > (max)()) {
-            return LT_OVERFLOW;
         }
         return lt_semaphore_release(handle_, n < 0 ? 0 : static_cast<std::uint32_t>(n));
     }

@@ -9,6 +9,9 @@
 
 LT_NAMESPACE_BEGIN
 
+#pragma push_macro("signals")
+#undef signals // Qt's. Programs that have it use QT_NO_KEYWORDS, to say lt::signals.
+
 /// A signal has one route; a later one replaces it.
 namespace signals {
 
@@ -35,6 +38,8 @@ template <typename Function> void to_callback(int signum, Function &&function) {
 inline void restore(int signum) { detail::check(lt_signal_restore(signum)); }
 
 } // namespace signals
+
+#pragma pop_macro("signals")
 
 LT_NAMESPACE_END
 

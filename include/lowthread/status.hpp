@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -85,8 +86,10 @@ public:
 
 /// The category of statuses. Its conditions are those of std::errc, where one fits.
 inline const std::error_category &category() noexcept {
-    // Never destroyed: threads may outlive the statics of a program.
-    static const detail::category &category = *new detail::category;
+    // Never destroyed: threads may outlive the statics of a program. Not from the heap: to tell that there is no memory
+    // takes it.
+    alignas(detail::category) static unsigned char place[sizeof(detail::category)];
+    static const detail::category &category = *::new (static_cast<void *>(place)) detail::category;
     return category;
 }
 
@@ -101,8 +104,8 @@ LT_NAMESPACE_BEGIN
 /// What is thrown by all that fails. what() has the sentence of last_error().
 class error : public std::system_error {
 public:
-    error(lt::status s, const char *sentence)
-        : std::system_error(make_error_code(s), sentence), errno_(s < lt::status::ok ? lt_last_errno() : 0) {}
+    error(lt::status s, const char *sentence, int native_errno = 0)
+        : std::system_error(make_error_code(s), sentence), errno_(native_errno) {}
     explicit error(lt::status s) : std::system_error(make_error_code(s)) {}
 
     lt::status status() const noexcept { return static_cast<lt::status>(code().value()); }
@@ -146,24 +149,31 @@ public:
 
 namespace detail {
 
-/// Throws what stands for a status that is not ok; where nothing can be thrown, ends the process with its sentence.
+/// Throws the error; where nothing can be thrown, ends the process with its sentence.
+[[noreturn]] LT_COLD inline void raise(lt_status s, const char *sentence, [[maybe_unused]] int native_errno = 0) {
+#if LT_HAS_EXCEPTIONS
+    throw error(static_cast<status>(s), sentence, native_errno);
+#else
+    std::fprintf(stderr, "lowthread: %s: %s\n", lt_status_name(s), sentence);
+    std::abort();
+#endif
+}
+
+/// The same for what a function of C's has just returned, and is not ok.
 [[noreturn]] LT_COLD inline void raise(lt_status s) {
+    if (s < 0) {
+        raise(s, lt_last_error(), lt_last_errno());
+    }
 #if LT_HAS_EXCEPTIONS
     switch (s) {
     case LT_INTERRUPTED: throw interrupted();
     case LT_CLOSED: throw closed();
     case LT_BROKEN: throw broken();
     case LT_CANCELLED: throw cancelled();
-    default:
-        // What no function of C's has found has no sentence.
-        if (s < 0 && s == lt_last_status()) {
-            throw error(static_cast<status>(s), lt_last_error());
-        }
-        throw error(static_cast<status>(s));
+    default: throw error(static_cast<status>(s));
     }
 #else
-    std::fprintf(stderr, "lowthread: %s: %s\n", lt_status_name(s), s < 0 ? lt_last_error() : lt_status_message(s));
-    std::abort();
+    raise(s, lt_status_message(s));
 #endif
 }
 

@@ -3,6 +3,7 @@
 #ifndef LOWTHREAD_STOP_HPP
 #define LOWTHREAD_STOP_HPP
 
+#include <lowthread/counted.hpp>
 #include <lowthread/lock.hpp>
 
 #include <atomic>
@@ -69,21 +70,17 @@ private:
 };
 
 /// What sources, tokens and callbacks share.
-class stop_state {
+class stop_state final : public detail::counted {
 public:
-    stop_state() : over_(lt_condition_new()) {
+    stop_state() : lock_(), over_(lt_condition_new()) {
         if (over_ == nullptr) {
             detail::raise(lt_last_status());
         }
     }
-    ~stop_state() { LT_IGNORE(lt_condition_free(over_)); }
+    stop_state(const stop_state &) = delete;
+    stop_state &operator=(const stop_state &) = delete;
+    ~stop_state() override { LT_IGNORE(lt_condition_free(over_)); }
 
-    void share() noexcept { users_.fetch_add(1, std::memory_order_relaxed); }
-    void leave() noexcept {
-        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            delete this;
-        }
-    }
     void add_source() noexcept { sources_.fetch_add(1, std::memory_order_relaxed); }
     void leave_source() noexcept { sources_.fetch_sub(1, std::memory_order_release); }
 
@@ -140,6 +137,7 @@ public:
         } else if (called_ == listener) {
             if (caller_ == lt_get_ident()) {
                 *listener->gone_ = true;
+                called_ = nullptr; // Another one may be made in its place meanwhile, and end there.
             } else {
                 while (called_ == listener) {
                     LT_IGNORE(detail::uninterrupted(
@@ -160,7 +158,6 @@ private:
         listener->listed_ = false;
     }
 
-    std::atomic<std::size_t> users_{1};
     std::atomic<std::size_t> sources_{1};
     std::atomic<bool> requested_{false};
     lt::lock lock_; // Of what follows.
@@ -168,34 +165,6 @@ private:
     stop_listener *first_ = nullptr;
     stop_listener *called_ = nullptr;
     lt_ident caller_ = 0;
-};
-
-/// A reference to it, or to none.
-class stop_reference {
-public:
-    stop_reference() noexcept = default;
-    explicit stop_reference(stop_state *state) noexcept : state_(state) {}
-    stop_reference(const stop_reference &other) noexcept : state_(other.state_) {
-        if (state_ != nullptr) {
-            state_->share();
-        }
-    }
-    stop_reference(stop_reference &&other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-    stop_reference &operator=(stop_reference other) noexcept {
-        std::swap(state_, other.state_);
-        return *this;
-    }
-    ~stop_reference() {
-        if (state_ != nullptr) {
-            state_->leave();
-        }
-    }
-
-    stop_state *operator->() const noexcept { return state_; }
-    stop_state *get() const noexcept { return state_; }
-
-private:
-    stop_state *state_ = nullptr;
 };
 
 } // namespace stop_detail
@@ -220,16 +189,16 @@ private:
     friend class stop_source;
     template <typename Callback> friend class stop_callback;
 
-    explicit stop_token(stop_detail::stop_reference state) noexcept : state_(std::move(state)) {}
+    explicit stop_token(detail::shared<stop_detail::stop_state> state) noexcept : state_(std::move(state)) {}
 
-    stop_detail::stop_reference state_;
+    detail::shared<stop_detail::stop_state> state_;
 };
 
 /// As std::stop_source.
 class stop_source {
 public:
     stop_source() : state_(new stop_detail::stop_state) {}
-    explicit stop_source(nostopstate_t) noexcept {}
+    explicit stop_source(nostopstate_t) noexcept : state_() {}
     stop_source(const stop_source &other) noexcept : state_(other.state_) {
         if (state_.get() != nullptr) {
             state_->add_source();
@@ -246,7 +215,10 @@ public:
         }
     }
 
-    bool request_stop() noexcept { return state_.get() != nullptr && state_->request(); }
+    bool request_stop() noexcept {
+        const detail::shared<stop_detail::stop_state> stays = state_; // A callback may end this, and all others.
+        return stays.get() != nullptr && stays->request();
+    }
     [[nodiscard]] bool stop_requested() const noexcept { return state_.get() != nullptr && state_->requested(); }
     [[nodiscard]] bool stop_possible() const noexcept { return state_.get() != nullptr; }
     [[nodiscard]] stop_token get_token() const noexcept { return stop_token(state_); }
@@ -258,7 +230,7 @@ public:
     friend bool operator!=(const stop_source &a, const stop_source &b) noexcept { return !(a == b); }
 
 private:
-    stop_detail::stop_reference state_;
+    detail::shared<stop_detail::stop_state> state_;
 };
 
 /// As std::stop_callback.
@@ -285,7 +257,7 @@ private:
     }
 
     Callback callback_;
-    stop_detail::stop_reference state_;
+    detail::shared<stop_detail::stop_state> state_;
 };
 
 template <typename Callback> stop_callback(stop_token, Callback) -> stop_callback<Callback>;

@@ -4,6 +4,7 @@
 #define LOWTHREAD_THREAD_HPP
 
 #include <lowthread/call.hpp>
+#include <lowthread/counted.hpp>
 #include <lowthread/errors.hpp>
 #include <lowthread/stop.hpp>
 #include <lowthread/time.hpp>
@@ -34,20 +35,10 @@ namespace detail {
 /// | running  | it has not failed                      | it throws: failed; nobody will join: detached            |
 /// | failed   | `thrown` is for who joins              | nobody will join: detached, and who says so tells the hook |
 /// | detached | what it throws goes on to C, so the hook |                                                        |
-class thread_state {
+class thread_state : public counted {
 public:
-    thread_state() = default;
-    thread_state(const thread_state &) = delete;
-    thread_state &operator=(const thread_state &) = delete;
-
-    void leave() noexcept {
-        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            delete this;
-        }
-    }
-
     /// The thread is over: it has left, or without exceptions lt::exit() has kept it from that.
-    void end() noexcept { delete this; }
+    void over() noexcept { end(); }
 
 #if LT_HAS_EXCEPTIONS
     /// In a handler of the thread's, for what it has thrown.
@@ -80,7 +71,7 @@ public:
     bool contained = false; // A container of the program's takes its error.
 
 protected:
-    virtual ~thread_state() = default;
+    thread_state() noexcept : counted(2) {}
 
 private:
     enum stage { running, failed, detached };
@@ -93,10 +84,9 @@ private:
         }
     }
 
-    std::atomic<int> users_{2};
     std::atomic<int> stage_{running};
-    std::exception_ptr thrown_;
-    std::unique_ptr<char[]> name_;
+    std::exception_ptr thrown_{};
+    std::unique_ptr<char[]> name_{};
 };
 
 #if LT_HAS_EXCEPTIONS
@@ -133,6 +123,8 @@ struct interrupt_thread {
 
 template <typename Call, bool TakesToken> class thread_task final : public detail::thread_state {
 public:
+    static constexpr bool takes_token = TakesToken;
+
     template <typename... Given>
     explicit thread_task(stop_token token, Given &&...given)
         : call_(std::in_place, std::forward<Given>(given)...), token_(std::move(token)) {}
@@ -205,21 +197,29 @@ public:
                 && !std::is_same_v<std::decay_t<Function>, std::nothrow_t>,
             int> = 0>
     explicit thread(Function &&function, Args &&...args) : thread() {
-        detail::check(
-            start(thread_options(), std::forward<Function>(function), std::forward<Args>(args)...));
+        detail::check(start(thread_options(), make(std::forward<Function>(function), std::forward<Args>(args)...)));
     }
     /// Starts one with a name, or a stack of its own size.
     /// @throws lt::error  also invalid: the options
     template <typename Function, typename... Args>
     thread(const thread_options &options, Function &&function, Args &&...args) : thread() {
-        detail::check(start(options, std::forward<Function>(function), std::forward<Args>(args)...));
+        detail::check(start(options, make(std::forward<Function>(function), std::forward<Args>(args)...)));
     }
-    /// The same by value: joinable() says whether it was started, last_status() why not.
+    /// The same by value: joinable() says whether it was started. What copying the arguments throws comes out.
     template <typename Function, typename... Args>
     thread(std::nothrow_t, const thread_options &options, Function &&function, Args &&...args) : thread() {
-        LT_IGNORE(start(options, std::forward<Function>(function), std::forward<Args>(args)...));
+        using task = task_of<Function, Args...>;
+        if (!task::takes_token || has_source()) {
+            task *const state = new (std::nothrow)
+                task(source_.get_token(), std::forward<Function>(function), std::forward<Args>(args)...);
+            if (state != nullptr) {
+                LT_IGNORE(start(options, state));
+            }
+        }
     }
 
+    thread(const thread &) = delete;
+    thread &operator=(const thread &) = delete;
     thread(thread &&other) noexcept
         : handle_(std::exchange(other.handle_, nullptr)), state_(std::exchange(other.state_, nullptr)),
           source_(std::exchange(other.source_, stop_source(nostopstate))) {}
@@ -299,7 +299,7 @@ public:
     void interrupt() { detail::check(lt_thread_interrupt(handle_)); }
 
     /// Tells it to stop: its token says so, and its wait is interrupted. False if it takes no token, or was told before.
-    bool request_stop() noexcept { return source_.request_stop(); }
+    bool request_stop() noexcept { return stop_source(source_).request_stop(); } // A callback may end this thread.
     [[nodiscard]] stop_source get_stop_source() noexcept { return source_; }
     [[nodiscard]] stop_token get_stop_token() const noexcept { return source_.get_token(); }
 
@@ -320,18 +320,21 @@ public:
 
 private:
     template <typename Function, typename... Args>
-    lt_status start(const thread_options &options, Function &&function, Args &&...args) {
-        constexpr bool takes_token =
-            std::is_invocable_v<std::decay_t<Function>, stop_token, std::decay_t<Args>...>;
-        static_assert(takes_token || std::is_invocable_v<std::decay_t<Function>, std::decay_t<Args>...>,
-            "the function cannot be called with these arguments, moved: std::ref passes a reference");
-        using task = stop_detail::thread_task<detail::call_of<Function, Args...>, takes_token>;
+    using task_of = stop_detail::thread_task<detail::call_of<Function, Args...>,
+        std::is_invocable_v<std::decay_t<Function>, stop_token, std::decay_t<Args>...>>;
 
-        if constexpr (takes_token) {
+    template <typename Function, typename... Args>
+    task_of<Function, Args...> *make(Function &&function, Args &&...args) {
+        using task = task_of<Function, Args...>;
+        static_assert(task::takes_token || std::is_invocable_v<std::decay_t<Function>, std::decay_t<Args>...>,
+            "the function cannot be called with these arguments, moved: std::ref passes a reference");
+        if constexpr (task::takes_token) {
             source_ = fresh_source();
         }
-        auto *const state =
-            new task(source_.get_token(), std::forward<Function>(function), std::forward<Args>(args)...);
+        return new task(source_.get_token(), std::forward<Function>(function), std::forward<Args>(args)...);
+    }
+
+    template <typename Task> lt_status start(const thread_options &options, Task *state) {
         lt_thread_options given{};
         given.size = sizeof given;
         given.name = options.name;
@@ -341,7 +344,7 @@ private:
             given.errors = options.errors->native_handle();
             state->contained = true;
         }
-        const lt_status s = lt_thread_start(&task::run, state, &given, &handle_);
+        const lt_status s = lt_thread_start(&Task::run, state, &given, &handle_);
         if (s == LT_OK) {
             state_ = state;
         } else {
@@ -354,6 +357,15 @@ private:
 
     /// Out of line: GCC 12 warns of the library's own code when it is not.
     LT_COLD static stop_source fresh_source() { return stop_source(); }
+    /// Gets one, if there is the memory.
+    bool has_source() noexcept {
+#if LT_HAS_EXCEPTIONS
+        return detail::thrown_by([this] { source_ = fresh_source(); }) == nullptr;
+#else
+        source_ = fresh_source();
+        return true;
+#endif
+    }
 
     /// After a join with that status.
     void finish(lt_status s) {
@@ -391,7 +403,7 @@ private:
     void drop(bool ended) noexcept {
         LT_IGNORE(lt_thread_free(std::exchange(handle_, nullptr)));
         detail::thread_state *const state = std::exchange(state_, nullptr);
-        ended ? state->end() : state->leave();
+        ended ? state->over() : state->leave();
         source_ = stop_source(nostopstate);
     }
 

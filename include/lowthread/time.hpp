@@ -32,11 +32,31 @@ double seconds_until(const std::chrono::time_point<Clock, Duration> &deadline) {
     // As a double first, which neither the ends of time nor another unit overflow.
     const double about = std::chrono::duration<double>(deadline.time_since_epoch()).count()
         - std::chrono::duration<double>(now.time_since_epoch()).count();
-    if (about < -1) {
-        return 0;
+    if (about > LT_TIMEOUT_MAX / 2) {
+        return LT_FOREVER;
     }
-    return about > LT_TIMEOUT_MAX / 2 ? LT_FOREVER : seconds(deadline - now);
+    // The second one for clocks without a sign, for which less than nothing is very much.
+    return about < -1 || deadline < now ? 0 : seconds(deadline - now);
 }
+
+/// What is left of the seconds of a wait that is made of several.
+class time_left {
+public:
+    explicit time_left(double seconds) noexcept
+        : seconds_(seconds), until_(seconds > 0 ? lt_monotonic() + seconds : 0) {}
+
+    double seconds() const noexcept {
+        if (!(seconds_ > 0)) {
+            return seconds_; // None, without bound, or not a number.
+        }
+        const double left = until_ - lt_monotonic();
+        return left > 0 ? left : 0;
+    }
+
+private:
+    const double seconds_;
+    const double until_;
+};
 
 } // namespace detail
 

@@ -4,9 +4,9 @@
 #define LOWTHREAD_TIMER_HPP
 
 #include <lowthread/call.hpp>
+#include <lowthread/counted.hpp>
 #include <lowthread/time.hpp>
 
-#include <atomic>
 #include <csignal>
 #include <functional>
 #include <utility>
@@ -16,32 +16,17 @@ LT_NAMESPACE_BEGIN
 namespace detail {
 
 /// A timer's function, shared by the timer and the call that is going on: that may destroy the timer.
-class timer_state {
+class timer_state : public counted {
 public:
-    timer_state(const timer_state &) = delete;
-    timer_state &operator=(const timer_state &) = delete;
-
-    void leave() noexcept {
-        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            delete this;
-        }
-    }
     static void run(void *arg) {
-        struct user {
-            timer_state *const state;
-            ~user() { state->leave(); }
-        } const called{static_cast<timer_state *>(arg)};
-        called.state->users_.fetch_add(1, std::memory_order_relaxed);
-        called.state->call();
+        timer_state *const state = static_cast<timer_state *>(arg);
+        state->enter();
+        const shared<timer_state> stays(state);
+        state->call();
     }
 
 protected:
-    timer_state() = default;
-    virtual ~timer_state() = default;
     virtual void call() = 0;
-
-private:
-    std::atomic<int> users_{1};
 };
 
 template <typename Function> class timer_call final : public timer_state {
@@ -78,6 +63,8 @@ public:
         start(delay, every < 0 ? LT_TIMEOUT_MAX : every, std::forward<Function>(function));
     }
 
+    timer(const timer &) = delete;
+    timer &operator=(const timer &) = delete;
     timer(timer &&other) noexcept
         : handle_(std::exchange(other.handle_, nullptr)), state_(std::exchange(other.state_, nullptr)) {}
     timer &operator=(timer &&other) noexcept {
@@ -132,6 +119,8 @@ public:
         const double seconds = detail::seconds(time);
         detail::check(lt_watchdog_start(seconds < 0 ? LT_TIMEOUT_MAX : seconds, signum, &handle_));
     }
+    watchdog(const watchdog &) = delete;
+    watchdog &operator=(const watchdog &) = delete;
     watchdog(watchdog &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     watchdog &operator=(watchdog &&other) noexcept {
         if (this != &other) {
