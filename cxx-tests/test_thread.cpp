@@ -3,6 +3,9 @@
 #include <cstring>
 #include <memory>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 TEST_CASE("arguments are moved, references passed by std::ref") {
     int sum = 0;
     lt::thread thread([](std::unique_ptr<int> n, int &to) { to = *n; }, std::make_unique<int>(5), std::ref(sum));
@@ -277,5 +280,76 @@ TEST_CASE("no thread: what was to be its arguments is freed") {
     lt::thread none(std::nothrow, options, [one = counted()] {});
     CHECK(!none.joinable());
     CHECK(lt::last_status() == lt::status::invalid);
+    CHECK(counted::alive == 0);
+}
+
+TEST_CASE("all threads are told of, however many") {
+    lt::event goes_on;
+    std::vector<lt::thread> threads;
+    for (int i = 0; i < 40; i++) {
+        threads.emplace_back([&] { goes_on.wait(); });
+    }
+    const auto all = lt::enumerate();
+    for (const lt::thread &thread : threads) {
+        int times = 0;
+        for (const lt_thread_info &info : all) {
+            times += info.ident == thread.ident();
+        }
+        CHECK(times == 1);
+    }
+    goes_on.set();
+}
+
+TEST_CASE("the main thread may be another one, and stacks of another size") {
+    lt::thread([] {
+        lt::adopt_main();
+        CHECK(lt::main_ident() == lt::this_thread::ident());
+    }).join();
+    lt::adopt_main();
+    CHECK(lt::main_ident() == lt::this_thread::ident());
+    lt::set_stack_size(1 << 20);
+    CHECK(lt::stack_size() >= 1 << 20);
+    CHECK_THROWS_AS(lt::set_stack_size(1), lt::error);
+    lt::set_stack_size(0);
+    CHECK(lt::stack_size() != 1 << 20);
+    CHECK_THROWS_AS(lt::this_thread::set_name("\xff"), lt::error);
+}
+
+TEST_CASE("a shutdown waits for all that can be joined") {
+    lt::event goes_on;
+    lt::thread thread([&] { goes_on.wait(); });
+    CHECK(!lt::shutdown_for(1ms));
+    lt::timer later(20ms, [&] { goes_on.set(); });
+    lt::shutdown();
+    CHECK(!thread.is_alive());
+    CHECK(lt::shutdown_for(0s));
+}
+
+TEST_CASE("an error tells the number of the system's behind it") {
+    lt::thread_options options;
+    options.stack_size = std::size_t(1) << 45; // More than there is.
+    try {
+        lt::thread thread(options, [] {});
+        FAIL("started");
+    } catch (const lt::error &error) {
+        CHECK(error.native_errno() == lt::last_errno());
+        CHECK((error.native_errno() != 0 || error.status() == lt::status::invalid));
+    }
+}
+
+TEST_CASE("a forked child leaves alone what the parent's threads hold") {
+    counted::alive = 0;
+    lt::event goes_on;
+    auto thread = std::make_unique<lt::thread>([&, held = counted()] { goes_on.wait(); });
+    const pid_t child = fork();
+    if (child == 0) {
+        thread.reset();
+        _exit(counted::alive == 1 ? 0 : 1);
+    }
+    int ended = -1;
+    CHECK(waitpid(child, &ended, 0) == child);
+    CHECK(ended == 0);
+    goes_on.set();
+    thread.reset();
     CHECK(counted::alive == 0);
 }

@@ -37,8 +37,10 @@ namespace detail {
 /// | detached | what it throws goes on to C, so the hook |                                                        |
 class thread_state : public counted {
 public:
-    /// The thread is over: it has left, or without exceptions lt::exit() has kept it from that.
+#if !LT_HAS_EXCEPTIONS
+    /// The thread is over: it has left, or lt::exit() has kept it from that.
     void over() noexcept { end(); }
+#endif
 
 #if LT_HAS_EXCEPTIONS
     /// In a handler of the thread's, for what it has thrown.
@@ -403,7 +405,12 @@ private:
     void drop(bool ended) noexcept {
         LT_IGNORE(lt_thread_free(std::exchange(handle_, nullptr)));
         detail::thread_state *const state = std::exchange(state_, nullptr);
+#if LT_HAS_EXCEPTIONS
+        static_cast<void>(ended); // Then the thread has left; but not one that a forked child does not have.
+        state->leave();
+#else
         ended ? state->over() : state->leave();
+#endif
         source_ = stop_source(nostopstate);
     }
 
