@@ -54,7 +54,10 @@ TEST_CASE("a stop ends a wait, and leaves no interrupt behind") {
         std::unique_lock<lt::lock> guard(lock);
         CHECK(!changed.wait(guard, source.get_token(), [] { return false; }));
         CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::ok);
-        // From the beginning.
+        // From the beginning: it is asked once.
+        int asked = 0;
+        CHECK(!changed.wait(guard, source.get_token(), [&] { return asked++ > 0; }));
+        CHECK(asked == 1);
         CHECK(changed.wait_for(guard, source.get_token(), 1h, [] { return true; }));
     });
     waits.join();
@@ -75,9 +78,26 @@ TEST_CASE("notify wakes as many as it says") {
     while (changed.waiting() < 3) {
         lt::this_thread::yield();
     }
+    changed.notify_one();
+    CHECK(changed.waiting() == 2);
+    changed.notify(0);
+    CHECK(changed.waiting() == 2);
     changed.notify(2);
-    woken.acquire();
-    woken.acquire();
+    CHECK(changed.waiting() == 0);
+    for (int i = 0; i < 3; i++) {
+        woken.acquire();
+    }
+    waiting.clear();
+    for (int i = 0; i < 3; i++) {
+        waiting.emplace_back([&] {
+            std::unique_lock<lt::lock> guard(lock);
+            changed.wait(guard);
+        });
+    }
+    while (changed.waiting() < 3) {
+        lt::this_thread::yield();
+    }
+    changed.notify(2);
     CHECK(changed.waiting() == 1);
     changed.notify_all();
 }
@@ -127,15 +147,15 @@ TEST_CASE("an interrupt by something else is thrown, and a time that is up is an
     lt::lock lock;
     lt::condition changed;
     lt::stop_source source;
+    lt::event timed_out;
     lt::thread waits([&] {
         std::unique_lock<lt::lock> guard(lock);
         CHECK(!changed.wait_for(guard, source.get_token(), 1ms, [] { return false; }));
         CHECK(!changed.wait_until(guard, source.get_token(), std::chrono::system_clock::now(), [] { return false; }));
+        timed_out.set();
         changed.wait(guard, source.get_token(), [] { return false; });
     });
-    while (changed.waiting() == 0) {
-        lt::this_thread::yield();
-    }
+    timed_out.wait();
     waits.interrupt();
     CHECK_THROWS_AS(waits.join(), lt::interrupted);
 }

@@ -13,3 +13,15 @@ TEST_CASE("an event lets all through from its set until its clear") {
     CHECK(!event.wait_for(1ms));
     CHECK(event.wait_for(std::nothrow, 1ms) == lt::status::timed_out);
 }
+
+TEST_CASE("an interrupt ends a wait for an event") {
+    lt::thread([] {
+        lt::event never;
+        lt::interrupt(lt::this_thread::ident());
+        CHECK_THROWS_AS(never.wait(), lt::interrupted);
+        lt::interrupt(lt::this_thread::ident());
+        CHECK_THROWS_AS((void)never.wait_for(1h), lt::interrupted);
+        lt::interrupt(lt::this_thread::ident());
+        CHECK(never.wait(std::nothrow) == lt::status::interrupted);
+    }).join();
+}

@@ -42,20 +42,27 @@ TEST_CASE_TEMPLATE("timed forms", Lock, lt::lock, lt::rlock, lt::rwlock) {
     lock.unlock();
 }
 
-TEST_CASE_TEMPLATE("acquire is interrupted, and has not acquired; lock is not", Lock, lt::lock, lt::rlock, lt::rwlock) {
+TEST_CASE_TEMPLATE("acquire and the timed forms are interrupted, and have not acquired; lock is not", Lock, lt::lock,
+    lt::rlock, lt::rwlock) {
     Lock lock;
     lock.lock();
     lt::event asks;
     lt::thread waits([&] {
+        const auto me = lt::this_thread::ident();
+        lt::interrupt(me);
         CHECK_THROWS_AS(lock.acquire(), lt::interrupted);
+        lt::interrupt(me);
+        CHECK_THROWS_AS((void)lock.try_lock_for(1h), lt::interrupted);
+        lt::interrupt(me);
+        CHECK_THROWS_AS((void)lock.try_lock_until(std::chrono::steady_clock::now() + 1h), lt::interrupted);
+        lt::interrupt(me);
         asks.set();
         lock.lock();
         CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::interrupted);
         lock.unlock();
     });
-    waits.interrupt();
     asks.wait();
-    waits.interrupt();
+    lt::this_thread::sleep_for(5ms); // If it is in its wait by then, more is seen.
     lock.unlock();
     waits.join();
 }
@@ -135,4 +142,79 @@ TEST_CASE("std::condition_variable_any waits with any of them") {
     }
     changed.notify_all();
     waits.join();
+}
+
+TEST_CASE_TEMPLATE("what a thread that is gone has held can be made free", Lock, lt::lock, lt::rlock, lt::rwlock) {
+    Lock lock;
+    lt::thread([&] { lock.lock(); }).join();
+    lt::thread([&] { CHECK(!lock.try_lock()); }).join();
+    lock.at_fork_reinit();
+    CHECK(lock.try_lock());
+    lock.unlock();
+}
+
+TEST_CASE_TEMPLATE("by value", Lock, lt::lock, lt::rlock, lt::rwlock) {
+    Lock lock(std::nothrow);
+    REQUIRE(static_cast<bool>(lock));
+    CHECK(lock.acquire(std::nothrow) == lt::status::ok);
+    lt::thread waits([&] { CHECK(lock.acquire(std::nothrow) == lt::status::interrupted); });
+    waits.interrupt();
+    waits.join();
+    CHECK(lock.release(std::nothrow) == lt::status::ok);
+    CHECK(lock.release(std::nothrow) == lt::status::not_held);
+}
+
+TEST_CASE_TEMPLATE("by value, with a time", Lock, lt::lock, lt::rlock) {
+    Lock lock;
+    CHECK(lock.acquire_for(std::nothrow, 1ms) == lt::status::ok);
+    lt::thread([&] { CHECK(lock.acquire_for(std::nothrow, 1ms) == lt::status::timed_out); }).join();
+    lock.unlock();
+}
+
+TEST_CASE("readers are not interrupted in lock_shared, and are in the other forms") {
+    lt::rwlock lock;
+    lock.lock();
+    lt::event asks;
+    lt::thread reads([&] {
+        const auto me = lt::this_thread::ident();
+        lt::interrupt(me);
+        CHECK(lock.acquire_shared(std::nothrow) == lt::status::interrupted);
+        lt::interrupt(me);
+        CHECK_THROWS_AS((void)lock.try_lock_shared_for(1h), lt::interrupted);
+        lt::interrupt(me);
+        asks.set();
+        lock.lock_shared();
+        CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::interrupted);
+        CHECK(lock.release_shared(std::nothrow) == lt::status::ok);
+    });
+    asks.wait();
+    lt::this_thread::sleep_for(5ms); // If it is in its wait by then, more is seen.
+    lock.unlock();
+    reads.join();
+}
+
+TEST_CASE("a re-entrant lock is had back in spite of an interrupt, and a spinlock that is free is not released") {
+    lt::rlock lock;
+    lock.lock();
+    lock.lock();
+    const auto count = lock.release_save();
+    lock.lock_restore(count);
+    CHECK(lock.depth() == 2);
+    CHECK_THROWS_AS(lock.lock_restore(0), lt::error);
+    lt::event asks;
+    lt::thread waits([&] {
+        lt::interrupt(lt::this_thread::ident());
+        asks.set();
+        lock.lock_restore(3);
+        CHECK(lock.recursion_count() == 3);
+        CHECK(lt::this_thread::check_interrupt(std::nothrow) == lt::status::interrupted);
+        CHECK(lock.release_save() == 3);
+    });
+    asks.wait();
+    lt::this_thread::sleep_for(5ms); // If it is in its wait by then, more is seen.
+    CHECK(lock.release_save() == 2);
+    waits.join();
+    lt::spinlock spin;
+    CHECK_THROWS_AS(spin.release(), lt::error);
+    CHECK(spin.release(std::nothrow) == lt::status::not_held);
 }

@@ -20,6 +20,9 @@ TEST_CASE("a bound is kept, and a bad number told") {
     CHECK(permits.release(std::nothrow, -1) == lt::status::invalid);
     CHECK(permits.release(std::nothrow, PTRDIFF_MAX) == lt::status::overflow);
     CHECK(permits.value() == 2);
+    if constexpr (sizeof(std::ptrdiff_t) > 4) {
+        CHECK(lt::semaphore(0).release(std::nothrow, PTRDIFF_MAX / 2 + 2) == lt::status::overflow); // 1 in 32 bits.
+    }
     CHECK_THROWS_AS(lt::semaphore(3, 2), lt::error);
     CHECK(lt::semaphore::max() > 1'000'000);
 }

@@ -67,3 +67,36 @@ TEST_CASE("a watchdog interrupts main unless it is fed") {
     CHECK_THROWS_AS(other.feed(), lt::error);
     CHECK_THROWS_AS(lt::watchdog(0s), lt::error);
 }
+
+TEST_CASE("what is cancelled is not called any more") {
+    lt::event called;
+    std::atomic<int> times{0};
+    lt::timer repeats(0ms, 1ms, [&] {
+        times++;
+        called.set();
+    });
+    called.wait();
+    repeats.cancel();
+    const int then = times;
+    lt::this_thread::sleep_for(20ms); // A timer that went on would be seen, and one that does not cannot be.
+    CHECK(times == then);
+}
+
+TEST_CASE("a watchdog that is cancelled is silent until it is fed, and one that has ended is gone") {
+    lt::watchdog watches(500ms, SIGUSR1);
+    watches.cancel();
+    CHECK(lt::this_thread::sleep_for(std::nothrow, 600ms) == lt::status::ok);
+    watches.feed();
+    lt::event never;
+    CHECK_THROWS_AS(never.wait(), lt::interrupted);
+    lt_watchdog *handle = nullptr;
+    {
+        lt::watchdog ends(1h);
+        handle = ends.native_handle();
+        lt::watchdog other(1h);
+        ends = std::move(other); // Ends the first one.
+        CHECK(lt_watchdog_feed(handle) == LT_BAD_HANDLE);
+        handle = ends.native_handle();
+    }
+    CHECK(lt_watchdog_feed(handle) == LT_BAD_HANDLE);
+}
