@@ -232,6 +232,7 @@ lt_status lt_barrier_wait(lt_barrier *barrier, uint32_t *index);
 lt_status lt_barrier_wait_timeout(lt_barrier *barrier, double seconds, uint32_t *index);
 lt_status lt_barrier_reset(lt_barrier *barrier);
 lt_status lt_barrier_abort(lt_barrier *barrier);
+lt_status lt_barrier_drop(lt_barrier *barrier);
 uint32_t lt_barrier_parties(const lt_barrier *barrier);
 uint32_t lt_barrier_waiting(const lt_barrier *barrier);
 bool lt_barrier_is_broken(const lt_barrier *barrier);
