@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static lt_case *first_case;
-static lt_case **last_case = &first_case;
+static lt_test_case *first_case;
+static lt_test_case **last_case = &first_case;
 
-void lt_harness_add(lt_case *added) {
+void lt_harness_add(lt_test_case *added) {
     *last_case = added;
     last_case = &added->next;
 }
@@ -127,7 +127,7 @@ double seconds_since(double start) {
 // What cmocka calls. It catches signals such as SIGSEGV, but a case starts with the signals as every
 // program finds them; ctest reports a crash as well.
 static void run_case(void **state) {
-    const lt_case *c = *state;
+    const lt_test_case *c = *state;
     const int caught[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS};
     for (size_t i = 0; i < sizeof caught / sizeof caught[0]; i++) {
         signal(caught[i], SIG_DFL);
@@ -163,7 +163,7 @@ __attribute__((constructor)) static void lock_sanitizer_around_forks(void) {
 }
 #endif
 
-static bool wanted(const lt_case *candidate, int argc, char **argv) {
+static bool wanted(const lt_test_case *candidate, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], candidate->name) == 0) {
             return true;
@@ -184,7 +184,7 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
 
     size_t cases = 0;
-    for (const lt_case *c = first_case; c != NULL; c = c->next) {
+    for (const lt_test_case *c = first_case; c != NULL; c = c->next) {
         cases++;
     }
     struct CMUnitTest *tests = calloc(cases + 1, sizeof *tests);
@@ -192,7 +192,7 @@ int main(int argc, char **argv) {
         return EXIT_FAILURE;
     }
     size_t count = 0;
-    for (lt_case *c = first_case; c != NULL; c = c->next) {
+    for (lt_test_case *c = first_case; c != NULL; c = c->next) {
         if (wanted(c, argc, argv)) {
             tests[count++] =
                 (struct CMUnitTest){.name = c->name, .test_func = run_case, .initial_state = c};

@@ -46,13 +46,13 @@ extern "C" {
 // Inside, because cmocka 1.1 does not say extern "C" itself.
 #include <cmocka.h>
 
-typedef struct lt_case {
+typedef struct lt_test_case {
     const char *name;
     void (*run)(void);
-    struct lt_case *next;
-} lt_case;
+    struct lt_test_case *next;
+} lt_test_case;
 
-void lt_harness_add(lt_case *added);
+void lt_harness_add(lt_test_case *added);
 
 LT_NORETURN void lt_harness_must(const char *file, int line, const char *expression);
 
@@ -86,7 +86,7 @@ double seconds_since(double start);
 
 #define TEST(name)                                                                                 \
     static void lt_test_##name(void);                                                              \
-    static lt_case lt_case_##name = {#name, lt_test_##name, NULL};                                 \
+    static lt_test_case lt_case_##name = {#name, lt_test_##name, NULL};                            \
     __attribute__((constructor)) static void lt_add_##name(void) {                                 \
         lt_harness_add(&lt_case_##name);                                                           \
     }                                                                                              \

@@ -698,6 +698,21 @@ static void call_pool(void) {
     must(lt_event_free(go) == LT_OK);
 }
 
+static void call_select(void) {
+    lt_semaphore *semaphore = lt_semaphore_new(1);
+    lt_case cases[9];
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        cases[i] = (lt_case){.op = LT_CASE_SEMAPHORE, .handle = semaphore};
+    }
+    IS_OK(lt_select(cases, 9, 0.0, &count));
+    GIVES(LT_TIMED_OUT, lt_select(cases, 9, 0.0, &count));
+    GIVES(LT_TIMED_OUT, lt_select(cases, 1, 0.002, &count));
+    GIVES(LT_TIMED_OUT, lt_select(cases, 9, 0.002, &count));
+    GIVES(LT_DEADLOCK, lt_select(cases, 0, LT_FOREVER, &count));
+    must(lt_semaphore_free(semaphore) == LT_OK);
+    GIVES(LT_BAD_HANDLE, lt_select(cases, 9, LT_FOREVER, &count));
+}
+
 // What any thread can do.
 static void call_everything(void) {
     call_status();
@@ -720,6 +735,7 @@ static void call_everything(void) {
     }
     call_timers();
     call_pool();
+    call_select();
 }
 
 // Those that do not return, and those that cannot fail.

@@ -245,7 +245,7 @@ static const char *const OTHERS[] = {
     "lt_get_native_id", "lt_interrupt", "lt_interrupt_main", "lt_interrupt_signal", "lt_last_errno",
     "lt_last_error", "lt_last_status", "lt_local_new", "lt_main_ident", "lt_monotonic",
     "lt_pool_new", "lt_queue_new", "lt_raise", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new",
-    "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size", "lt_set_thread_name",
+    "lt_select", "lt_semaphore_new_bounded", "lt_set_excepthook", "lt_set_stack_size", "lt_set_thread_name",
     "lt_shutdown", "lt_signal_chain_to_main", "lt_signal_restore", "lt_signal_to_callback",
     "lt_signal_to_main", "lt_sleep", "lt_spinlock_new", "lt_stack_size", "lt_start_new_thread", "lt_start_new_thread_copy",
     "lt_status_message", "lt_status_name", "lt_thread_count", "lt_thread_name", "lt_thread_start",

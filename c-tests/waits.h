@@ -260,9 +260,73 @@ static const wait_kind QUEUE_PUT_WAIT = {"queue put", waits_full_queue, waits_pu
     waits_put_try, waits_put_timed, waits_put_satisfy, waits_queue_destroy, LT_FULL,
     "lt_queue_put_timeout", .mend = NULL};
 
+// The same by select: each alone, or beside an event that nobody sets.
+static inline lt_status waits_select(int32_t op, void *o, double seconds) {
+    lt_case alone = {.op = op, .handle = o, .item = o};
+    size_t index = 7;
+    lt_status status = lt_select(&alone, 1, seconds, &index);
+    must(status < 0 || index == (status == LT_OK ? 0 : 7));
+    return status == LT_OK ? alone.status : status;
+}
+
+static inline lt_status waits_select_beside(int32_t op, void *o, double seconds) {
+    static lt_event *_Atomic never; // So that it is no leak.
+    int saved = errno;
+    if (atomic_load(&never) == NULL) {
+        lt_event *none = NULL, *made = lt_event_new();
+        must(made != NULL);
+        if (!atomic_compare_exchange_strong(&never, &none, made)) {
+            must(lt_event_free(made) == LT_OK);
+        }
+    }
+    errno = saved;
+    lt_case cases[2] = {{.op = LT_CASE_EVENT, .handle = atomic_load(&never)}, {.op = op, .handle = o, .item = o}};
+    size_t index = 7;
+    lt_status status = lt_select(cases, 2, seconds, &index);
+    must(status < 0 || index == (status == LT_OK ? 1 : 7));
+    return status == LT_OK ? cases[1].status : status;
+}
+
+#define WAITS_SELECT(name, select, op)                                                             \
+    WAITS_CALL(name, select(op, o, LT_FOREVER))                                                    \
+    WAITS_CALL(name##_try, select(op, o, 0.0))                                                     \
+    WAITS_TIMED(name##_timed, select(op, o, seconds))
+#define WAITS_BY(select) select, select##_try, select##_timed
+
+WAITS_SELECT(waits_select_lock, waits_select, LT_CASE_LOCK)
+WAITS_SELECT(waits_select_rlock, waits_select, LT_CASE_RLOCK)
+WAITS_SELECT(waits_select_semaphore, waits_select_beside, LT_CASE_SEMAPHORE)
+WAITS_SELECT(waits_select_event, waits_select, LT_CASE_EVENT)
+WAITS_SELECT(waits_select_read, waits_select, LT_CASE_READ)
+WAITS_SELECT(waits_select_write, waits_select_beside, LT_CASE_WRITE)
+WAITS_SELECT(waits_select_get, waits_select_beside, LT_CASE_GET)
+WAITS_SELECT(waits_select_put, waits_select, LT_CASE_PUT)
+
+static const wait_kind SELECT_LOCK_WAIT = {"select lock", waits_lock, WAITS_BY(waits_select_lock),
+    waits_lock_satisfy, waits_lock_destroy, LT_TIMED_OUT, "lt_select", .mend = waits_lock_mend};
+static const wait_kind SELECT_RLOCK_WAIT = {"select re-entrant lock", waits_rlock,
+    WAITS_BY(waits_select_rlock), waits_rlock_satisfy, waits_rlock_destroy, LT_TIMED_OUT, "lt_select",
+    .undo = waits_rlock_undo, .mend = waits_rlock_undo};
+static const wait_kind SELECT_SEMAPHORE_WAIT = {"select semaphore", waits_semaphore,
+    WAITS_BY(waits_select_semaphore), waits_semaphore_satisfy, waits_semaphore_destroy, LT_TIMED_OUT,
+    "lt_select", .mend = NULL};
+static const wait_kind SELECT_EVENT_WAIT = {"select event", waits_event, WAITS_BY(waits_select_event),
+    waits_event_satisfy, waits_event_destroy, LT_TIMED_OUT, "lt_select", .undo = waits_event_undo,
+    .lets_all_through = true, .mend = waits_event_undo};
+static const wait_kind SELECT_READ_WAIT = {"select read", waits_rwlock, WAITS_BY(waits_select_read),
+    waits_rwlock_satisfy, waits_rwlock_destroy, LT_TIMED_OUT, "lt_select", .undo = waits_read_undo,
+    .lets_all_through = true, .mend = waits_rwlock_mend};
+static const wait_kind SELECT_WRITE_WAIT = {"select write", waits_rwlock, WAITS_BY(waits_select_write),
+    waits_rwlock_satisfy, waits_rwlock_destroy, LT_TIMED_OUT, "lt_select", .mend = waits_rwlock_mend};
+static const wait_kind SELECT_GET_WAIT = {"select get", waits_empty_queue, WAITS_BY(waits_select_get),
+    waits_get_satisfy, waits_queue_destroy, LT_TIMED_OUT, "lt_select", .mend = NULL};
+static const wait_kind SELECT_PUT_WAIT = {"select put", waits_full_queue, WAITS_BY(waits_select_put),
+    waits_put_satisfy, waits_queue_destroy, LT_TIMED_OUT, "lt_select", .mend = NULL};
+
 static const wait_kind *const WAITS[] = {&LOCK_WAIT, &RLOCK_WAIT, &SEMAPHORE_WAIT, &EVENT_WAIT,
     &READ_WAIT, &WRITE_WAIT, &CONDITION_WAIT, &CONDITION_RLOCK_WAIT, &QUEUE_GET_WAIT,
-    &QUEUE_PUT_WAIT};
+    &QUEUE_PUT_WAIT, &SELECT_LOCK_WAIT, &SELECT_RLOCK_WAIT, &SELECT_SEMAPHORE_WAIT, &SELECT_EVENT_WAIT,
+    &SELECT_READ_WAIT, &SELECT_WRITE_WAIT, &SELECT_GET_WAIT, &SELECT_PUT_WAIT};
 
 // For each kind of wait: `for_each_wait(kind) { ... }`.
 #define for_each_wait(kind)                                                                        \

@@ -39,6 +39,16 @@ enum {
     LT_ALL = 0,
     LT_ANY = 1,
     LT_FIRST_ERROR = 2,
+    LT_CASE_LOCK = 1,
+    LT_CASE_RLOCK = 2,
+    LT_CASE_SEMAPHORE = 3,
+    LT_CASE_EVENT = 4,
+    LT_CASE_GET = 5,
+    LT_CASE_PUT = 6,
+    LT_CASE_READ = 7,
+    LT_CASE_WRITE = 8,
+    LT_CASE_JOIN = 9,
+    LT_CASE_FUTURE = 10,
     LT_VERSION_MAJOR = 0,
     LT_VERSION_MINOR = 1,
     LT_VERSION_PATCH = 0
@@ -119,6 +129,12 @@ typedef struct lt_wait_info {
     char type[16];
     char name[64];
 } lt_wait_info;
+typedef struct lt_case {
+    int32_t op;
+    lt_status status;
+    const void *handle;
+    void *item;
+} lt_case;
 
 const char *lt_status_name(lt_status status);
 const char *lt_status_message(lt_status status);
@@ -310,3 +326,4 @@ lt_status lt_name(const void *handle, char *buf, size_t len);
 lt_status lt_dump(int fd);
 lt_status lt_dump_on_signal(int signum, int fd);
 lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
+lt_status lt_select(lt_case *cases, size_t n, double seconds, size_t *index);

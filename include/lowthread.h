@@ -1221,6 +1221,49 @@ LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
 // same LT_INVALID; `count` is their number. Never blocks.
 LT_NODISCARD lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
 
+// ---- Waiting for several things at once -------------------------------------------------------
+
+enum {
+    LT_CASE_LOCK     = 1,   // For lt_case.op, what may happen: the lock is acquired.
+    LT_CASE_RLOCK    = 2,   // The re-entrant lock is acquired, for the first time or once more.
+    LT_CASE_SEMAPHORE = 3,   // A permit of the semaphore is taken.
+    LT_CASE_EVENT    = 4,   // The event is set.
+    LT_CASE_GET      = 5,   // An item is taken out of the queue: then it is in `item`; or that is closed and empty: LT_CLOSED.
+    LT_CASE_PUT      = 6,   // `item` is put into the queue; or that is closed: LT_CLOSED.
+    LT_CASE_READ     = 7,   // The read-write lock is acquired for reading.
+    LT_CASE_WRITE    = 8,   // The read-write lock is acquired for writing.
+    LT_CASE_JOIN     = 9,   // The thread is over: it has been joined. LT_FAILED if it ended with an error.
+    LT_CASE_FUTURE   = 10,  // The task of the future is over. LT_FAILED, LT_CANCELLED.
+};
+#define LT_CASE_LOCK 1
+#define LT_CASE_RLOCK 2
+#define LT_CASE_SEMAPHORE 3
+#define LT_CASE_EVENT 4
+#define LT_CASE_GET 5
+#define LT_CASE_PUT 6
+#define LT_CASE_READ 7
+#define LT_CASE_WRITE 8
+#define LT_CASE_JOIN 9
+#define LT_CASE_FUTURE 10
+
+// One of the things that lt_select() waits for.
+typedef struct lt_case {
+    // One of the LT_CASE_ constants.
+    int32_t op;
+    // Set for the case that happens: what a call that does this alone would have returned.
+    lt_status status;
+    // The object: an lt_queue for LT_CASE_GET, and so on.
+    const void *handle;
+    // What is to be put, or what was got; not touched otherwise.
+    void *item;
+} lt_case;
+
+// Waits until one of n cases can be done, does that one and no other, and tells which; blocks for at most
+// this many seconds. LT_OK whenever one happened: its status says more. LT_TIMED_OUT, LT_INTERRUPTED: none.
+// LT_BAD_HANDLE, LT_INVALID, LT_DEADLOCK: the case at `index` can never be done. Where several could be, each
+// is the one as often as any other. While a thread selects on an object, that is LT_BUSY to free.
+LT_NODISCARD lt_status lt_select(lt_case *cases, size_t n, double seconds, size_t *index);
+
 #ifdef __cplusplus
 }
 #endif

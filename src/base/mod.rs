@@ -20,6 +20,7 @@ pub mod fork;
 mod chunk;
 pub mod arena;
 pub mod awaited;
+pub mod watchers;
 pub mod handle;
 pub mod interrupt;
 pub mod record;

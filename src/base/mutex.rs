@@ -31,7 +31,8 @@ impl<T> Mutex<T> {
         Guard { mutex: self, _inside: inside }
     }
 
-    /// Locks it if it is free just now. Async-signal-safe where threads can be woken in handlers.
+    /// None if another thread holds it, or this one, in what a signal handler has interrupted. Async-signal-safe where
+    /// threads can be woken in handlers.
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
         let inside = fork::enter();
         self.raw.try_lock().then(|| Guard { mutex: self, _inside: inside })

@@ -8,7 +8,7 @@
 //! 19..15 second kind | 14..10 kind | 9..5 what was wrong | 4..0 which function
 //! ```
 
-use crate::base::handle::{Kind, STATE_BITS};
+use crate::base::handle::{KIND_SHIFT, Kind};
 use crate::base::status::Error;
 
 /// The functions that signal handlers may call and that can fail.
@@ -56,7 +56,7 @@ impl Note {
 
     pub fn read(self) -> Option<(&'static &'static str, Error)> {
         let field = |i: u32| self.0 >> (i * FIELD) & FIELD_MASK;
-        let kind = |i: u32| Kind::of((field(i) as u64) << STATE_BITS);
+        let kind = |i: u32| Kind::of((field(i) as u64) << KIND_SHIFT);
         let error = match field(1) {
             NULL => Error::NullHandle(kind(2)?),
             STALE => Error::StaleHandle(kind(2)?),

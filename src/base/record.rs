@@ -83,6 +83,8 @@ pub struct Own {
     pub pool: Cell<*mut c_void>,
     /// Where its stack ends but for what a task may need; 0 while that is not known.
     pub stack_reserve: Cell<usize>,
+    /// What its next choice by chance goes by.
+    pub chance: Cell<u64>,
     /// Whether something is left of an exception that could not be ended wholly: it runs no more tasks.
     pub spoilt: Cell<bool>,
     /// What the thread must free, unless it ends before it can.
@@ -110,6 +112,7 @@ impl Own {
             failure: Cell::new(None),
             pool: Cell::new(ptr::null_mut()),
             stack_reserve: Cell::new(0),
+            chance: Cell::new(0),
             spoilt: Cell::new(false),
             held: Cell::new(None),
             on_round: Cell::new(None),

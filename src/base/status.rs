@@ -89,6 +89,7 @@ pub enum Argument {
     Flag,
     Items,
     Futures,
+    Cases,
     Info,
 }
 
@@ -108,6 +109,7 @@ impl Argument {
             Argument::Flag => "flag",
             Argument::Items => "items",
             Argument::Futures => "futures",
+            Argument::Cases => "cases",
             Argument::Info => "info",
         }
     }
@@ -155,6 +157,10 @@ pub enum Error {
     /// More is said to be done than was put.
     NothingToBeDone,
     BadMode,
+    /// A case of a select that is none.
+    BadOp,
+    /// A wait for nothing, without an end.
+    NoCases,
     WaitsForItself,
     NoFunction,
     NoReport,
@@ -224,6 +230,8 @@ impl Error {
             Error::CalledFromWithin => (LT_DEADLOCK, "called from the function that it calls"),
             Error::NothingToBeDone => (LT_INVALID, "called more often than items were put"),
             Error::BadMode => (LT_INVALID, "mode is not one of LT_ALL, LT_ANY and LT_FIRST_ERROR"),
+            Error::BadOp => (LT_INVALID, "op is not one of the LT_CASE_ constants"),
+            Error::NoCases => (LT_DEADLOCK, "n is 0 and there is no timeout: nothing would end the wait"),
             Error::NoReport => (LT_INVALID, "info is not one that the library has given"),
             Error::NoFunction => {
                 (LT_INVALID, "the calling thread runs no function that the library was given")

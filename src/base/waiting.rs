@@ -50,6 +50,7 @@ verbs! {
     Shutdown = 12 "shutdown",
     Submit = 13 "submit",
     NativeId = 14 "native_id",
+    Select = 15 "select",
 }
 
 /// What a wait is for: a verb, and mostly an object.

@@ -24,6 +24,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Frames;
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::{self, Key, Sides};
 use crate::base::{registry, this_thread, wait};
 use crate::exec::callbacks::{Call, Callback, Callbacks, Listed};
 use crate::exec::help::Help;
@@ -332,6 +333,15 @@ impl Handle<Future> {
         Ok(listens.then_some(waits))
     }
 
+    /// An error if the calling thread is in the task.
+    pub fn check_other(self) -> Result<(), Error> {
+        let own = this_thread::current().map(Record::ident);
+        if own.is_some_and(|own| self.alive().is_ok_and(|future| future.is_run_by(own))) {
+            return Err(Error::WaitsForItself);
+        }
+        self.check()
+    }
+
     /// Takes a watcher out, by `f`, that was put in.
     pub fn unwatch(self, f: impl FnOnce(&Watchers)) -> Result<(), Error> {
         f(&self.alive()?.life.lock().watchers);
@@ -416,8 +426,14 @@ impl Future {
         if before & LISTENED != 0 {
             let failed = self.state.load(Ordering::Relaxed) & STATE == FAILED;
             self.life.lock().watchers.tell(failed);
+            watchers::tell(self.key(), Sides::ONE, watchers::AT_ONCE, || ());
         }
         before & LISTENED != 0
+    }
+
+    /// What those who watch it are found by.
+    pub fn key(&self) -> Key {
+        Key::of(self)
     }
 
     /// Has who ends the future look after what listens. False if it is over.

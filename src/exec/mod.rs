@@ -8,6 +8,7 @@ pub mod task;
 pub mod line;
 pub mod map;
 pub mod pool;
+pub mod select;
 pub mod callbacks;
 pub mod help;
 pub mod future;

@@ -27,6 +27,7 @@ pub mod timer;
 pub mod pool;
 pub mod future;
 pub mod insight;
+pub mod select;
 mod sized;
 
 use crate::base::handle::{Handle, Object};

@@ -30,6 +30,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::{self, Sides};
 use crate::sync::waiters::AT_ONCE;
 
 const SET: u64 = 1;
@@ -106,11 +107,8 @@ impl Handle<Event> {
     pub fn set(self) -> Result<(), Error> {
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
-        if !from.is_set() {
-            match self.visitors() {
-                Ok(0) | Err(_) => (),
-                Ok(n) => self.wake_the_first_of(n),
-            }
+        if !from.is_set() && !self.is_left_alone() {
+            self.wake_and_tell();
         }
         Ok(())
     }
@@ -179,10 +177,14 @@ impl Handle<Event> {
         }
     }
 
-    /// For a set: wakes all of the `n` who may sleep, or one of many.
+    /// For a set: wakes all who may sleep, or one of many.
     #[cold]
-    fn wake_the_first_of(self, n: u32) {
-        wait::wake(self.futex(), if n as usize <= AT_ONCE { n } else { 1 });
+    fn wake_and_tell(self) {
+        // None if it was freed since: then nobody is left.
+        if let Some(n) = self.visitors().ok().filter(|n| *n > 0) {
+            wait::wake(self.futex(), if n as usize <= AT_ONCE { n } else { 1 });
+        }
+        self.tell(Sides::ONE, watchers::AT_ONCE);
     }
 
     /// Does its part in waking all. The caller is a visitor itself.

@@ -1,6 +1,6 @@
 //! Mutual exclusion: the state machine of the lock, and of the re-entrant lock around it.
 //!
-//! The state, in the 37 bits that the handle leaves (all flags and the count lie in the futex half):
+//! The state, in the 36 bits that the handle leaves (all flags and the count lie in the futex half):
 //!
 //! | bits | name | meaning |
 //! |---|---|---|
@@ -39,6 +39,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::Sides;
 use crate::sync::grants::Grants;
 
 const LOCKED: u64 = 1;
@@ -329,6 +330,7 @@ impl<T: Exclusive> Handle<T> {
         } else if to.is_waking() && !from.is_waking() {
             self.wake_sleeper();
         }
+        self.tell(Sides::ONE, 1);
         Ok(())
     }
 

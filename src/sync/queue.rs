@@ -28,6 +28,7 @@ use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait::{self, Wake};
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::{self, Key, Sides};
 use crate::sync::chain::Chain;
 use crate::sync::discard::Discard;
 use crate::sync::ring::{self, Refused, Ring};
@@ -55,6 +56,10 @@ pub struct Queue {
     /// Called for items that are discarded.
     drop: Discard,
 }
+
+/// The sides, as those who watch the queue tell them apart.
+pub const ITEMS: Sides = Sides::ONE;
+pub const ROOM: Sides = Sides::OTHER;
 
 /// Who sleeps.
 #[derive(Clone, Copy)]
@@ -322,7 +327,10 @@ impl Handle<Queue> {
     pub unsafe fn close(self, immediate: bool) -> Result<(), Error> {
         let queue = self.alive()?;
         on_store!(queue, store => store.close());
-        queue.wake_all();
+        // That it is closed comes before the look at who waits.
+        fence::light();
+        self.call(queue, ITEMS, usize::MAX);
+        self.call(queue, ROOM, usize::MAX);
         if !immediate {
             return Ok(());
         }
@@ -547,10 +555,10 @@ impl Handle<Queue> {
     fn wake_after_push(self, n: usize) {
         // Freed meanwhile: nobody waits.
         let Ok(queue) = self.stay() else { return };
-        queue.items.wake(n);
+        self.call(&queue, ITEMS, n);
         // The room that a wake was for may have been hidden until now.
         if !queue.is_full() {
-            queue.room.wake(1);
+            self.call(&queue, ROOM, 1);
         }
     }
 
@@ -558,13 +566,41 @@ impl Handle<Queue> {
     fn wake_after_pop(self, n: usize) {
         // As above.
         let Ok(queue) = self.stay() else { return };
-        queue.room.wake(n);
+        self.call(&queue, ROOM, n);
         // And so may the next item, or that this was the last one of a closed queue.
         if on_store!(queue, store => store.length()) > 0 {
-            queue.items.wake(1);
+            self.call(&queue, ITEMS, 1);
         } else if on_store!(queue, store => store.is_closed()) {
-            queue.items.wake(usize::MAX);
+            self.call(&queue, ITEMS, usize::MAX);
         }
+    }
+
+    /// Wakes up to `n` of those who wait on a side, and tells as many of those who watch it.
+    fn call(self, queue: &Queue, side: Sides, n: usize) {
+        let here = queue.side(side);
+        here.wake(n);
+        if here.is_watched() {
+            watchers::tell(queue.key(), side, n, || {
+                queue.items.set_unwatched();
+                queue.room.set_unwatched();
+            });
+        }
+    }
+
+    /// Says that somebody watches that side: who is in the list of `base::watchers` by now. To be fenced, and looked
+    /// at, after. A resident, as long as it watches.
+    pub fn watch(self, side: Sides) -> Result<Resident<Queue>, Error> {
+        let queue = self.stay()?;
+        queue.side(side).set_watched();
+        Ok(queue)
+    }
+
+    /// Whether there may be an item, or room; or the queue is closed.
+    pub fn is_open(self, side: Sides) -> Result<bool, Error> {
+        let queue = self.alive()?;
+        let none =
+            if side == ROOM { queue.is_full() } else { on_store!(queue, store => store.length()) == 0 };
+        Ok(!none || on_store!(queue, store => store.is_closed()))
     }
 
     /// Counts items that are done with; no more than were put.
@@ -610,11 +646,13 @@ impl Queue {
         capacity != 0 && on_store!(self, store => store.length()) >= capacity
     }
 
-    fn wake_all(&self) {
-        // That it is closed comes before the look at who waits.
-        fence::light();
-        self.items.wake(usize::MAX);
-        self.room.wake(usize::MAX);
+    /// What those who watch it are found by.
+    pub fn key(&self) -> Key {
+        Key::of(self)
+    }
+
+    fn side(&self, side: Sides) -> &Side {
+        if side == ROOM { &self.room } else { &self.items }
     }
 
     fn all_done(&self) -> bool {
@@ -635,6 +673,15 @@ impl Queue {
         let slept = side.sleep(block);
         self.asleep.fetch_sub(seen, Ordering::SeqCst);
         slept
+    }
+
+    /// The same for one that sleeps elsewhere, and watches: it falls asleep, or is awake again.
+    pub fn set_asleep(&self, asleep: bool) {
+        if asleep {
+            self.asleep.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.asleep.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     fn is_awaited(&self) -> bool {

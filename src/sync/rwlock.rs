@@ -42,7 +42,7 @@
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
-use crate::base::awaited::Awaited;
+use crate::base::awaited::{Awaited, Waits};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{self, Handle, Kind, Object, bits_of_word};
@@ -50,6 +50,7 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::{self, Sides};
 use crate::sync::waiters::{Waiter, Waiters};
 
 const WRITER: u64 = 1;
@@ -69,7 +70,7 @@ pub struct RwLock {
 }
 
 /// How a thread wants the lock.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Read,
     Write,
@@ -85,6 +86,16 @@ impl Access {
         match self {
             Access::Read => Verb::Read,
             Access::Write => Verb::Write,
+        }
+    }
+}
+
+impl Access {
+    /// As what those who watch the lock want.
+    pub fn side(self) -> Sides {
+        match self {
+            Access::Read => Sides::ONE,
+            Access::Write => Sides::OTHER,
         }
     }
 }
@@ -294,7 +305,12 @@ impl Handle<RwLock> {
     pub fn release(self, access: Access) -> Result<(), Error> {
         // AcqRel: what other readers did happens before the hand-over too.
         let (_, to) = self.update(Ordering::AcqRel, |state: State| state.released(access))?;
-        if to.is_due() { self.pass_on() } else { Ok(()) }
+        if to.is_due() {
+            self.pass_on();
+        } else {
+            self.tell_of_change();
+        }
+        Ok(())
     }
 
     /// Frees the lock from holders that did not survive a fork.
@@ -309,15 +325,26 @@ impl Handle<RwLock> {
 
     /// Moves the line up after a release.
     #[cold]
-    fn pass_on(self) -> Result<(), Error> {
+    fn pass_on(self) {
         // Freed since: nobody was in line any more.
-        let Ok(rwlock) = self.reside() else { return Ok(()) };
+        let Ok(rwlock) = self.reside() else { return };
         self.move_up(rwlock.line.lock());
-        Ok(())
     }
 
     /// If those who are first in line can have the lock, lets them in, or wakes them to try.
     fn move_up(self, line: Guard<'_, Waiters>) {
+        self.let_in(line);
+        self.tell_of_change();
+    }
+
+    /// Tells those who watch that whoever comes may have the lock now, or join its readers.
+    #[inline]
+    fn tell_of_change(self) {
+        self.tell(Access::Read.side(), watchers::AT_ONCE);
+        self.tell(Access::Write.side(), 1);
+    }
+
+    fn let_in(self, line: Guard<'_, Waiters>) {
         let Some(wants) = line.first_wants() else { return };
         let access = Access::of(wants);
         let n = match access {
@@ -365,6 +392,19 @@ impl Handle<RwLock> {
             return Ok(());
         }
         self.write_awake(&rwlock, &block)
+    }
+
+    /// Counts as one that waits, and says that somebody watches: who is in the list of `base::watchers` by now.
+    pub fn watch(self) -> Result<Waits<'static>, Error> {
+        let waits = self.alive()?.awaited.wait();
+        self.set_watched()?;
+        Ok(waits)
+    }
+
+    /// Whether whoever comes could have it.
+    pub fn is_open(self, access: Access) -> Result<bool, Error> {
+        // Relaxed: a hint.
+        Ok(State(self.state(Ordering::Relaxed)?).is_open_to(access))
     }
 
     /// Acquires after all, or puts the waiter at the end of the line. Whether it was the former.

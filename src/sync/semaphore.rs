@@ -21,6 +21,7 @@ use crate::base::handle::{self, Handle, Kind, Object, STATE_BITS};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::Sides;
 use crate::sync::grants::Grants;
 
 /// What a semaphore has beside its word.
@@ -191,6 +192,7 @@ impl Handle<Semaphore> {
             // They reside until each has taken its grant.
             semaphore.grants.post(n.min(from.waiters()));
         }
+        self.tell(Sides::ONE, n as usize);
         Ok(())
     }
 

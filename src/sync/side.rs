@@ -20,10 +20,14 @@ use crate::base::fence;
 use crate::base::wait::{self, Wake};
 use crate::sync::grants::Grants;
 
+/// Beside the count: somebody watches the side (`base::watchers`).
+const WATCHED: u32 = 1 << 31;
+
 /// On a cache line of its own: those who do something look at it all the time.
 #[repr(align(64))]
 #[derive(Debug)]
 pub struct Side {
+    /// How many wait, and `WATCHED`.
     waiters: AtomicU32,
     /// How many give up, and cannot yet.
     leavers: AtomicU32,
@@ -42,11 +46,26 @@ impl Side {
         }
     }
 
-    /// Whether somebody waits. Who has just done something for them fences first: `fence::light`.
+    /// Whether somebody waits, or watches. Who has just done something for them fences first: `fence::light`.
     #[inline(always)]
     pub fn is_awaited(&self) -> bool {
         // Relaxed: the fences order it.
         self.waiters.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether somebody watches, as far as is known.
+    pub fn is_watched(&self) -> bool {
+        // Relaxed: as above.
+        self.waiters.load(Ordering::Relaxed) & WATCHED != 0
+    }
+
+    /// Says that somebody watches: who does so fences, heavily, and looks then.
+    pub fn set_watched(&self) {
+        self.waiters.fetch_or(WATCHED, Ordering::Relaxed);
+    }
+
+    pub fn set_unwatched(&self) {
+        self.waiters.fetch_and(!WATCHED, Ordering::Relaxed);
     }
 
     /// Wakes up to `n` waiters.
@@ -71,7 +90,7 @@ impl Side {
 
     /// Takes one waiter from the count; false if all have been granted something.
     fn withdraw(&self) -> bool {
-        let less = |n: u32| n.checked_sub(1);
+        let less = |n: u32| (n & !WATCHED > 0).then(|| n - 1);
         // Relaxed: the grant orders what it is given for.
         self.waiters.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }

@@ -20,6 +20,7 @@ use crate::base::mutex::Mutex;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
+use crate::base::watchers::{self, Key, Sides};
 use crate::base::{this_thread, wait};
 use crate::sys::cancellation;
 use crate::sys::thread::{self as system, End, Native};
@@ -249,7 +250,7 @@ fn ended(record: &'static Record) {
     // A native id will not come any more.
     thread.begun.store(1, Ordering::Release);
     wait::wake_all(&thread.begun);
-    wait::wake_all(&thread.state);
+    thread.tell_of_change();
     if freed {
         thread.abandon();
     }
@@ -274,13 +275,42 @@ impl Handle<Thread> {
     fn join_within(self, timeout: impl FnOnce() -> Result<Timeout, Error>) -> Result<(), Error> {
         let thread = self.reside()?;
         let timeout = timeout()?;
-        if this_thread::current().is_some_and(|record| record.ident() == thread.ident.load(Ordering::Relaxed))
-        {
-            return Err(Error::JoinSelf);
-        }
+        thread.check_other()?;
         let _joiner = Joiner::new(&thread.joiners);
         thread.await_end(What::of(Verb::Join, self), timeout, &mut None)?;
-        if thread.life.lock().report.is_some() { Err(Error::Failed) } else { Ok(()) }
+        thread.outcome()
+    }
+
+    /// Joins if the thread has ended; else Busy. With `SeeOut::Wait` that may take its last few steps.
+    pub fn join_if_finished(self, how: SeeOut) -> Result<(), Error> {
+        let thread = self.reside()?;
+        loop {
+            // Acquire: as in `await_end`.
+            match thread.state.load(Ordering::Acquire) {
+                GONE => return thread.outcome(),
+                FINISHED if thread.see_out(how) => (),
+                // Told of when that has changed.
+                _ => return Err(Error::Busy),
+            }
+        }
+    }
+
+    /// An error if the calling thread is the one.
+    pub fn check_other(self) -> Result<(), Error> {
+        self.reside()?.check_other()
+    }
+
+    /// Counts as one that joins, until it is dropped, the resident last.
+    pub fn watch(self) -> Result<(Joiner<'static>, Resident<Thread>), Error> {
+        let thread = self.reside()?;
+        let joiner = Joiner::new(&self.alive()?.joiners);
+        // SeqCst: a joiner and then a look; a free looks for joiners before it changes the word.
+        self.state(Ordering::SeqCst)?;
+        Ok((joiner, thread))
+    }
+
+    pub fn is_over(self) -> Result<bool, Error> {
+        Ok(matches!(self.reside()?.state.load(Ordering::Acquire), FINISHED | GONE))
     }
 
     pub fn is_alive(self) -> Result<bool, Error> {
@@ -368,6 +398,16 @@ pub enum SeeOut {
 }
 
 impl Thread {
+    fn check_other(&self) -> Result<(), Error> {
+        let own = this_thread::current().map(Record::ident);
+        if own == Some(self.ident.load(Ordering::Relaxed)) { Err(Error::JoinSelf) } else { Ok(()) }
+    }
+
+    /// How it has ended.
+    fn outcome(&self) -> Result<(), Error> {
+        if self.life.lock().report.is_some() { Err(Error::Failed) } else { Ok(()) }
+    }
+
     pub fn is_daemon(&self) -> bool {
         self.daemon.load(Ordering::Relaxed)
     }
@@ -419,8 +459,19 @@ impl Thread {
         }
         // Release: what the thread did happens before the other joins' returns too.
         self.state.store(if out { GONE } else { FINISHED }, Ordering::Release);
-        wait::wake_all(&self.state);
+        self.tell_of_change();
         out
+    }
+
+    /// The state has changed, other than to `JOINING`.
+    fn tell_of_change(&self) {
+        wait::wake_all(&self.state);
+        watchers::tell(self.key(), Sides::ONE, watchers::AT_ONCE, || ());
+    }
+
+    /// What those who watch it are found by.
+    pub fn key(&self) -> Key {
+        Key::of(self)
     }
 }
 
@@ -438,7 +489,7 @@ fn see_out(os_thread: Native, how: SeeOut) -> bool {
 }
 
 /// A thread that joins: while there is one, the handle is not freed.
-struct Joiner<'a>(&'a AtomicU32);
+pub struct Joiner<'a>(&'a AtomicU32);
 
 impl Joiner<'_> {
     fn new(joiners: &AtomicU32) -> Joiner<'_> {

@@ -1,7 +1,7 @@
 //! Handles: what C holds instead of a pointer that it could use wrongly.
 //!
 //! ```text
-//! word     63..42 generation | 41..37 kind | 36..0 state (the low 32 bits are the futex)
+//! word     63..42 generation | 41..37 kind | 36 watched | 35..0 state (the low 32 bits are the futex)
 //! ```
 //!
 //! A handle says which slot, and in which generation: where a pointer has 64 bits as `wide` has it, where it has
@@ -9,6 +9,9 @@
 //! for a leaf primitive the compare-exchange that changes the state checks them in the same step, so the
 //! check costs nothing and a free that races with it cannot be missed. A slot's memory is never given back
 //! and never serves another kind, so looking at the word is always allowed.
+//!
+//! Whether somebody *watches* the object (`base::watchers`) is a bit that no state machine knows of, and no fast path
+//! expects: its exchange fails, and the slow path tells those who watch. So it costs nothing while it is clear.
 
 #[cfg(any(target_pointer_width = "32", test))]
 #[cfg_attr(target_pointer_width = "64", allow(dead_code, reason = "here for its tests"))]
@@ -27,6 +30,7 @@ pub use width::{Place, chunk};
 use crate::base::arena::{Arena, Resident, Slot};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::status::Error;
+use crate::base::watchers::{self, Key, Sides};
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
@@ -61,7 +65,7 @@ macro_rules! kinds {
 
             /// The kind in a word; None in that of a dead slot.
             pub fn of(word: u64) -> Option<Kind> {
-                Kind::numbered(((word & KIND_MASK) >> STATE_BITS) as u8)
+                Kind::numbered(((word & KIND_MASK) >> KIND_SHIFT) as u8)
             }
         }
     };
@@ -90,10 +94,12 @@ kinds! {
     Record = 31 "record",
 }
 
-pub const STATE_BITS: u32 = 37;
+pub const STATE_BITS: u32 = 36;
 /// The state's part of a word.
 const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
-const KIND_MASK: u64 = !(width::IN_WORD | STATE_MASK);
+const WATCHED: u64 = 1 << STATE_BITS;
+pub const KIND_SHIFT: u32 = STATE_BITS + 1;
+const KIND_MASK: u64 = !(width::IN_WORD | WATCHED | STATE_MASK);
 
 /// The state of a dead slot. Its low half is one that no waiter of a live object sleeps on.
 pub const DEAD: u64 = u32::MAX as u64;
@@ -164,7 +170,7 @@ impl<T: Object> Handle<T> {
         init(&slot.body);
         // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
         let generation = slot.word.load(Ordering::Relaxed) & width::IN_WORD;
-        let live = generation | (T::KIND as u64) << STATE_BITS | state & STATE_MASK;
+        let live = generation | (T::KIND as u64) << KIND_SHIFT | state & STATE_MASK;
         // Release: whoever reads the live word sees the body that `init` wrote.
         slot.word.store(live, Ordering::Release);
         let raw = Raw::of(slot.place, core::ptr::from_ref(slot).cast(), generation);
@@ -182,13 +188,13 @@ impl<T: Object> Handle<T> {
     /// What the word is while the object is alive, with no bit of the state set.
     #[inline]
     pub fn tag(self) -> u64 {
-        self.raw.in_word() | (T::KIND as u64) << STATE_BITS
+        self.raw.in_word() | (T::KIND as u64) << KIND_SHIFT
     }
 
     /// The state in a word that was read, or what is wrong with the handle.
     #[inline]
     pub fn state_of(self, word: u64) -> Result<u64, Error> {
-        if word & !STATE_MASK == self.tag() { Ok(word & STATE_MASK) } else { Err(self.diagnose(word)) }
+        if word & !STATE_MASK == self.tag() { Ok(word & STATE_MASK) } else { self.watched_state_of(word) }
     }
 
     /// Whether the object is alive: for a look before the arguments are checked.
@@ -229,12 +235,60 @@ impl<T: Object> Handle<T> {
         loop {
             let from = S::from(self.state_of(word)?);
             let to = next(from)?;
-            let new = self.tag() | to.into() & STATE_MASK;
+            let new = word & !STATE_MASK | to.into() & STATE_MASK;
             match self.word().compare_exchange(word, new, success, Ordering::Relaxed) {
                 Ok(_) => return Ok((from, to)),
                 Err(found) => word = found,
             }
         }
+    }
+
+    /// Says in the word that somebody watches: who is in the list of `base::watchers` by now.
+    pub fn set_watched(self) -> Result<(), Error> {
+        // Relaxed: the exchange decides.
+        let mut word = self.word().load(Ordering::Relaxed);
+        loop {
+            self.state_of(word)?;
+            // Relaxed: of this and an exchange that makes something possible, one is the second; it sees the other.
+            match self.word().compare_exchange(word, word | WATCHED, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(found) => word = found,
+            }
+        }
+    }
+
+    /// Tells those who watch, of which `sides` allow, that what they watch for may have become possible; up to `n` of
+    /// those who would take it away from each other. After the exchange that made it so, and outside of all locks.
+    /// Async-signal-safe; the object may be gone by now.
+    #[inline]
+    pub fn tell(self, sides: Sides, n: usize) {
+        // Relaxed: the exchange comes before, on the same word. Was the bit there and is not any more, then nobody has
+        // watched since.
+        if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
+            self.tell_slowly(sides, n);
+        }
+    }
+
+    #[cold]
+    fn tell_slowly(self, sides: Sides, n: usize) {
+        // Relaxed: as in `set_watched`. Whosever the slot is, nobody is in the list for it.
+        watchers::tell(self.key(), sides, n, || {
+            self.word().fetch_and(!WATCHED, Ordering::Relaxed);
+        });
+    }
+
+    /// What those who watch an object are found by whose state is in its word.
+    pub fn key(self) -> Key {
+        Key::of(self.word())
+    }
+
+    /// Whether the object is alive, nobody watches, and no thread is in its slow path.
+    #[inline]
+    pub fn is_left_alone(self) -> bool {
+        // Acquire: as in `reside`.
+        self.word().load(Ordering::Acquire) & !STATE_MASK == self.tag()
+            // SAFETY: the word was just seen alive.
+            && unsafe { self.slot() }.visitors() == 0
     }
 
     /// The futex of the slot: the half of the word that holds the low 32 bits.
@@ -334,8 +388,17 @@ impl<T: Object> Handle<T> {
         unsafe { &*self.raw.slot().cast() }
     }
 
-    /// What is wrong with a handle whose word is another one.
+    /// The same for a word that may be that of a watched object.
     #[cold]
+    fn watched_state_of(self, word: u64) -> Result<u64, Error> {
+        if word & !STATE_MASK == self.tag() | WATCHED {
+            Ok(word & STATE_MASK)
+        } else {
+            Err(self.diagnose(word))
+        }
+    }
+
+    /// What is wrong with a handle whose word is another one.
     fn diagnose(self, word: u64) -> Error {
         match Kind::of(word) {
             Some(kind) if kind != T::KIND => Error::WrongHandle(T::KIND, kind),

@@ -1,0 +1,367 @@
+//! Who watches an object: waits beside those in its line, for that or for something else.
+//!
+//! A *watcher* stands in a list for the address of the object. Whoever does what may make possible what is
+//! watched for *tells* the watchers, once that is done and every lock let go of. It is a hint: a watcher that is told
+//! tries, as anybody may, and finds the thing gone or not. What those in line are given does not change by it.
+//!
+//! The lists are in a table of their own, by a hash of the address: an object has no part of it, needs no memory for
+//! it and forgets nothing at a fork. What says that it is watched is a bit of what its operations look at anyway
+//! (`base::handle`, `sync::side`, `exec::future`). A watcher that leaves lets the bit stand; a tell that finds nobody
+//! clears it.
+//!
+//! | a watcher's step | before |
+//! |---|---|
+//! | into the list, and then the bit | the next look at the object |
+//! | `Watcher::begin_look` | each look at the object |
+//! | out of the list, and then `pass_on` | the end of the wait |
+//!
+//! Of those who would take the thing from each other a tell wakes as many as there are things, the first ones first;
+//! and of those who all can have it a few, as `AT_ONCE` has it elsewhere. So a watcher that was told, and leaves, tells
+//! others if there is still something to be had: where somebody is in the list and could go on, somebody who was told
+//! has not decided yet.
+//!
+//! Telling waits for nobody, and may be done by a signal handler, whatever that has interrupted: who finds the list
+//! taken leaves a note, and whoever has it looks for notes when it is free again.
+
+use crate::base::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use crate::base::block::Block;
+use crate::base::fork::Participant;
+use crate::base::mutex::Mutex;
+use crate::base::registry;
+use crate::base::spin::Spin;
+use crate::base::wait::{self, Wake};
+use crate::sys::quiet::Quiet;
+use core::cell::Cell;
+use core::marker::PhantomPinned;
+use core::ptr;
+
+/// An object, as its watchers and those who tell them know it: the address of what never serves another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key(usize);
+
+impl Key {
+    pub fn of<T>(place: &T) -> Key {
+        Key(ptr::from_ref(place).addr())
+    }
+}
+
+/// What is watched for: an object may have two sides. A set of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sides(u8);
+
+impl Sides {
+    pub const ONE: Sides = Sides(1);
+    pub const OTHER: Sides = Sides(2);
+    pub const BOTH: Sides = Sides(3);
+
+    fn has(self, other: Sides) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The one word that a thread with watchers sleeps on.
+pub struct Bell(AtomicU32);
+
+const SILENT: u32 = 0;
+const ASLEEP: u32 = 1;
+const RUNG: u32 = 2;
+
+impl Bell {
+    pub const fn silent() -> Bell {
+        Bell(AtomicU32::new(SILENT))
+    }
+
+    /// Before its owner looks at what its watchers watch.
+    pub fn silence(&self) {
+        // Acquire: what was done before it was rung is seen by the look.
+        self.0.swap(SILENT, Ordering::Acquire);
+    }
+
+    /// Sleeps until it is rung.
+    pub fn sleep(&self, block: &Block) -> Wake {
+        let mut spin = Spin::new();
+        while spin.again() {
+            // Relaxed: silenced before the next look.
+            if self.0.load(Ordering::Relaxed) == RUNG {
+                return Wake::Changed;
+            }
+        }
+        // Relaxed: nothing is told by it.
+        match self.0.compare_exchange(SILENT, ASLEEP, Ordering::Relaxed, Ordering::Relaxed) {
+            Err(RUNG) => Wake::Changed,
+            _ => block.sleep(&self.0, ASLEEP),
+        }
+    }
+
+    fn ring(&self) {
+        // Release: pairs with `silence`.
+        if self.0.swap(RUNG, Ordering::Release) == ASLEEP {
+            wait::wake(&self.0, 1);
+        }
+    }
+}
+
+/// One thing that a thread watches. Not moved, and not dropped, while it is in a list.
+pub struct Watcher {
+    key: Key,
+    side: Sides,
+    /// Outlives it.
+    bell: *const Bell,
+    /// Since its owner last began to look.
+    told: AtomicBool,
+    /// Under the lock of the list, as the links, which make a ring.
+    in_list: Cell<bool>,
+    previous: Cell<*const Watcher>,
+    next: Cell<*const Watcher>,
+    /// The owner's: whether it was ever told, and in which process it is in the list.
+    was_told: Cell<bool>,
+    process: Cell<u32>,
+    _stays: PhantomPinned,
+}
+
+impl Watcher {
+    pub fn new(key: Key, side: Sides, bell: *const Bell) -> Watcher {
+        Watcher {
+            key,
+            side,
+            bell,
+            told: AtomicBool::new(false),
+            in_list: Cell::new(false),
+            previous: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            was_told: Cell::new(false),
+            process: Cell::new(0),
+            _stays: PhantomPinned,
+        }
+    }
+
+    /// Its owner looks at the object next.
+    pub fn begin_look(&self) {
+        // Relaxed: most were not told. One that is now has its bell rung after, and looks again.
+        if self.told.load(Ordering::Relaxed) {
+            // Acquire: pairs with `tell`: the look sees all that was told of.
+            self.told.swap(false, Ordering::Acquire);
+            self.was_told.set(true);
+        }
+    }
+
+    /// Under the lock of its list. False if it was told, and has not begun to look since.
+    fn tell(&self) -> bool {
+        // AcqRel: the look of one that was told before, too, sees what this is about.
+        let told = !self.told.swap(true, Ordering::AcqRel);
+        if told {
+            // SAFETY: there as long as its watchers are in lists.
+            unsafe { &*self.bell }.ring();
+        }
+        told
+    }
+
+    /// Puts it into the list of its object. Its owner then sees to it that the object's operations tell.
+    ///
+    /// # Safety
+    /// It stays where it is, and its bell too, until it is out of the list.
+    pub unsafe fn enter(&self, quiet: &Quiet) {
+        FORGETS.join();
+        self.process.set(registry::forks());
+        // SAFETY: as the caller vouches.
+        Place::of(self.key).with(quiet, |list| unsafe { list.append(self) });
+    }
+
+    /// Takes it out of the list, if it is in one. In a child that was forked meanwhile it is in none.
+    pub fn leave(&self, quiet: &Quiet) {
+        if self.process.get() == registry::forks() {
+            Place::of(self.key).with(quiet, |list| list.remove(self));
+        }
+        self.begin_look();
+    }
+
+    /// Its owner, who has left, tells others if it was told and there `is_more`.
+    pub fn pass_on(&self, is_more: impl FnOnce() -> bool) {
+        if self.was_told.get() && is_more() {
+            Place::of(self.key).tell(self.key, self.side, HEIRS, || ());
+        }
+    }
+}
+
+/// How many one that was told and leaves tells.
+const HEIRS: usize = 2;
+
+/// How many of those who all can go on are told by who makes it so: the others are by them.
+pub const AT_ONCE: usize = if cfg!(shuttle) { 1 } else { 8 };
+
+/// Tells those who watch the object, for what is in `sides`: up to `n` for each that were not told yet. If nobody
+/// watches it at all, `unwatched` is called, before anybody can begin to; or, seldom, at the next tell.
+#[cold]
+pub fn tell(key: Key, sides: Sides, n: usize, unwatched: impl FnOnce()) {
+    Place::of(key).tell(key, sides, n, unwatched);
+}
+
+/// The watchers of some objects.
+#[derive(Debug)]
+struct List {
+    first: Cell<*const Watcher>,
+}
+
+// SAFETY: the watchers in it stay where they are; it is used under a lock.
+unsafe impl Send for List {}
+
+impl List {
+    /// # Safety
+    /// As for `Watcher::enter`.
+    unsafe fn append(&self, watcher: &Watcher) {
+        watcher.in_list.set(true);
+        // SAFETY: who is in the list stays where it is.
+        match unsafe { self.first.get().as_ref() } {
+            None => {
+                watcher.previous.set(watcher);
+                watcher.next.set(watcher);
+                self.first.set(watcher);
+            }
+            Some(first) => {
+                let last = first.previous.replace(watcher);
+                watcher.previous.set(last);
+                watcher.next.set(first);
+                // SAFETY: as above.
+                unsafe { (*last).next.set(watcher) };
+            }
+        }
+    }
+
+    fn remove(&self, watcher: &Watcher) {
+        if !watcher.in_list.replace(false) {
+            return;
+        }
+        let (previous, next) = (watcher.previous.get(), watcher.next.get());
+        // SAFETY: who is in the list stays where it is.
+        unsafe {
+            (*previous).next.set(next);
+            (*next).previous.set(previous);
+        }
+        if ptr::eq(self.first.get(), watcher) {
+            self.first.set(if ptr::eq(next, watcher) { ptr::null() } else { next });
+        }
+    }
+
+    /// Whether anybody watches the object.
+    fn tell(&self, key: Key, sides: Sides, n: usize) -> bool {
+        let room = |side| if sides.has(side) { n } else { 0 };
+        let (mut one, mut other) = (room(Sides::ONE), room(Sides::OTHER));
+        let mut any = false;
+        self.each_while(|watcher| {
+            if watcher.key == key {
+                any = true;
+                let left = if watcher.side == Sides::ONE { &mut one } else { &mut other };
+                *left -= usize::from(*left > 0 && watcher.tell());
+            }
+            one > 0 || other > 0
+        });
+        any
+    }
+
+    fn tell_all(&self) {
+        self.each_while(|watcher| {
+            watcher.tell();
+            true
+        });
+    }
+
+    fn each_while(&self, mut f: impl FnMut(&Watcher) -> bool) {
+        let first = self.first.get();
+        let mut next = first;
+        // SAFETY: who is in the list stays where it is, until this lets go of it.
+        while let Some(watcher) = unsafe { next.as_ref() } {
+            next = watcher.next.get();
+            if !f(watcher) || ptr::eq(next, first) {
+                return;
+            }
+        }
+    }
+}
+
+/// A place of the table.
+#[repr(align(64))]
+struct Place {
+    list: Mutex<List>,
+    /// Whose watchers are to be told by who has the list: none's, this one's, or everybody's.
+    noted: AtomicUsize,
+}
+
+const NOTHING: usize = 0;
+/// No address of a slot.
+const ALL: usize = 1;
+
+const PLACES: usize = 256;
+static TABLE: [Place; PLACES] = [const {
+    Place { list: Mutex::new(List { first: Cell::new(ptr::null()) }), noted: AtomicUsize::new(NOTHING) }
+}; PLACES];
+
+static FORGETS: Participant = Participant::new(forget);
+
+impl Place {
+    fn of(key: Key) -> &'static Place {
+        // Fibonacci hashing spreads neighbours over the whole range.
+        let hash = (key.0 as u64 >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+        let [first, ..] = &TABLE;
+        TABLE.get(hash as usize % PLACES).unwrap_or(first)
+    }
+
+    /// Has the list, for as long as `f` takes. Not for signal handlers, and none comes meanwhile: one that forks would
+    /// have the child find the list in the middle of a change.
+    fn with(&self, _quiet: &Quiet, f: impl FnOnce(&List)) {
+        f(&self.list.lock());
+        self.tell_noted();
+    }
+
+    fn tell(&self, key: Key, sides: Sides, n: usize, unwatched: impl FnOnce()) {
+        match self.list.try_lock() {
+            Some(list) => {
+                if !list.tell(key, sides, n) {
+                    unwatched();
+                }
+            }
+            None => self.note(key),
+        }
+        self.tell_noted();
+    }
+
+    fn note(&self, key: Key) {
+        let noted = |before: usize| Some(if before == NOTHING || before == key.0 { key.0 } else { ALL });
+        // AcqRel: what this thread did is seen by the looks of those who are told for it.
+        let _ = self.noted.fetch_update(Ordering::AcqRel, Ordering::Relaxed, noted);
+    }
+
+    /// After each hold of the list, and after each note.
+    fn tell_noted(&self) {
+        loop {
+            // SeqCst: of one that leaves a note and then tries for the list, and one that has let go of it and then looks
+            // for notes, one sees the other.
+            fence(Ordering::SeqCst);
+            if self.noted.load(Ordering::Relaxed) == NOTHING {
+                return;
+            }
+            let Some(list) = self.list.try_lock() else { return };
+            // AcqRel: as in `note`.
+            match self.noted.swap(NOTHING, Ordering::AcqRel) {
+                NOTHING => (),
+                ALL => list.tell_all(),
+                key => drop(list.tell(Key(key), Sides::BOTH, AT_ONCE)),
+            }
+        }
+    }
+}
+
+/// In a forked child: those who watched are gone.
+fn forget() {
+    for place in &TABLE {
+        // SAFETY: there is one thread, which is not in the middle of a change: see `Place::with`.
+        let first = unsafe { &(*place.list.as_ptr()).first };
+        // Read first: what is right already need not be copied for the child.
+        if !first.get().is_null() {
+            first.set(ptr::null());
+        }
+        // Relaxed: there is one thread.
+        if place.noted.load(Ordering::Relaxed) != NOTHING {
+            place.noted.store(NOTHING, Ordering::Relaxed);
+        }
+    }
+}
