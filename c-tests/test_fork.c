@@ -330,9 +330,9 @@ static lt_status make_turmoil(void *arg) {
         void *shared = t->shared[turn % KINDS], *own = waits_make(kind);
         lt_status s = kind->wait_timeout(shared, 20e-6);
         must_for(kind->name, s == LT_OK || s == LT_TIMED_OUT);
-        if (kind == &READ_WAIT) {
+        if (kind->undo == waits_read_undo) {
             must(s != LT_OK || lt_rwlock_read_release(shared) == LT_OK);
-        } else if (kind == &EVENT_WAIT) {
+        } else if (kind->undo == waits_event_undo) {
             must(lt_event_set(shared) == LT_OK && lt_event_clear(shared) == LT_OK);
         } else if (s == LT_OK) {
             must_for(kind->name, kind->satisfy(shared) == LT_OK);

@@ -827,3 +827,101 @@ TEST(a_child_has_none_of_those_who_selected) {
     assert_ok(lt_lock_free(f.lock));
     assert_ok(lt_event_free(f.event));
 }
+
+// ---- Served in the end, beside others who always stand in line, or hold it together
+
+typedef struct relay {
+    lt_semaphore *semaphore;
+    lt_rwlock *rwlock;
+    lt_lock *lock;
+    _Atomic bool stop;
+} relay;
+
+static lt_status pass_permit_on(void *arg) {
+    relay *r = arg;
+    while (!atomic_load(&r->stop)) {
+        must(lt_semaphore_acquire(r->semaphore) == LT_OK);
+        spend(100e-6);
+        must(lt_semaphore_release(r->semaphore, 1) == LT_OK);
+    }
+    return LT_OK;
+}
+
+static lt_status read_all_the_time(void *arg) {
+    relay *r = arg;
+    while (!atomic_load(&r->stop)) {
+        must(lt_rwlock_read_acquire(r->rwlock) == LT_OK);
+        spend(100e-6);
+        must(lt_rwlock_read_release(r->rwlock) == LT_OK);
+    }
+    return LT_OK;
+}
+
+static lt_status write_all_the_time(void *arg) {
+    relay *r = arg;
+    while (!atomic_load(&r->stop)) {
+        must(lt_rwlock_write_acquire(r->rwlock) == LT_OK);
+        spend(100e-6);
+        must(lt_rwlock_write_release(r->rwlock) == LT_OK);
+    }
+    return LT_OK;
+}
+
+static lt_status lock_all_the_time(void *arg) {
+    relay *r = arg;
+    while (!atomic_load(&r->stop)) {
+        must(lt_lock_acquire(r->lock) == LT_OK);
+        spend(100e-6);
+        must(lt_lock_release(r->lock) == LT_OK);
+    }
+    return LT_OK;
+}
+
+static void check_served(relay *r, lt_status (*others)(void *), int32_t op, void *object, lt_status (*give_back)(void *)) {
+    lt_event *never = lt_event_new();
+    waiter w[4];
+    atomic_store(&r->stop, false);
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        waiter_launch(&w[i], others, r);
+    }
+    for (int i = 0; i < 20; i++) {
+        lt_case cases[2] = {case_of(LT_CASE_EVENT, never), case_of(op, object)};
+        size_t index = NONE;
+        assert_ok(lt_select(cases, 2, POLL_SECONDS, &index));
+        assert_int_equal(index, 1);
+        assert_ok(give_back(object));
+        lt_status status = lt_select(cases, 2, 0.002, &index);
+        if (status == LT_OK) {
+            assert_ok(give_back(object));
+        } else {
+            assert_int_equal(status, LT_TIMED_OUT);
+        }
+    }
+    atomic_store(&r->stop, true);
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    assert_ok(lt_event_free(never));
+}
+
+static lt_status give_permit_back(void *semaphore) {
+    return lt_semaphore_release(semaphore, 1);
+}
+
+static lt_status stop_reading(void *rwlock) {
+    return lt_rwlock_read_release(rwlock);
+}
+
+TEST(who_selects_is_served_in_the_end_beside_those_in_line) {
+    relay r = {lt_semaphore_new_bounded(1, 1), lt_rwlock_new(), lt_allocate_lock(), false};
+    check_served(&r, pass_permit_on, LT_CASE_SEMAPHORE, r.semaphore, give_permit_back);
+    check_served(&r, read_all_the_time, LT_CASE_WRITE, r.rwlock, waits_rwlock_satisfy);
+    check_served(&r, write_all_the_time, LT_CASE_READ, r.rwlock, stop_reading);
+    check_served(&r, write_all_the_time, LT_CASE_WRITE, r.rwlock, waits_rwlock_satisfy);
+    check_served(&r, lock_all_the_time, LT_CASE_LOCK, r.lock, waits_lock_satisfy);
+    assert_int_equal(lt_semaphore_value(r.semaphore), 1);
+    assert_false(lt_lock_locked(r.lock));
+    assert_ok(lt_semaphore_free(r.semaphore));
+    assert_ok(lt_rwlock_free(r.rwlock));
+    assert_ok(lt_lock_free(r.lock));
+}

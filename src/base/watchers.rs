@@ -109,7 +109,9 @@ pub struct Watcher {
     bell: *const Bell,
     /// Since its owner last began to look.
     told: AtomicBool,
-    /// Under the lock of the list, as the links, which make a ring.
+    /// Under the lock of the list, as the links, which make a ring. Whether it stands in the object's line too, and is
+    /// told of all that happens.
+    in_line: Cell<bool>,
     in_list: Cell<bool>,
     previous: Cell<*const Watcher>,
     next: Cell<*const Watcher>,
@@ -126,6 +128,7 @@ impl Watcher {
             side,
             bell,
             told: AtomicBool::new(false),
+            in_line: Cell::new(false),
             in_list: Cell::new(false),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
@@ -135,14 +138,29 @@ impl Watcher {
         }
     }
 
-    /// Its owner looks at the object next.
-    pub fn begin_look(&self) {
+    /// Its owner looks at the object next. Whether it was told since it last did.
+    pub fn begin_look(&self) -> bool {
         // Relaxed: most were not told. One that is now has its bell rung after, and looks again.
-        if self.told.load(Ordering::Relaxed) {
+        let told = self.told.load(Ordering::Relaxed);
+        if told {
             // Acquire: pairs with `tell`: the look sees all that was told of.
             self.told.swap(false, Ordering::Acquire);
             self.was_told.set(true);
         }
+        told
+    }
+
+    /// Its owner is about to stand in the object's line, where it may be served as any other: from here on it is told of
+    /// everything, and so comes before all who do not stand there. Or it stands there no more, and comes last.
+    pub fn set_in_line(&self, in_line: bool, quiet: &Quiet) {
+        self.with_list(quiet, |list| {
+            list.remove(self);
+            list.append(self);
+            if in_line {
+                list.first.set(self);
+            }
+            self.in_line.set(in_line);
+        });
     }
 
     /// Under the lock of its list. False if it was told, and has not begun to look since.
@@ -164,15 +182,24 @@ impl Watcher {
         FORGETS.join();
         self.process.set(registry::forks());
         // SAFETY: as the caller vouches.
-        Place::of(self.key).with(quiet, |list| unsafe { list.append(self) });
+        Place::of(self.key).with(quiet, |list| unsafe { list.enter(self) });
     }
 
     /// Takes it out of the list, if it is in one. In a child that was forked meanwhile it is in none.
     pub fn leave(&self, quiet: &Quiet) {
-        if self.process.get() == registry::forks() {
-            Place::of(self.key).with(quiet, |list| list.remove(self));
-        }
+        self.with_list(quiet, |list| list.leave(self));
         self.begin_look();
+    }
+
+    /// Not in a child that was forked since it entered.
+    pub fn is_valid(&self) -> bool {
+        self.process.get() == registry::forks()
+    }
+
+    fn with_list(&self, quiet: &Quiet, f: impl FnOnce(&List)) {
+        if self.is_valid() {
+            Place::of(self.key).with(quiet, f);
+        }
     }
 
     /// Its owner, who has left, tells others if it was told and there `is_more`.
@@ -208,8 +235,12 @@ unsafe impl Send for List {}
 impl List {
     /// # Safety
     /// As for `Watcher::enter`.
-    unsafe fn append(&self, watcher: &Watcher) {
+    unsafe fn enter(&self, watcher: &Watcher) {
         watcher.in_list.set(true);
+        self.append(watcher);
+    }
+
+    fn append(&self, watcher: &Watcher) {
         // SAFETY: who is in the list stays where it is.
         match unsafe { self.first.get().as_ref() } {
             None => {
@@ -227,10 +258,13 @@ impl List {
         }
     }
 
-    fn remove(&self, watcher: &Watcher) {
-        if !watcher.in_list.replace(false) {
-            return;
+    fn leave(&self, watcher: &Watcher) {
+        if watcher.in_list.replace(false) {
+            self.remove(watcher);
         }
+    }
+
+    fn remove(&self, watcher: &Watcher) {
         let (previous, next) = (watcher.previous.get(), watcher.next.get());
         // SAFETY: who is in the list stays where it is.
         unsafe {
@@ -251,7 +285,12 @@ impl List {
             if watcher.key == key {
                 any = true;
                 let left = if watcher.side == Sides::ONE { &mut one } else { &mut other };
-                *left -= usize::from(*left > 0 && watcher.tell());
+                if watcher.in_line.get() {
+                    // Before all others.
+                    watcher.tell();
+                } else if *left > 0 && watcher.tell() {
+                    *left -= 1;
+                }
             }
             one > 0 || other > 0
         });

@@ -13,178 +13,25 @@
 //! | all watchers out of the lists; who was told passes on what is left | nothing is lost that this one was woken for |
 //!
 //! While it is among the watchers it counts as one that waits, by what each object has for that: so a free says that
-//! the object is busy. Where it would have to wait for its own thread it says so before it looks.
+//! the object is busy.
+//!
+//! It waits beside those in line. But where something is always given to those, it would be told each time in vain, for
+//! ever: a semaphore that somebody always waits for, a read-write lock that is never without readers. So one that has
+//! waited for a millisecond, and was told in vain, stands in that line as well while it sleeps ([`Line`]).
 
-use crate::base::arena::Resident;
-use crate::base::awaited::Waits;
 use crate::base::block::Block;
 use crate::base::deadline::{Timeout, now};
 use crate::base::fence;
-use crate::base::handle::Handle;
 use crate::base::heap;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::{Bell, Key, Sides, Watcher};
-use crate::exec::future::Future;
-use crate::sync::event::Event;
-use crate::sync::lock::Lock;
-use crate::sync::queue::{self, Queue};
-use crate::sync::rlock::RLock;
-use crate::sync::rwlock::{Access, RwLock};
-use crate::sync::semaphore::Semaphore;
+use crate::base::watchers::{Bell, Watcher};
+use crate::exec::case::{Case, Outcome, Stay, Try};
+use crate::sync::queue::Queue;
+use crate::sync::waiters::Waiter;
 use crate::sys::quiet::quiet;
-use crate::thread::joinable::{Joiner, SeeOut, Thread};
-use core::ffi::c_void;
-
-/// What may happen.
-#[derive(Clone, Copy, Debug)]
-pub enum Case {
-    Lock(Handle<Lock>),
-    RLock(Handle<RLock>),
-    Semaphore(Handle<Semaphore>),
-    Event(Handle<Event>),
-    Get(Handle<Queue>),
-    Put(Handle<Queue>, *mut c_void),
-    Access(Handle<RwLock>, Access),
-    Join(Handle<Thread>),
-    Future(Handle<Future>),
-}
-
-/// What has happened: what the case's own call would have returned, and the item of a get.
-pub type Outcome = Result<Option<*mut c_void>, Error>;
-
-/// How a case is tried.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Try {
-    /// Never waits.
-    Poll,
-    /// A join may see a thread out that has ended.
-    Wait,
-}
-
-impl Case {
-    /// Whether it can ever be: an error if not.
-    fn check(self) -> Result<(), Error> {
-        match self {
-            Case::Lock(lock) => lock.check(),
-            Case::RLock(rlock) => rlock.check(),
-            Case::Semaphore(semaphore) => semaphore.check(),
-            Case::Event(event) => event.check(),
-            Case::Get(queue) | Case::Put(queue, _) => queue.check(),
-            Case::Access(rwlock, _) => rwlock.check(),
-            Case::Join(thread) => thread.check_other(),
-            Case::Future(future) => future.check_other(),
-        }
-    }
-
-    /// What happens now, if anything can. An error: it cannot be any more.
-    fn attempt(self, how: Try) -> Result<Option<Outcome>, Error> {
-        let result = match self {
-            Case::Lock(lock) => lock.try_acquire().map(|()| None),
-            Case::RLock(rlock) => rlock.try_enter().map(|()| None),
-            Case::Semaphore(semaphore) => semaphore.try_acquire().map(|()| None),
-            Case::Event(event) => event.try_wait().map(|()| None),
-            Case::Get(queue) => queue.try_get().map(Some),
-            Case::Put(queue, item) => queue.try_put(item).map(|()| None),
-            Case::Access(rwlock, access) => rwlock.try_acquire(access).map(|()| None),
-            Case::Join(thread) => thread
-                .join_if_finished(if how == Try::Poll { SeeOut::IfOut } else { SeeOut::Wait })
-                .map(|()| None),
-            Case::Future(future) => future.try_result().map(|_| None),
-        };
-        match result {
-            Ok(item) => Ok(Some(Ok(item))),
-            Err(Error::Busy | Error::Empty | Error::Full) => Ok(None),
-            Err(answer @ (Error::Closed | Error::Failed | Error::Cancelled)) => Ok(Some(Err(answer))),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether it may be possible, for all that can be seen without doing it.
-    fn is_possible(self) -> bool {
-        let possible = match self {
-            Case::Lock(lock) => lock.locked().map(|locked| !locked),
-            Case::RLock(rlock) => rlock.locked().map(|locked| !locked),
-            Case::Semaphore(semaphore) => semaphore.value().map(|value| value > 0),
-            Case::Event(event) => event.is_set(),
-            Case::Get(queue) => queue.is_open(queue::ITEMS),
-            Case::Put(queue, _) => queue.is_open(queue::ROOM),
-            Case::Access(rwlock, access) => rwlock.is_open(access),
-            Case::Join(thread) => thread.is_over(),
-            Case::Future(future) => future.is_over(),
-        };
-        possible.unwrap_or(false)
-    }
-
-    /// What its watchers are found by.
-    fn key(self) -> Result<(Key, Sides), Error> {
-        Ok(match self {
-            Case::Lock(lock) => (lock.key(), Sides::ONE),
-            Case::RLock(rlock) => (rlock.key(), Sides::ONE),
-            Case::Semaphore(semaphore) => (semaphore.key(), Sides::ONE),
-            Case::Event(event) => (event.key(), Sides::ONE),
-            Case::Get(queue) => (queue.alive()?.key(), queue::ITEMS),
-            Case::Put(queue, _) => (queue.alive()?.key(), queue::ROOM),
-            Case::Access(rwlock, access) => (rwlock.key(), access.side()),
-            Case::Join(thread) => (thread.alive()?.key(), Sides::ONE),
-            Case::Future(future) => (future.alive()?.key(), Sides::ONE),
-        })
-    }
-
-    /// Has the object's operations tell: its watcher is in the list.
-    fn watch(self) -> Result<Stay, Error> {
-        /// For those whose state is in their word, and whose free asks for residents.
-        fn stay<T: crate::base::handle::Object>(handle: Handle<T>) -> Result<Resident<T>, Error> {
-            let resident = handle.reside()?;
-            handle.set_watched()?;
-            Ok(resident)
-        }
-        Ok(match self {
-            Case::Lock(lock) => Stay::Lock { _stays: stay(lock)? },
-            Case::RLock(rlock) => Stay::RLock { _stays: stay(rlock)? },
-            Case::Semaphore(semaphore) => Stay::Semaphore { _stays: stay(semaphore)? },
-            Case::Event(event) => Stay::Event { _stays: stay(event)? },
-            Case::Get(queue) => Stay::Queue(queue.watch(queue::ITEMS)?),
-            Case::Put(queue, _) => Stay::Queue(queue.watch(queue::ROOM)?),
-            Case::Access(rwlock, _) => Stay::RwLock { _waits: rwlock.watch()? },
-            Case::Join(thread) => {
-                let (joins, stays) = thread.watch()?;
-                Stay::Thread { _joins: joins, _stays: stays }
-            }
-            Case::Future(future) => Stay::Future { _waits: future.watch(|_| ())? },
-        })
-    }
-}
-
-/// What makes the thread count as one that waits for an object, until it is dropped.
-enum Stay {
-    Lock {
-        _stays: Resident<Lock>,
-    },
-    RLock {
-        _stays: Resident<RLock>,
-    },
-    Semaphore {
-        _stays: Resident<Semaphore>,
-    },
-    Event {
-        _stays: Resident<Event>,
-    },
-    /// Only while it sleeps: see `Queue::set_asleep`.
-    Queue(Resident<Queue>),
-    RwLock {
-        _waits: Waits<'static>,
-    },
-    Thread {
-        _joins: Joiner<'static>,
-        _stays: Resident<Thread>,
-    },
-    Future {
-        _waits: Option<Waits<'static>>,
-    },
-}
 
 /// One case of a select that waits.
 struct Entry {
@@ -277,31 +124,120 @@ unsafe fn enter(entries: &mut [Option<Entry>], cases: Cases, bell: &Bell) -> Res
 
 /// Sleeps until one happens.
 fn wait(entries: &[Option<Entry>], bell: &Bell, block: &Block) -> Result<Chosen, Refused> {
-    let look = || {
+    let mut line = Line { at: None, place: None };
+    let result = wait_in(&mut line, entries, bell, block);
+    // Where another case has failed: it may have been served meanwhile.
+    match line.step_out(entries)? {
+        Some(chosen) => Ok(chosen),
+        None => result,
+    }
+}
+
+fn wait_in(
+    line: &mut Line,
+    entries: &[Option<Entry>],
+    bell: &Bell,
+    block: &Block,
+) -> Result<Chosen, Refused> {
+    let mut told_in_vain = None;
+    let mut ended = None;
+    loop {
         bell.silence();
-        for i in order(entries.len()) {
-            let Some(Some(entry)) = entries.get(i) else { continue };
-            entry.watcher.begin_look();
-            if let Some(outcome) = entry.case.attempt(Try::Wait).map_err(|error| (Some(i), error))? {
-                return Ok(Some((i, outcome)));
+        for (i, entry) in numbered(entries) {
+            if entry.watcher.begin_look() && entry.case.has_line() {
+                told_in_vain = Some(i);
             }
         }
-        Ok(None)
-    };
-    loop {
-        if let Some(chosen) = look()? {
+        if let Some(chosen) = line.served(entries)? {
             return Ok(chosen);
+        }
+        let others = |i: usize| numbered(entries).any(|(j, entry)| j != i && entry.case.is_possible());
+        if line.at.is_none_or(|i| ended.is_some() || told_in_vain != Some(i) || others(i)) {
+            if let Some(chosen) = line.step_out(entries)? {
+                return Ok(chosen);
+            }
+            for i in order(entries.len()) {
+                let Some(Some(entry)) = entries.get(i) else { continue };
+                if let Some(outcome) = entry.case.attempt(Try::Wait).map_err(|error| (Some(i), error))? {
+                    return Ok((i, outcome));
+                }
+            }
+            if let Some(reason) = ended.take().and_then(|wake| block.reason(wake)) {
+                return Err((None, reason));
+            }
+            if let Some(i) = told_in_vain.filter(|_| block.is_starving()) {
+                if let Some(chosen) = line.step_in(entries, i)? {
+                    return Ok(chosen);
+                }
+            }
         }
         asleep_at(entries).for_each(|queue| queue.set_asleep(true));
         let wake = bell.sleep(block);
         asleep_at(entries).for_each(|queue| queue.set_asleep(false));
-        if wake.ends_wait() {
-            if let Some(chosen) = look()? {
-                return Ok(chosen);
-            }
-            if let Some(reason) = block.reason(wake) {
-                return Err((None, reason));
-            }
+        ended = Some(wake).filter(|wake| wake.ends_wait());
+    }
+}
+
+fn numbered(entries: &[Option<Entry>]) -> impl Iterator<Item = (usize, &Entry)> {
+    entries.iter().flatten().enumerate()
+}
+
+/// The one object in whose line the thread stands, where those in line have what it was told of each time. So it is
+/// served as they are. It leaves the line before it tries another case, and so never has both.
+struct Line {
+    at: Option<usize>,
+    /// What stands there for it.
+    place: Option<Waiter>,
+}
+
+impl Line {
+    /// What has happened while it stood there.
+    fn served(&mut self, entries: &[Option<Entry>]) -> Result<Option<Chosen>, Refused> {
+        self.with(entries, |case, place| case.is_served(place), true)
+    }
+
+    /// Leaves the line, if it stands in one. What has happened until then.
+    fn step_out(&mut self, entries: &[Option<Entry>]) -> Result<Option<Chosen>, Refused> {
+        self.with(entries, |case, place| case.stand_down(place), false)
+    }
+
+    fn with(
+        &mut self,
+        entries: &[Option<Entry>],
+        f: impl FnOnce(Case, &Option<Waiter>) -> Result<bool, Error>,
+        stays: bool,
+    ) -> Result<Option<Chosen>, Refused> {
+        let Some(i) = self.at else { return Ok(None) };
+        // In a child that was forked meanwhile it stands nowhere.
+        let Some(entry) = entries.get(i).and_then(Option::as_ref).filter(|entry| entry.watcher.is_valid())
+        else {
+            self.at = None;
+            return Ok(None);
+        };
+        let served = f(entry.case, &self.place);
+        if served != Ok(false) || !stays {
+            self.at = None;
+            entry.watcher.set_in_line(false, &quiet());
+        }
+        let served = served.map_err(|error| (Some(i), error))?;
+        Ok(served.then_some((i, Ok(None))))
+    }
+
+    /// Stands in the line of that one, if it has a place there. What has happened instead.
+    fn step_in(&mut self, entries: &[Option<Entry>], i: usize) -> Result<Option<Chosen>, Refused> {
+        let Some(Some(entry)) = entries.get(i) else { return Ok(None) };
+        entry.watcher.set_in_line(true, &quiet());
+        // SAFETY: it is changed here alone, when it stands nowhere; and `wait` leaves the line before it goes.
+        let served = unsafe { entry.case.stand_in_line(&mut self.place) };
+        if served == Ok(false) {
+            self.at = Some(i);
+            return Ok(None);
+        }
+        entry.watcher.set_in_line(false, &quiet());
+        match served {
+            Ok(_) => Ok(Some((i, Ok(None)))),
+            Err(Error::Busy) => Ok(None),
+            Err(error) => Err((Some(i), error)),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Section 12 of the header: waiting for several things at once.
 
 use crate::base::status::{Argument, Error, LT_OK, lt_status};
-use crate::exec::select::{self, Case, Chosen, Refused};
+use crate::exec::case::Case;
+use crate::exec::select::{self, Chosen, Refused};
 use crate::ffi::{at, report};
 use crate::sync::rwlock::Access;
 use core::ffi::c_void;

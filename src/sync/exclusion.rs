@@ -140,6 +140,11 @@ impl State {
         self.without(STARVING).left()
     }
 
+    /// Busy: the lock was handed over.
+    fn promise_taken_back(self) -> Result<State, Error> {
+        if self.is_starving() { Ok(self.promise_given_up()) } else { Err(Error::Busy) }
+    }
+
     fn hint_taken_back(self) -> State {
         self.without(WAKING)
     }
@@ -298,14 +303,42 @@ impl<T: Exclusive> Handle<T> {
     /// Waits for the next release, which will hand the lock over. None as for `acquire_asleep`.
     fn await_handover(self, lock: &T, block: &Block) -> Option<Result<(), Error>> {
         let Err(wake) = lock.handovers().take(block) else { return Some(Ok(())) };
-        let give_up = |s: State| if s.is_starving() { Ok(s.promise_given_up()) } else { Err(Error::Busy) };
         // Relaxed: nothing was acquired.
-        if self.update(Ordering::Relaxed, give_up).is_ok() {
+        if self.update(Ordering::Relaxed, State::promise_taken_back).is_ok() {
             return block.reason(wake).map(Err);
         }
         // Handed over by now: nobody frees the lock before that either.
         lock.handovers().take_the_coming();
         Some(Ok(()))
+    }
+
+    /// Has the lock promised to who sleeps elsewhere, and is told; or takes it: then true. Busy if it is promised to
+    /// another. The caller is a resident, as for the next two.
+    pub fn stand_in_line(self) -> Result<bool, Error> {
+        match self.take_or(State::acquired, State::joined_starving)? {
+            Turn::Taken => Ok(true),
+            Turn::Promised => Ok(false),
+            Turn::Waiting(_) => match self.take_or(State::acquired_by_waiter, State::given_up)? {
+                Turn::Taken => Ok(true),
+                _ => Err(Error::Busy),
+            },
+        }
+    }
+
+    /// Whether who stands there has been handed the lock.
+    pub fn is_served(self) -> Result<bool, Error> {
+        Ok(self.alive()?.handovers().try_take())
+    }
+
+    /// Stands there no more. True if it has been handed the lock after all.
+    pub fn stand_down(self) -> Result<bool, Error> {
+        let lock = self.alive()?;
+        // Relaxed: nothing was acquired.
+        let served = self.update(Ordering::Relaxed, State::promise_taken_back).is_err();
+        if served {
+            lock.handovers().take_the_coming();
+        }
+        Ok(served)
     }
 
     /// Takes the lock, to the state `taken`, if it is free; else changes the state to `otherwise`.

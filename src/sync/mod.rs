@@ -15,7 +15,7 @@ pub mod sleep;
 mod exclusion;
 pub(crate) mod discard;
 pub(crate) mod grants;
-mod waiters;
+pub mod waiters;
 pub mod ring;
 pub mod chain;
 mod side;

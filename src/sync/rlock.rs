@@ -171,6 +171,12 @@ impl Handle<RLock> {
         Ok(())
     }
 
+    /// Acquired by a hand-over: for the first time.
+    pub fn enter_served(self) -> Result<(), Error> {
+        self.alive()?.set(me()?, 1);
+        Ok(())
+    }
+
     /// Releases once.
     pub fn leave(self) -> Result<(), Error> {
         // Held once, if at all, by who comes past that.

@@ -407,6 +407,34 @@ impl Handle<RwLock> {
         Ok(State(self.state(Ordering::Relaxed)?).is_open_to(access))
     }
 
+    /// What stands in line for a thread that sleeps elsewhere, and is told: as one that starves.
+    pub fn waiter(access: Access) -> Waiter {
+        Waiter::new(if access == Access::Read { access as usize } else { STARVED_WRITE })
+    }
+
+    /// Puts it at the end of the line; or acquires the lock: then true. The caller counts as one that waits, as for the
+    /// next two.
+    ///
+    /// # Safety
+    /// It is from `waiter`, and stays where it is until it is served, or stands there no more.
+    pub unsafe fn stand_in_line(self, waiter: &Waiter, access: Access) -> Result<bool, Error> {
+        self.join(self.alive()?, waiter, access)
+    }
+
+    /// Stands there no more. True if it has the lock after all.
+    pub fn stand_down(self, waiter: &Waiter) -> Result<bool, Error> {
+        let line = self.alive()?.line.lock();
+        if !line.has(waiter) {
+            drop(line);
+            // One that starves is let in, and nothing else.
+            return Ok(waiter.sleep_till_served().with() == HANDED_OVER);
+        }
+        line.leave(waiter);
+        self.settle(&line);
+        self.move_up(line);
+        Ok(false)
+    }
+
     /// Acquires after all, or puts the waiter at the end of the line. Whether it was the former.
     fn join(self, rwlock: &RwLock, waiter: &Waiter, access: Access) -> Result<bool, Error> {
         let line = rwlock.line.lock();

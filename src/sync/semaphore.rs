@@ -228,6 +228,30 @@ impl Handle<Semaphore> {
         }
     }
 
+    /// Stands in line, for who sleeps elsewhere, and is told; or takes a permit: then true. The caller is a resident,
+    /// as for the next two.
+    pub fn stand_in_line(self) -> Result<bool, Error> {
+        // Acquire: it may be a permit that is taken.
+        let (from, _) = self.update(Ordering::Acquire, |state: State| Ok(state.acquired_or_joined()))?;
+        Ok(from.permits() > 0)
+    }
+
+    /// Whether who stands there has been given a permit.
+    pub fn is_served(self) -> Result<bool, Error> {
+        Ok(self.alive()?.grants.try_take())
+    }
+
+    /// Stands there no more. True if it has been given a permit after all.
+    pub fn stand_down(self) -> Result<bool, Error> {
+        let semaphore = self.alive()?;
+        // Relaxed: nothing is taken.
+        let served = self.update(Ordering::Relaxed, State::given_up).is_err();
+        if served {
+            semaphore.grants.take_the_coming();
+        }
+        Ok(served)
+    }
+
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
     fn acquire_asleep(self, semaphore: &Semaphore, block: &Block) -> Option<Result<(), Error>> {
         // Acquire: it may be a permit that is taken.

@@ -113,7 +113,7 @@ impl Waiter {
         }
     }
 
-    fn served(&self) -> Option<Served<'_>> {
+    pub fn served(&self) -> Option<Served<'_>> {
         // Acquire: what was done before it was served happens before the end of the wait.
         match self.word.load(Ordering::Acquire) {
             NOT_YET | ASLEEP => None,
