@@ -292,7 +292,7 @@ static lt_status use_without_memory(void *unused) {
         waits_check_time_out(kind, object, 0.0);
         waits_check_time_out(kind, object, 0.001);
         must_for(kind->name, kind->try_wait(object) == kind->not_yet);
-        if (kind != &QUEUE_GET_WAIT) { // To put an item in may need memory, see below.
+        if (kind->satisfy != waits_get_satisfy) { // To put an item in may need memory, see below.
             must_for(kind->name, kind->satisfy(object) == LT_OK);
             must_for(kind->name, kind->wait(object) == LT_OK);
         }
@@ -340,6 +340,42 @@ static bool put_batch(void *arg) {
     }
     must(status != LT_OK || done == BATCH);
     return status == LT_OK;
+}
+
+typedef struct nine {
+    lt_semaphore *semaphore;
+    lt_case cases[9];
+} nine;
+
+static bool select_nine(void *arg) {
+    nine *n = arg;
+    size_t index = 77;
+    lt_status status = lt_select(n->cases, LENGTH(n->cases), 0.001, &index);
+    if (status == LT_NO_MEMORY) {
+        must_be_out_of_memory("lt_select");
+    } else {
+        must(status == LT_TIMED_OUT);
+    }
+    must(index == 77 && lt_semaphore_value(n->semaphore) == 0);
+    return status == LT_TIMED_OUT;
+}
+
+TEST(a_select_on_many_without_memory_is_refused_where_it_would_wait) {
+    skip_without_memory();
+    if (!in_shim(__func__)) {
+        return;
+    }
+    nine n = {.semaphore = lt_semaphore_new(0)};
+    for (size_t i = 0; i < LENGTH(n.cases); i++) {
+        n.cases[i] = (lt_case){.op = LT_CASE_SEMAPHORE, .handle = n.semaphore};
+    }
+    assert_int_equal(fail_each(select_nine, &n), 1);
+    assert_ok(lt_semaphore_release(n.semaphore, 1));
+    shim_fail(1, EVERY);
+    assert_ok(lt_select(n.cases, LENGTH(n.cases), LT_FOREVER, NULL));
+    shim_fail(0, 0);
+    assert_int_equal(lt_semaphore_value(n.semaphore), 0);
+    assert_ok(lt_semaphore_free(n.semaphore));
 }
 
 TEST(a_batch_without_memory_is_put_as_far_as_it_goes) {

@@ -51,6 +51,7 @@ pub enum Try {
 
 impl Case {
     /// Whether it can ever be: an error if not.
+    #[inline(never)]
     pub fn check(self) -> Result<(), Error> {
         match self {
             Case::Lock(lock) => lock.check(),
@@ -65,6 +66,7 @@ impl Case {
     }
 
     /// What happens now, if anything can. An error: it cannot be any more.
+    #[inline(never)]
     pub fn attempt(self, how: Try) -> Result<Option<Outcome>, Error> {
         let result = match self {
             Case::Lock(lock) => lock.try_acquire().map(|()| None),
@@ -88,6 +90,7 @@ impl Case {
     }
 
     /// Whether it may be possible, for all that can be seen without doing it.
+    #[inline(never)]
     pub fn is_possible(self) -> bool {
         let possible = match self {
             Case::Lock(lock) => lock.locked().map(|locked| !locked),
@@ -109,6 +112,7 @@ impl Case {
     }
 
     /// What its watchers are found by.
+    #[inline(never)]
     pub fn key(self) -> Result<(Key, Sides), Error> {
         Ok(match self {
             Case::Lock(lock) => (lock.key(), Sides::ONE),
@@ -124,6 +128,7 @@ impl Case {
     }
 
     /// Has the object's operations tell: its watcher is in the list.
+    #[inline(never)]
     pub fn watch(self) -> Result<Stay, Error> {
         /// For those whose state is in their word, and whose free asks for residents.
         fn stay<T: Object>(handle: Handle<T>) -> Result<Resident<T>, Error> {

@@ -26,6 +26,7 @@ mod queue;
 mod ring;
 mod rlock;
 mod rwlock;
+mod select;
 mod semaphore;
 mod spinlock;
 mod stall;

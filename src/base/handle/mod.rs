@@ -390,6 +390,7 @@ impl<T: Object> Handle<T> {
 
     /// The same for a word that may be that of a watched object.
     #[cold]
+    #[inline(never)]
     fn watched_state_of(self, word: u64) -> Result<u64, Error> {
         if word & !STATE_MASK == self.tag() | WATCHED {
             Ok(word & STATE_MASK)
