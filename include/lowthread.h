@@ -1200,11 +1200,11 @@ typedef struct lt_wait_info {
 
 // Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
 // away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
-// once it has ended. Costs nothing where no name is asked for.
+// once it has ended. LT_BAD_HANDLE for what is no living object. An object without a name pays nothing.
 LT_NODISCARD lt_status lt_set_name(const void *handle, const char *name);
 
 // Copies the name of an object, cut to `len` bytes on a character boundary. Without one it is called
-// by its type and its handle. LT_INVALID for len 0.
+// by its type and its handle. LT_BAD_HANDLE for what is no living object, LT_INVALID for len 0.
 LT_NODISCARD lt_status lt_name(const void *handle, char *buf, size_t len);
 
 // Writes a line for each thread to a descriptor: its name, what it waits for, since when, and who has

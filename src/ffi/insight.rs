@@ -34,7 +34,7 @@ sized!(lt_wait_info { size, ident, holder, handle, since, until, verb, r#type, n
 
 /// Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
 /// away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
-/// once it has ended. Costs nothing where no name is asked for.
+/// once it has ended. LT_BAD_HANDLE for what is no living object. An object without a name pays nothing.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_name(handle: *const c_void, name: *const c_char) -> lt_status {
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn lt_set_name(handle: *const c_void, name: *const c_char)
 }
 
 /// Copies the name of an object, cut to `len` bytes on a character boundary. Without one it is called
-/// by its type and its handle. LT_INVALID for len 0.
+/// by its type and its handle. LT_BAD_HANDLE for what is no living object, LT_INVALID for len 0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_name(handle: *const c_void, buf: *mut c_char, len: usize) -> lt_status {
