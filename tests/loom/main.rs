@@ -20,6 +20,7 @@ mod resident;
 mod seq_cst;
 mod side;
 mod watch;
+mod watchers;
 
 /// Runs a model in every way.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
