@@ -1200,11 +1200,11 @@ typedef struct lt_wait_info {
 
 // Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
 // away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
-// once it has ended. LT_BAD_HANDLE for what is no living object. An object without a name pays nothing.
+// once it has ended. Costs nothing where no name is asked for. LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_set_name(const void *handle, const char *name);
 
 // Copies the name of an object, cut to `len` bytes on a character boundary. Without one it is called
-// by its type and its handle. LT_BAD_HANDLE for what is no living object, LT_INVALID for len 0.
+// by its type and its handle. LT_INVALID for len 0.
 LT_NODISCARD lt_status lt_name(const void *handle, char *buf, size_t len);
 
 // Writes a line for each thread to a descriptor: its name, what it waits for, since when, and who has
@@ -1214,11 +1214,11 @@ LT_NODISCARD lt_status lt_dump(int fd);
 
 // Has this signal write a dump to the descriptor, in the place of what was done with it before, which
 // an fd of -1 puts back. LOWTHREAD_DUMP_SIGNAL=QUIT in the environment does it for the standard error
-// without a line of code. LT_INVALID for what cannot be caught.
+// without a line of code. LT_INVALID for what cannot be caught, LT_UNSUPPORTED.
 LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
 
 // Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does, with the
-// same LT_INVALID; `count` is their number. Never blocks.
+// same LT_INVALID; `array` may be NULL as there, `count` is their number. Never blocks.
 LT_NODISCARD lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
 
 // ---- Waiting for several things at once -------------------------------------------------------
@@ -1261,7 +1261,7 @@ typedef struct lt_case {
 // Waits until one of n cases can be done, does that one and no other, and tells which; blocks for at most
 // this many seconds. LT_OK whenever one happened: its status says more. LT_TIMED_OUT, LT_INTERRUPTED: none.
 // LT_BAD_HANDLE, LT_INVALID, LT_DEADLOCK: the case at `index` can never be done. Where several could be, each
-// is the one as often as any other. While a thread selects on an object, that is LT_BUSY to free.
+// is the one as often as any other. LT_NO_MEMORY. Who frees an object that is selected on gets LT_BUSY.
 LT_NODISCARD lt_status lt_select(lt_case *cases, size_t n, double seconds, size_t *index);
 
 #ifdef __cplusplus

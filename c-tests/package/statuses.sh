@@ -16,7 +16,8 @@ cd "$LT_BUILD/c-tests"
 test -x test_pool || { echo "skipped: the C tests are not built"; exit 77; }
 export LT_SHIM_DIR="$LT_BUILD/c-tests/shims"
 for name in errno handles status time lock rlock semaphore event condition barrier rwlock once spinlock queue thread \
-    thread_interrupt interrupt_by_ident joinable fail local timer watchdog signals pool future no_thread no_memory; do
+    thread_interrupt interrupt_by_ident joinable fail local timer watchdog signals pool future no_thread no_memory select \
+    insight dump; do
     sed -n "s/^TEST(\([A-Za-z0-9_]*\)).*/.\/test_$name \1/p" "$LT_SOURCE/c-tests/test_$name.c"
 done | LD_PRELOAD="$work/shim.so" xargs -P "$(getconf _NPROCESSORS_ONLN)" -n 2 timeout 30 >"$work/log" 2>&1 || true
 python3 "$LT_SOURCE/c-tests/package/statuses.py" check "$LT_SOURCE/abi/lowthread.json" "$LT_SEEN"

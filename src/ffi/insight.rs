@@ -34,7 +34,7 @@ sized!(lt_wait_info { size, ident, holder, handle, since, until, verb, r#type, n
 
 /// Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
 /// away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
-/// once it has ended. LT_BAD_HANDLE for what is no living object. An object without a name pays nothing.
+/// once it has ended. Costs nothing where no name is asked for. LT_NO_MEMORY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_set_name(handle: *const c_void, name: *const c_char) -> lt_status {
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn lt_set_name(handle: *const c_void, name: *const c_char)
 }
 
 /// Copies the name of an object, cut to `len` bytes on a character boundary. Without one it is called
-/// by its type and its handle. LT_BAD_HANDLE for what is no living object, LT_INVALID for len 0.
+/// by its type and its handle. LT_INVALID for len 0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_name(handle: *const c_void, buf: *mut c_char, len: usize) -> lt_status {
@@ -80,7 +80,7 @@ pub extern "C" fn lt_dump(fd: c_int) -> lt_status {
 
 /// Has this signal write a dump to the descriptor, in the place of what was done with it before, which
 /// an fd of -1 puts back. LOWTHREAD_DUMP_SIGNAL=QUIT in the environment does it for the standard error
-/// without a line of code. LT_INVALID for what cannot be caught.
+/// without a line of code. LT_INVALID for what cannot be caught, LT_UNSUPPORTED.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_dump_on_signal(signum: c_int, fd: c_int) -> lt_status {
@@ -89,7 +89,7 @@ pub extern "C" fn lt_dump_on_signal(signum: c_int, fd: c_int) -> lt_status {
 }
 
 /// Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does, with the
-/// same LT_INVALID; `count` is their number. Never blocks.
+/// same LT_INVALID; `array` may be NULL as there, `count` is their number. Never blocks.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_waits(array: *mut lt_wait_info, capacity: usize, count: *mut usize) -> lt_status {

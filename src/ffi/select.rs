@@ -44,7 +44,7 @@ pub struct lt_case {
 /// Waits until one of n cases can be done, does that one and no other, and tells which; blocks for at most
 /// this many seconds. LT_OK whenever one happened: its status says more. LT_TIMED_OUT, LT_INTERRUPTED: none.
 /// LT_BAD_HANDLE, LT_INVALID, LT_DEADLOCK: the case at `index` can never be done. Where several could be, each
-/// is the one as often as any other. While a thread selects on an object, that is LT_BUSY to free.
+/// is the one as often as any other. LT_NO_MEMORY. Who frees an object that is selected on gets LT_BUSY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_select(

@@ -97,7 +97,7 @@ pub struct Parameter {
     /// handle, handles, seconds, callback, argument, item, items, results, out, struct, structs, text, buffer,
     /// bytes, ident, signal, size, flag, number
     pub role: &'static str,
-    /// The type of the handle, the callback or the struct, or what is written to where an `out` points.
+    /// The type of the handle (any), the callback or the struct, or what is written to where an `out` points.
     #[serde(rename = "of", skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
     /// NULL may be given.
@@ -242,8 +242,9 @@ impl Api {
             (_, Some("handle"), 1) => ("handle", Some(inner)),
             (_, Some("handle"), 2) if of.contains("*const *") => ("handles", Some(inner)),
             (_, Some("callback"), 0) => ("callback", Some(inner)),
-            (_, Some("struct"), 1) if name == "array" => ("structs", Some(inner)),
+            (_, Some("struct"), 1) if name == "array" || name == "cases" => ("structs", Some(inner)),
             (_, Some("struct"), 1) => ("struct", Some(inner)),
+            ("void", _, 1) if constant && name == "handle" => ("handle", Some("any".into())),
             ("double", _, 0) => ("seconds", None),
             ("bool", _, 0) => ("flag", None),
             ("void", _, 1) if constant => ("bytes", None),
@@ -276,6 +277,7 @@ impl Api {
                     &format!("A NULL {name} is"),
                     "NULL restores",
                     "NULL for",
+                    "NULL or",
                 ],
             ),
             _ => false,
