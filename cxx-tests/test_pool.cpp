@@ -263,9 +263,9 @@ TEST_CASE("futures outlive their pool") {
 TEST_CASE("a task may drop its own future") {
     counted::alive = 0;
     {
-        lt::pool pool(1);
         lt::event given;
         lt::future<void> own;
+        lt::pool pool(1); // Waits for the task.
         own = pool.submit([&own, &given, held = counted(3)] {
             given.wait();
             own = {};
