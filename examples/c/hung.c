@@ -1,6 +1,7 @@
 // What a program that hangs is doing, without a debugger: a dump when SIGQUIT comes, as Ctrl-\ sends it. Two threads
 // take two locks in different orders, a third waits for one of them, and main joins that. Here the program sends the
 // signal to itself, so that this ends; with LOWTHREAD_DUMP_SIGNAL=QUIT in the environment no program needs a line.
+// needs: signals of POSIX
 #include <lowthread.h>
 #include <signal.h>
 #include <stdio.h>
