@@ -194,7 +194,11 @@ impl<T: Object> Handle<T> {
     /// The state in a word that was read, or what is wrong with the handle.
     #[inline]
     pub fn state_of(self, word: u64) -> Result<u64, Error> {
-        if word & !STATE_MASK == self.tag() { Ok(word & STATE_MASK) } else { self.watched_state_of(word) }
+        if word & !(WATCHED | STATE_MASK) == self.tag() {
+            Ok(word & STATE_MASK)
+        } else {
+            Err(self.diagnose(word))
+        }
     }
 
     /// Whether the object is alive: for a look before the arguments are checked.
@@ -388,18 +392,8 @@ impl<T: Object> Handle<T> {
         unsafe { &*self.raw.slot().cast() }
     }
 
-    /// The same for a word that may be that of a watched object.
-    #[cold]
-    #[inline(never)]
-    fn watched_state_of(self, word: u64) -> Result<u64, Error> {
-        if word & !STATE_MASK == self.tag() | WATCHED {
-            Ok(word & STATE_MASK)
-        } else {
-            Err(self.diagnose(word))
-        }
-    }
-
     /// What is wrong with a handle whose word is another one.
+    #[cold]
     fn diagnose(self, word: u64) -> Error {
         match Kind::of(word) {
             Some(kind) if kind != T::KIND => Error::WrongHandle(T::KIND, kind),
