@@ -1039,10 +1039,12 @@ LT_NODISCARD lt_status lt_watchdog_start(double seconds, int signum, lt_watchdog
 // Feeds the watchdog: its time begins anew.
 LT_NODISCARD lt_status lt_watchdog_feed(lt_watchdog *watchdog);
 
-// Stops the watchdog: when it returns, it does not interrupt. The next feed arms it again.
+// Stops the watchdog: when it returns, it does not interrupt. The next feed arms it again. It blocks
+// while the watchdog is at it. LT_INTERRUPTED: stopped, but it may be at it still.
 LT_NODISCARD lt_status lt_watchdog_cancel(lt_watchdog *watchdog);
 
-// Stops the watchdog and frees it. NULL is LT_OK.
+// Stops the watchdog as lt_watchdog_cancel() does, and frees it. LT_INTERRUPTED, or LT_BUSY while
+// another thread stops it: not freed. NULL is LT_OK.
 LT_NODISCARD lt_status lt_watchdog_free(lt_watchdog *watchdog);
 
 // ---- Pool and futures --------------------------------------------------------------------------

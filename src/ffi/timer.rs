@@ -85,7 +85,8 @@ pub unsafe extern "C" fn lt_watchdog_feed(watchdog: *mut lt_watchdog) -> lt_stat
     report(&"lt_watchdog_feed", unsafe { at::<Watchdog>(watchdog) }.and_then(Handle::<Watchdog>::feed))
 }
 
-/// Stops the watchdog: when it returns, it does not interrupt. The next feed arms it again.
+/// Stops the watchdog: when it returns, it does not interrupt. The next feed arms it again. It blocks
+/// while the watchdog is at it. LT_INTERRUPTED: stopped, but it may be at it still.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_watchdog_cancel(watchdog: *mut lt_watchdog) -> lt_status {
@@ -93,7 +94,8 @@ pub unsafe extern "C" fn lt_watchdog_cancel(watchdog: *mut lt_watchdog) -> lt_st
     report(&"lt_watchdog_cancel", unsafe { at::<Watchdog>(watchdog) }.and_then(Handle::<Watchdog>::cancel))
 }
 
-/// Stops the watchdog and frees it. NULL is LT_OK.
+/// Stops the watchdog as lt_watchdog_cancel() does, and frees it. LT_INTERRUPTED, or LT_BUSY while
+/// another thread stops it: not freed. NULL is LT_OK.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_watchdog_free(watchdog: *mut lt_watchdog) -> lt_status {
