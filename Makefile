@@ -10,13 +10,14 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
 CXX_NAMES ?=
+PACKAGES ?=
 RESULTS ?= build-bench/bench-results.json
 # The one that bench/setup has made where the system's has no matplotlib.
 BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install asan cxx platforms msrv python test-bindings stress model loom bench bench-docs clean
+.PHONY: all help demo test header install dist packages asan cxx platforms msrv python test-bindings stress model loom bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -29,6 +30,8 @@ help:
 	@echo "make demo      build the library and examples/c/demo.c without CMake, and run it"
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
 	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
+	@echo "make dist      a source archive in build-dist that builds without a network, with a list of what it is made of"
+	@echo "make packages  packages of Debian's, RPM, Conan, vcpkg, Homebrew, Nix from it, each tried: PACKAGES for some"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make cxx       the C++ headers under GCC and Clang, C++17, 20 and 23, sanitizers and libc++: installs them; CXX_NAMES for some"
 	@echo "make platforms   every platform: installs what it needs, builds, links, runs; writes README's table"
@@ -60,6 +63,12 @@ header:
 install:
 	@test -e build-install/lib/stripped/liblowthread.a || $(MAKE) all
 	@DESTDIR=$(DESTDIR) cmake --install build-install --prefix $(PREFIX)
+
+dist:
+	@tools/dist
+
+packages:
+	@tools/packages $(PACKAGES)
 
 # A test that a sanitizer cannot run, such as a fork among threads that allocate, skips itself and says why;
 # bounds of memory do not hold there. In C++ null references are not looked for, since a forced unwind is caught
