@@ -761,8 +761,7 @@ TEST(a_release_in_a_handler_reaches_who_it_has_interrupted) {
     }
     long sent = 0;
     for (double began = lt_monotonic(); seconds_since(began) < 1.0; sent++) {
-        int64_t id = atomic_load(&w[sent % 3].native_id);
-        assert_int_equal(syscall(SYS_tgkill, getpid(), id, SIGUSR1), 0);
+        assert_int_equal(syscall(SYS_tgkill, getpid(), (int)w[sent % 3].native_id, SIGUSR1), 0);
         if (sent % 50 == 0) {
             must_soon(atomic_load(&t.taken) == atomic_load(&released));
         }
