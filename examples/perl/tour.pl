@@ -111,7 +111,9 @@ lt_queue_close($ask, 0);
 lt_thread_join($thread);
 lt_thread_free($thread);
 
-# A time limit for the main thread's waits: the watchdog interrupts it, and runs no Perl for that.
+# A time limit for the main thread's waits: the watchdog interrupts it, and runs no Perl for that. It is the signal 2,
+# which a shell has a program in the background ignore: then nothing would come.
+$SIG{INT} = 'DEFAULT';
 lt_watchdog_start(0.02, 2, \my $watchdog);
 print 'interrupted: ', lt_status_message(lt_queue_get($mail, \$item)), "\n";
 lt_watchdog_free($watchdog);
