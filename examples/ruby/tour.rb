@@ -98,6 +98,7 @@ puts "interrupted: #{LT.message(answers.pop)}"
 waiter.kill.join
 
 # Likewise Ctrl-C on the main thread: Ruby's handler leaves its note, then the wait ends, and Ruby raises.
+trap('INT', 'DEFAULT') # A shell has a program in the background ignore it.
 LT.signal_chain_to_main(Signal.list['INT'])
 begin
   Thread.new { Process.kill('INT', Process.pid) }
