@@ -20,7 +20,6 @@ pub struct Block {
     /// None for a wait of a moment, which nobody is told of.
     what: Option<What>,
     record: Option<&'static Record>,
-    /// Not for a thread without a record.
     can_be_interrupted: bool,
 }
 
@@ -37,7 +36,7 @@ impl Block {
     pub fn start(what: What, timeout: Timeout) -> Block {
         let record = if timeout == Timeout::Poll { None } else { this_thread::current() };
         let deadline = timeout.start();
-        Block { deadline, began: now(), what: Some(what), record, can_be_interrupted: record.is_some() }
+        Block { deadline, began: now(), what: Some(what), record, can_be_interrupted: true }
     }
 
     /// For an operation that may not be interrupted.

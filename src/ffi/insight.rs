@@ -1,8 +1,10 @@
 //! Section 13 of the header: insight.
 
+use crate::base::deadline::in_seconds;
 use crate::base::errno::Errno;
 use crate::base::handle::Any;
 use crate::base::status::{Argument, Error, lt_status};
+use crate::base::waiting::Wait;
 use crate::ffi::sized::{Array, sized};
 use crate::ffi::thread::lt_ident;
 use crate::ffi::{report, report_in_handler, report_value};
@@ -114,7 +116,7 @@ unsafe fn waiting(array: *mut lt_wait_info, capacity: usize) -> Result<usize, Er
     Ok(count)
 }
 
-fn info(ident: u64, wait: &crate::base::waiting::Wait) -> lt_wait_info {
+fn info(ident: u64, wait: &Wait) -> lt_wait_info {
     let mut name = [0; 64];
     if let Some(object) = Any::numbered(wait.what.handle) {
         names::copy(object, &mut name);
@@ -124,8 +126,8 @@ fn info(ident: u64, wait: &crate::base::waiting::Wait) -> lt_wait_info {
         ident,
         holder: holder::of(wait.what).unwrap_or(0),
         handle: core::ptr::without_provenance(wait.what.handle),
-        since: crate::base::deadline::in_seconds(wait.since),
-        until: dump::until(wait),
+        since: in_seconds(wait.since),
+        until: if wait.until == u64::MAX { f64::INFINITY } else { in_seconds(wait.until) },
         verb: word(wait.what.verb.word()),
         r#type: word(wait.what.kind.map_or("", |kind| kind.name())),
         name: name.map(|byte| byte as c_char),

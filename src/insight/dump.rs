@@ -6,7 +6,7 @@
 //! is left out. What changes meanwhile is told as it was or as it is.
 
 use crate::base::atomic::Ordering;
-use crate::base::deadline::{in_seconds, now};
+use crate::base::deadline::now;
 use crate::base::handle::{Any, Kind};
 use crate::base::record::{self, Record, Role};
 use crate::base::registry;
@@ -69,29 +69,25 @@ fn told(mut f: impl FnMut(&'static Record)) {
 fn circles(out: &Out) -> Result<(), Error> {
     let mut result = Ok(());
     waits::each(|first, wait| {
-        let is_first = |idents: &[u64]| idents.iter().all(|ident| *ident >= first.ident());
-        if let Some((idents, length)) = circle(first, wait) {
-            if result.is_ok() && idents.get(..length).is_some_and(is_first) {
-                result = tell_circle(out, first, wait);
-            }
+        if result.is_ok() && is_told_from(first, wait) {
+            result = tell_circle(out, first, wait);
         }
     });
     result
 }
 
-/// The idents on the way from a thread back to itself.
-fn circle(first: &'static Record, wait: Wait) -> Option<([u64; LONGEST_CIRCLE], usize)> {
-    let mut idents = [0; LONGEST_CIRCLE];
+/// Whether the way from a thread along the holders leads back to it, and over none with a lower ident.
+fn is_told_from(first: &'static Record, wait: Wait) -> bool {
     let mut what = wait.what;
-    for (length, place) in idents.iter_mut().enumerate() {
-        let next = holder::of(what)?;
-        *place = next;
+    for _ in 0..LONGEST_CIRCLE {
+        let Some(next) = holder::of(what).filter(|next| *next >= first.ident()) else { return false };
         if next == first.ident() {
-            return Some((idents, length + 1));
+            return true;
         }
-        what = waits::of(waits::find(next)?)?.what;
+        let Some(wait) = waits::find(next).and_then(waits::of) else { return false };
+        what = wait.what;
     }
-    None
+    false
 }
 
 fn tell_circle(out: &Out, first: &'static Record, wait: Wait) -> Result<(), Error> {
@@ -237,9 +233,4 @@ impl fmt::Display for Name {
 /// Names are UTF-8, and were cut between characters.
 fn shown(name: &[u8]) -> &str {
     CStr::from_bytes_until_nul(name).ok().and_then(|name| name.to_str().ok()).unwrap_or("?")
-}
-
-/// A wait's times, as C has them.
-pub fn until(wait: &Wait) -> f64 {
-    if wait.until == u64::MAX { f64::INFINITY } else { in_seconds(wait.until) }
 }

@@ -9,7 +9,7 @@ use crate::base::heap::{self, Text};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::thread::joinable::{self, Thread};
-use crate::thread::names::{copy_cut, of_ident, written};
+use crate::thread::names::{copy_cut, of_ident};
 use core::ffi::CStr;
 use core::hash::{BuildHasher, Hasher};
 use core::mem;
@@ -105,7 +105,10 @@ pub fn try_copy(object: Any, buffer: &mut [u8]) -> bool {
 
 /// What an object is called that has no name: its type, and the number of its handle.
 fn copy_default(object: Any, buffer: &mut [u8]) {
-    written(buffer, |text| write!(text, "{} {:#x}", object.kind().name(), object.number()));
+    let mut name = [0; 64];
+    // Longer than any type and number.
+    let _ = write!(name.as_mut_slice(), "{} {:#x}", object.kind().name(), object.number());
+    copy_cut(CStr::from_bytes_until_nul(&name).unwrap_or_default(), buffer);
 }
 
 /// Spreads the numbers of handles, of which the middle bits differ most.

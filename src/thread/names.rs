@@ -35,27 +35,15 @@ pub fn of(record: &'static Record) -> Text {
 /// The name that a thread has before it gets one.
 fn default_name(record: &Record) -> [u8; 40] {
     let mut buffer = [0; 40];
+    let mut text = buffer.as_mut_slice();
     // The buffer is longer than any number.
-    written(&mut buffer, |text| match record.role() {
+    let _ = match record.role() {
         _ if record.is_main() => write!(text, "MainThread"),
         // Relaxed: set before the thread ran.
         Role::Started => write!(text, "Thread-{}", record.number.load(Ordering::Relaxed)),
         _ => write!(text, "Dummy-{}", record.ident()),
-    });
+    };
     buffer
-}
-
-/// Fills a buffer with what is written, as far as it fits before a NUL.
-pub fn written(buffer: &mut [u8], write: impl FnOnce(&mut &mut [u8]) -> std::io::Result<()>) {
-    let length = buffer.len();
-    let Some((end, mut room)) = buffer.split_last_mut() else { return };
-    let _ = write(&mut room);
-    let rest = room.len();
-    match rest {
-        0 => *end = 0,
-        _ => room.iter_mut().take(1).for_each(|byte| *byte = 0),
-    }
-    debug_assert!(rest < length);
 }
 
 /// Names a thread; the caller is that thread, or is about to start it.
