@@ -1278,9 +1278,8 @@ TEST(what_is_no_signal_or_cannot_be_handled_is_invalid) {
             must_for(all[i].name, last_error_names(all[i].name));
         }
     }
-    const int out_of_range[] = {0, 65, -1, INT_MAX, INT_MIN};
-    for (size_t j = 0; j < LENGTH(out_of_range); j++) {
-        assert_status(lt_signal_restore(out_of_range[j]), LT_INVALID);
+    for (size_t j = 0; j < LENGTH(bad); j++) {
+        assert_status(lt_signal_restore(bad[j]), LT_INVALID);
         assert_true(last_error_names("lt_signal_restore"));
     }
     assert_ok(lt_event_free(some_event));

@@ -131,15 +131,8 @@ fn forget() {
 
 /// Routes a signal, in the place of where it went before.
 pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error> {
-    let index = index(signum)?;
-    let (Some(route), true) = (ROUTES.get(index), can_be_handled(signum)) else {
-        return Err(if ALL { Error::NotASignal } else { Error::NoSuchSignalHere });
-    };
+    let route = route_of(signum)?;
     PARTICIPANT.join();
-    // Asked first: what the system refuses leaves nothing behind.
-    if Action::of(signum).is_none() {
-        return Err(Error::NotASignal);
-    }
     if target.needs_service() {
         route.serve(signum)?;
     }
@@ -167,8 +160,7 @@ pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error>
 /// Puts back what was there before the signal's route, unless the program has installed something over it.
 /// Nothing if it has no route.
 pub fn restore(signum: c_int) -> Result<(), Error> {
-    let index = index(signum)?;
-    let Some(route) = ROUTES.get(index) else { return Ok(()) };
+    let route = route_of(signum)?;
     let mut course = route.course.lock();
     let Some(before) = course.before.take() else { return Ok(()) };
     give_back(signum, &before);
@@ -277,6 +269,19 @@ fn give_back(signum: c_int, before: &Action) {
     if Action::of(signum).is_some_and(|now| is_ours(&now)) {
         before.exchange(signum);
     }
+}
+
+/// The route that a signal has, or could have.
+fn route_of(signum: c_int) -> Result<&'static Route, Error> {
+    let index = index(signum)?;
+    let (Some(route), true) = (ROUTES.get(index), can_be_handled(signum)) else {
+        return Err(if ALL { Error::NotASignal } else { Error::NoSuchSignalHere });
+    };
+    // Asked before anything is done: what the system refuses leaves nothing behind.
+    if Action::of(signum).is_none() {
+        return Err(Error::NotASignal);
+    }
+    Ok(route)
 }
 
 fn index(signum: c_int) -> Result<usize, Error> {
