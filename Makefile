@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 TIMES ?= 10
 ITERATIONS ?= 8000
 MODEL ?=
+MINUTES ?= 10
 
 # Cargo's folder, where the user has chosen another one.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
@@ -17,7 +18,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install dist packages asan cxx platforms msrv python test-bindings stress model loom bench bench-docs clean
+.PHONY: all help demo test header install dist packages asan cxx platforms msrv python test-bindings stress model loom fuzz bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -42,6 +43,7 @@ help:
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
+	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES); needs Clang"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make clean     remove everything that was built"
@@ -114,6 +116,9 @@ model:
 loom:
 	@RUSTFLAGS="$(RUSTFLAGS) --cfg loom" \
 	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/loom --test loom -- $(MODEL)
+
+fuzz:
+	@tools/fuzz $(MINUTES)
 
 # Sets up, runs, writes bench-results.json in build-bench, and draws beside it.
 bench:
