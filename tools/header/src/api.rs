@@ -10,6 +10,9 @@
 //!
 //! What others get stands behind "get", "gets", "return", "the" or "their": "puts return LT_CLOSED". A
 //! function blocks if its comment says so; "Never blocks" is a promise. "never LT_X" takes one of the others away.
+//!
+//! A callback may call all functions. What one must know there: those that block hold up the thread that calls back,
+//! "in a callback" in a comment says that it is refused, and those without an end end the callback.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -80,10 +83,15 @@ pub struct Function {
     pub blocks: &'static str,
     pub interruptible: bool,
     pub async_signal_safe: bool,
+    /// In a callback of the library's: yes; blocks, and holds up its thread; ends it; refused
+    pub in_callback: &'static str,
     /// It has no end for who calls it.
     pub returns_never: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub python: Vec<String>,
+    /// The function that "the same" in its comment is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
     pub about: String,
     #[serde(skip)]
     pub declaration: String,
@@ -141,8 +149,10 @@ impl Api {
             blocks: "no",
             interruptible: false,
             async_signal_safe: about.to_lowercase().contains("async-signal-safe"),
+            in_callback: "yes",
             returns_never: code.contains("LT_NORETURN"),
             python: Vec::new(),
+            like: None,
             about,
             declaration,
         };
@@ -154,8 +164,15 @@ impl Api {
             }
         }
         let base = self.base(&function)?;
+        function.like = base.map(|base| base.name.clone());
         function.blocks = blocks(&function, base);
         function.interruptible = function.blocks == "yes" && !has(&function.about, NOT_INTERRUPTED);
+        function.in_callback = match (function.returns_never, function.blocks) {
+            (true, _) => "ends",
+            _ if has(&function.about, &["in a callback"]) => "refused",
+            (_, "yes") => "blocks",
+            _ => "yes",
+        };
         // An ignored status is warned of only where it is the call's own.
         if code.contains("LT_NODISCARD") && function.returns == "lt_status" {
             function.statuses = self.statuses(&function, base);

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut api = Api { version: version.clone(), ..Api::default() };
     for line in TEMPLATE.lines() {
         if let Some(heading) = line.strip_prefix("// ---- ") {
-            title = heading.split(['-', ':']).next().unwrap_or("").trim();
+            title = heading.trim_end_matches('-').split(':').next().unwrap_or("").trim();
         }
         match line.strip_prefix("@section ").and_then(|rest| rest.strip_suffix('@')) {
             Some(file) => {
