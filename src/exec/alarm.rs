@@ -3,8 +3,8 @@
 //! | state of an alarm | meaning | goes on by |
 //! |---|---|---|
 //! | `IDLE` | not due: never set, over, or cancelled | set |
-//! | `WAITING` | in the heap | its time; cancel |
-//! | `RUNNING` | its action runs, on the alarm thread | the end of that: `WAITING` if it repeats |
+//! | `WAITING` | in the heap | its time: `RUNNING`; cancel: `IDLE` |
+//! | `RUNNING` | its action runs, on the alarm thread | its end, if it repeats: `WAITING`; else its end: `IDLE`; cancel: `CANCELLED` |
 //! | `CANCELLED` | its action runs, and is the last | the end of that: `IDLE` |
 //!
 //! An alarm serves one owner after the other, and may do so while the last action of an earlier one
