@@ -30,7 +30,7 @@ help:
 	@echo "make install   install it: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make demo      build the library and examples/c/demo.c without CMake, and run it"
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
-	@echo "make header    write include/lowthread.h and abi/symbols.txt anew from the source"
+	@echo "make header    write include/lowthread.h, its other forms and the man pages anew from the source"
 	@echo "make dist      a source archive in build-dist that builds without a network, with a list of what it is made of"
 	@echo "make packages  packages of Debian's, RPM, Conan, vcpkg, Homebrew, Nix from it, each tried: PACKAGES for some"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -60,6 +60,7 @@ test:
 
 header:
 	@cargo run --quiet --locked --manifest-path tools/header/Cargo.toml -- . .
+	@python3 tools/docs/man.py man
 
 # After `make`, `sudo make install` needs no Rust: root may have none.
 install:

@@ -268,6 +268,8 @@ static _Atomic long released;
 static void use_the_library(void) {
     must(lt_get_ident() == own_ident);
     must(strcmp(lt_status_name(LT_BUSY), "LT_BUSY") == 0);
+    must(strlen(lt_status_message(LT_BUSY)) > 0);
+    must(lt_features() & LT_FEATURE_WAKE_IN_HANDLERS);
     lt_status status = lt_lock_try_acquire(shared_lock);
     must(status == LT_OK || status == LT_BUSY);
     if (status == LT_OK) {

@@ -1,0 +1,28 @@
+# What the documents say is so: the tests of tools/docs. Where there is no python3, they say so.
+
+find_program(LOWTHREAD_PYTHON NAMES python3 python)
+mark_as_advanced(LOWTHREAD_PYTHON)
+
+function(add_docs_test name)
+    set(command "${LOWTHREAD_PYTHON}" "${PROJECT_SOURCE_DIR}/tools/docs/${ARGV1}.py" ${ARGN})
+    list(REMOVE_AT command 2)
+    if(NOT LOWTHREAD_PYTHON)
+        set(command ${CMAKE_COMMAND} -E echo "skipped: there is no python3")
+    endif()
+    add_test(NAME docs.${name} COMMAND ${command})
+    set_tests_properties(docs.${name} PROPERTIES
+        LABELS docs
+        TIMEOUT 300
+        SKIP_REGULAR_EXPRESSION "(^|\n)skipped: "
+        ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1"
+    )
+endfunction()
+
+set(cxx ${CMAKE_CXX_COMPILER})
+if(NOT cxx)
+    set(cxx none)
+endif()
+add_docs_test(man check man)
+add_docs_test(complete check complete)
+add_docs_test(states check states)
+add_docs_test(blocks blocks --lib "${lib_dir}" --cc "${CMAKE_C_COMPILER}" --cxx "${cxx}")
