@@ -575,11 +575,12 @@ static void end_program(void) {
     end_of_kind(WATCHDOG);
     end_pools();
     end_threads();
+    // Nobody waits for daemons. Their errors are for a container that is there.
+    soon("the end: no thread is left", all_gone);
     for (kind k = 0; k < KINDS; k++) {
         end_of_kind(k);
     }
     (void)CALL(ONE(LT_OK), lt_set_stack_size, 0);
-    soon("the end: no thread is left", all_gone);
     soon("the end: what was discarded was dropped", all_dropped);
     soon("the end: each callback was called, and each error told", all_told);
     for (unsigned i = 0; i < w->freed && i < STALE; i++) {
