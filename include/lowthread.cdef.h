@@ -135,6 +135,8 @@ typedef struct lt_case {
     const void *handle;
     void *item;
 } lt_case;
+typedef struct lt_watcher lt_watcher;
+typedef void (*lt_ready_fn)(void *arg);
 
 const char *lt_status_name(lt_status status);
 const char *lt_status_message(lt_status status);
@@ -327,3 +329,6 @@ lt_status lt_dump(int fd);
 lt_status lt_dump_on_signal(int signum, int fd);
 lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
 lt_status lt_select(lt_case *cases, size_t n, double seconds, size_t *index);
+lt_status lt_watch(const void *handle, int32_t op, lt_ready_fn ready, void *arg, lt_watcher **watcher);
+lt_status lt_watch_fd(const void *handle, int32_t op, int *fd, lt_watcher **watcher);
+lt_status lt_watch_free(lt_watcher *watcher);

@@ -1265,6 +1265,29 @@ typedef struct lt_case {
 // LT_BAD_HANDLE, LT_INVALID, LT_DEADLOCK: the case at `index` can never be done. Where several could be, each
 // is the one as often as any other. LT_NO_MEMORY. Who frees an object that is selected on gets LT_BUSY.
 LT_NODISCARD lt_status lt_select(lt_case *cases, size_t n, double seconds, size_t *index);
+// A watch tells an event loop (epoll, libuv, GLib, asyncio, Win32) that something can be done: the case
+// of a select with this `op`. It takes nothing: the loop then asks with the try form. The object may be
+// freed: the watch is dead then, and still to be freed. A forked child has none that works.
+typedef struct lt_watcher lt_watcher;
+
+// What a watch calls.
+typedef void (*lt_ready_fn)(void *arg);
+
+// Calls ready(arg) when the case becomes possible, and at once if it is; several times may merge into one.
+// One thread of the library's calls for all watches. One that raises is told to the excepthook, and the
+// watch goes on. With a NULL `watcher` it stays. LT_BAD_HANDLE, LT_INVALID, LT_NO_MEMORY, LT_NO_THREAD.
+LT_NODISCARD lt_status lt_watch(const void *handle, int32_t op, lt_ready_fn ready, void *arg,
+    lt_watcher **watcher);
+
+// Gives a descriptor that is readable while the case may be possible, for poll() and its like, level- or
+// edge-triggered. It is never to be read, nor closed: the free of the watch does that. Who makes the case
+// possible writes it; a try form, or a wait, that finds it not so quiets it. LT_BAD_HANDLE, LT_INVALID,
+// LT_NO_MEMORY (also if there is no descriptor to be had: lt_last_errno()), LT_UNSUPPORTED on Windows.
+LT_NODISCARD lt_status lt_watch_fd(const void *handle, int32_t op, int *fd, lt_watcher **watcher);
+
+// Frees the watch, and closes its descriptor: when it returns, `ready` neither runs nor will. It blocks
+// while `ready` runs, without being interrupted; called from that, it does not. NULL is LT_OK.
+LT_NODISCARD lt_status lt_watch_free(lt_watcher *watcher);
 
 #ifdef __cplusplus
 }

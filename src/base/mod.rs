@@ -15,6 +15,7 @@ pub mod mutex;
 #[cfg(any(not(parking), shuttle))]
 mod raw;
 pub mod note;
+pub mod notice;
 pub mod turn;
 pub mod fork;
 mod chunk;

@@ -91,6 +91,7 @@ pub enum Argument {
     Futures,
     Cases,
     Info,
+    Ready,
 }
 
 impl Argument {
@@ -111,6 +112,7 @@ impl Argument {
             Argument::Futures => "futures",
             Argument::Cases => "cases",
             Argument::Info => "info",
+            Argument::Ready => "ready",
         }
     }
 }
@@ -186,8 +188,9 @@ pub enum Error {
     /// The thread ended with an error: an answer.
     Failed,
     NoMemory,
-    /// With the errno of the system call that refused.
+    /// These two with the errno of the system call that refused.
     NoThread(i32),
+    NoDescriptor(i32),
 }
 
 impl Error {
@@ -264,13 +267,14 @@ impl Error {
             Error::Failed => (LT_FAILED, ""),
             Error::NoMemory => (LT_NO_MEMORY, "out of memory"),
             Error::NoThread(_) => (LT_NO_THREAD, "the system refused a new thread"),
+            Error::NoDescriptor(_) => (LT_NO_MEMORY, "the system refused a new descriptor"),
         }
     }
 
     /// The errno behind the error, 0 where there is none.
     pub fn errno(self) -> i32 {
         match self {
-            Error::NoThread(errno) => errno,
+            Error::NoThread(errno) | Error::NoDescriptor(errno) => errno,
             Error::NoMemory => libc::ENOMEM,
             _ => 0,
         }
@@ -287,7 +291,9 @@ impl Error {
                 write!(out, "{function}: {} {what}: lt_{}", wanted.name(), given.name())
             }
             Error::NullArgument(argument) => write!(out, "{function}: {} {what}", argument.name()),
-            Error::NoThread(errno) => write!(out, "{function}: {what} (errno {errno})"),
+            Error::NoThread(errno) | Error::NoDescriptor(errno) => {
+                write!(out, "{function}: {what} (errno {errno})")
+            }
             _ => write!(out, "{function}: {what}"),
         }
     }

@@ -20,28 +20,36 @@
 //! others if there is still something to be had: where somebody is in the list and could go on, somebody who was told
 //! has not decided yet.
 //!
+//! Some watch without a thread of their own, by a notice (`base::notice`): each of those is told, however many others
+//! are. They stand first in the list, and are seen to one by one, while nobody has it; one that is seen to stays there,
+//! and the next one behind it is found. Who finds that the thing is not possible *lulls* them: so that they hear when it
+//! is again. Of a lull and a tell that meet, the tell is the second, or the look after the lull finds what it was about.
+//!
 //! Telling waits for nobody, and may be done by a signal handler, whatever that has interrupted: who finds the list
 //! taken leaves a note, and whoever has it looks for notes when it is free again.
 
 use crate::base::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use crate::base::block::Block;
 use crate::base::fork::Participant;
-use crate::base::mutex::Mutex;
+use crate::base::mutex::{Guard, Mutex};
+use crate::base::notice::Notice;
 use crate::base::registry;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
-use crate::sys::quiet::Quiet;
+use crate::sys::quiet::{Quiet, quiet};
 use core::cell::Cell;
 use core::marker::PhantomPinned;
 use core::ptr;
 
-/// An object, as its watchers and those who tell them know it: the address of what never serves another.
+pub use crate::base::notice::News;
+
+/// An object, as its watchers and those who tell them know it: its handle's number, which never is another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(usize);
 
 impl Key {
-    pub fn of<T>(place: &T) -> Key {
-        Key(ptr::from_ref(place).addr())
+    pub fn of(handle: usize) -> Key {
+        Key(handle)
     }
 }
 
@@ -101,12 +109,19 @@ impl Bell {
     }
 }
 
-/// One thing that a thread watches. Not moved, and not dropped, while it is in a list.
+/// What somebody hears by.
+#[derive(Clone, Copy)]
+enum Ear {
+    /// A thread, which is awake then. Outlives its watchers.
+    Bell(*const Bell),
+    Notice(&'static Notice),
+}
+
+/// One thing that somebody watches. Not moved, and not dropped, while it is in a list.
 pub struct Watcher {
     key: Key,
     side: Sides,
-    /// Outlives it.
-    bell: *const Bell,
+    ear: Ear,
     /// Since its owner last began to look.
     told: AtomicBool,
     /// Under the lock of the list, as the links, which make a ring. Whether it stands in the object's line too, and is
@@ -123,10 +138,18 @@ pub struct Watcher {
 
 impl Watcher {
     pub fn new(key: Key, side: Sides, bell: *const Bell) -> Watcher {
+        Watcher::with(key, side, Ear::Bell(bell))
+    }
+
+    pub fn by_notice(key: Key, side: Sides, notice: &'static Notice) -> Watcher {
+        Watcher::with(key, side, Ear::Notice(notice))
+    }
+
+    fn with(key: Key, side: Sides, ear: Ear) -> Watcher {
         Watcher {
             key,
             side,
-            bell,
+            ear,
             told: AtomicBool::new(false),
             in_line: Cell::new(false),
             in_list: Cell::new(false),
@@ -155,21 +178,24 @@ impl Watcher {
     pub fn set_in_line(&self, in_line: bool, quiet: &Quiet) {
         self.with_list(quiet, |list| {
             list.remove(self);
-            list.append(self);
-            if in_line {
-                list.first.set(self);
-            }
             self.in_line.set(in_line);
+            list.append(self);
         });
+    }
+
+    /// Whether it is told of all that happens.
+    fn comes_first(&self) -> bool {
+        self.in_line.get() || matches!(self.ear, Ear::Notice(_))
     }
 
     /// Under the lock of its list. False if it was told, and has not begun to look since.
     fn tell(&self) -> bool {
+        let Ear::Bell(bell) = self.ear else { return false };
         // AcqRel: the look of one that was told before, too, sees what this is about.
         let told = !self.told.swap(true, Ordering::AcqRel);
         if told {
             // SAFETY: there as long as its watchers are in lists.
-            unsafe { &*self.bell }.ring();
+            unsafe { &*bell }.ring();
         }
         told
     }
@@ -205,7 +231,7 @@ impl Watcher {
     /// Its owner, who has left, tells others if it was told and there `is_more`.
     pub fn pass_on(&self, is_more: impl FnOnce() -> bool) {
         if self.was_told.get() && is_more() {
-            Place::of(self.key).tell(self.key, self.side, HEIRS, || ());
+            Place::of(self.key).tell(self.key, self.side, HEIRS, News::More, || ());
         }
     }
 }
@@ -219,8 +245,26 @@ pub const AT_ONCE: usize = if cfg!(shuttle) { 1 } else { 8 };
 /// Tells those who watch the object, for what is in `sides`: up to `n` for each that were not told yet. If nobody
 /// watches it at all, `unwatched` is called, before anybody can begin to; or, seldom, at the next tell.
 #[cold]
-pub fn tell(key: Key, sides: Sides, n: usize, unwatched: impl FnOnce()) {
-    Place::of(key).tell(key, sides, n, unwatched);
+pub fn tell(key: Key, sides: Sides, n: usize, news: News, unwatched: impl FnOnce()) {
+    Place::of(key).tell(key, sides, n, news, unwatched);
+}
+
+/// Lulls those who watch the object for what is on one side, and was found not to be possible; if `is_possible` then
+/// finds that it is after all, tells them.
+#[cold]
+pub fn lull(key: Key, side: Sides, is_possible: impl FnOnce() -> bool) {
+    let place = Place::of(key);
+    if place.lull(key, side) && is_possible() {
+        place.tell(key, side, 0, News::New, || ());
+    }
+}
+
+/// The object is gone: so nothing of it is possible, nor will be.
+#[cold]
+pub fn end(key: Key) {
+    let place = Place::of(key);
+    place.with(&quiet(), |list| list.each_notice(key, Notice::die));
+    place.lull(key, Sides::BOTH);
 }
 
 /// The watchers of some objects.
@@ -240,6 +284,7 @@ impl List {
         self.append(watcher);
     }
 
+    /// At the end; or, one that is told of all, at the beginning.
     fn append(&self, watcher: &Watcher) {
         // SAFETY: who is in the list stays where it is.
         match unsafe { self.first.get().as_ref() } {
@@ -254,6 +299,9 @@ impl List {
                 watcher.next.set(first);
                 // SAFETY: as above.
                 unsafe { (*last).next.set(watcher) };
+                if watcher.comes_first() {
+                    self.first.set(watcher);
+                }
             }
         }
     }
@@ -292,7 +340,7 @@ impl List {
                     *left -= 1;
                 }
             }
-            one > 0 || other > 0
+            one > 0 || other > 0 || watcher.comes_first()
         });
         any
     }
@@ -302,6 +350,38 @@ impl List {
             watcher.tell();
             true
         });
+    }
+
+    fn each_notice(&self, key: Key, f: impl Fn(&Notice)) {
+        self.each_while(|watcher| {
+            if let (true, Ear::Notice(notice)) = (watcher.key == key, watcher.ear) {
+                f(notice);
+            }
+            watcher.comes_first()
+        });
+    }
+
+    /// The first notice that `pins` pins, or the first one behind another.
+    fn pin_next(&self, after: Option<Pinned>, pins: impl Fn(&Watcher, &Notice) -> bool) -> Option<Pinned> {
+        let first = self.first.get();
+        let mut next = match after {
+            None => first,
+            // SAFETY: pinned, so it is in the list.
+            Some(pinned) => Some(unsafe { (*pinned.0).next.get() }).filter(|next| *next != first)?,
+        };
+        // SAFETY: who is in the list stays where it is, until this lets go of it.
+        while let Some(watcher) = unsafe { next.as_ref() }.filter(|watcher| watcher.comes_first()) {
+            if let Ear::Notice(notice) = watcher.ear {
+                if pins(watcher, notice) {
+                    return Some(Pinned(watcher, notice));
+                }
+            }
+            next = watcher.next.get();
+            if ptr::eq(next, first) {
+                return None;
+            }
+        }
+        None
     }
 
     fn each_while(&self, mut f: impl FnMut(&Watcher) -> bool) {
@@ -316,6 +396,10 @@ impl List {
         }
     }
 }
+
+/// One that has its notice pinned: it stays in the list, and where it is.
+#[derive(Clone, Copy)]
+struct Pinned(*const Watcher, &'static Notice);
 
 /// A place of the table.
 #[repr(align(64))]
@@ -351,16 +435,68 @@ impl Place {
         self.tell_noted();
     }
 
-    fn tell(&self, key: Key, sides: Sides, n: usize, unwatched: impl FnOnce()) {
+    fn tell(&self, key: Key, sides: Sides, n: usize, news: News, unwatched: impl FnOnce()) {
         match self.list.try_lock() {
             Some(list) => {
                 if !list.tell(key, sides, n) {
                     unwatched();
                 }
+                self.see_to_each(list, key, |watcher, notice| {
+                    watcher.key == key && sides.has(watcher.side) && notice.hear(news)
+                });
             }
             None => self.note(key),
         }
         self.tell_noted();
+    }
+
+    /// Sees to each notice that is pinned, while nobody has the list.
+    fn see_to_each(&self, list: Guard<'_, List>, key: Key, pins: impl Fn(&Watcher, &Notice) -> bool) {
+        let process = registry::forks();
+        let mut next = list.pin_next(None, &pins);
+        drop(list);
+        while let Some(pinned @ Pinned(_, notice)) = next {
+            notice.see_to();
+            // In a child that was forked meanwhile, in a signal handler, it is forgotten.
+            if process != registry::forks() {
+                return;
+            }
+            next = match self.list.try_lock() {
+                Some(list) => list.pin_next(Some(pinned), &pins),
+                None => {
+                    self.note(key);
+                    None
+                }
+            };
+            notice.unpin();
+        }
+    }
+
+    /// False if nobody heard; or else, one day, by a note: which says that it may be possible, so that they look.
+    fn lull(&self, key: Key, side: Sides) -> bool {
+        let lulled = Cell::new(false);
+        match self.list_soon() {
+            Some(list) => self.see_to_each(list, key, |watcher, notice| {
+                let concerned = watcher.key == key && side.has(watcher.side);
+                let (is_news, is_pinned) = if concerned { notice.lull() } else { (false, false) };
+                lulled.set(lulled.get() | is_news);
+                is_pinned
+            }),
+            None => self.note(key),
+        }
+        self.tell_noted();
+        lulled.get()
+    }
+
+    /// The list, if a moment is enough: by a note, an event loop would look once more, and in vain.
+    fn list_soon(&self) -> Option<Guard<'_, List>> {
+        let mut spin = Spin::new();
+        loop {
+            let list = self.list.try_lock();
+            if list.is_some() || !spin.again() {
+                return list;
+            }
+        }
     }
 
     fn note(&self, key: Key) {
@@ -380,11 +516,20 @@ impl Place {
             }
             let Some(list) = self.list.try_lock() else { return };
             // AcqRel: as in `note`.
-            match self.noted.swap(NOTHING, Ordering::AcqRel) {
-                NOTHING => (),
-                ALL => list.tell_all(),
-                key => drop(list.tell(Key(key), Sides::BOTH, AT_ONCE)),
-            }
+            let key = match self.noted.swap(NOTHING, Ordering::AcqRel) {
+                NOTHING => continue,
+                ALL => {
+                    list.tell_all();
+                    ALL
+                }
+                key => {
+                    list.tell(Key(key), Sides::BOTH, AT_ONCE);
+                    key
+                }
+            };
+            self.see_to_each(list, Key(key), |watcher, notice| {
+                (key == ALL || watcher.key == Key(key)) && notice.hear(News::New)
+            });
         }
     }
 }

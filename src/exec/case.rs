@@ -9,9 +9,10 @@
 
 use crate::base::arena::Resident;
 use crate::base::awaited::Waits;
+use crate::base::fence;
 use crate::base::handle::{Handle, Object};
 use crate::base::status::Error;
-use crate::base::watchers::{Key, Sides};
+use crate::base::watchers::{self, Key, Sides};
 use crate::exec::future::Future;
 use crate::sync::event::Event;
 use crate::sync::lock::Lock;
@@ -113,18 +114,69 @@ impl Case {
 
     /// What its watchers are found by.
     #[inline(never)]
-    pub fn key(self) -> Result<(Key, Sides), Error> {
-        Ok(match self {
+    pub fn key(self) -> (Key, Sides) {
+        match self {
             Case::Lock(lock) => (lock.key(), Sides::ONE),
             Case::RLock(rlock) => (rlock.key(), Sides::ONE),
             Case::Semaphore(semaphore) => (semaphore.key(), Sides::ONE),
             Case::Event(event) => (event.key(), Sides::ONE),
-            Case::Get(queue) => (queue.alive()?.key(), queue::ITEMS),
-            Case::Put(queue, _) => (queue.alive()?.key(), queue::ROOM),
+            Case::Get(queue) => (queue.key(), queue::ITEMS),
+            Case::Put(queue, _) => (queue.key(), queue::ROOM),
             Case::Access(rwlock, access) => (rwlock.key(), access.side()),
-            Case::Join(thread) => (thread.alive()?.key(), Sides::ONE),
-            Case::Future(future) => (future.alive()?.key(), Sides::ONE),
-        })
+            Case::Join(thread) => (thread.key(), Sides::ONE),
+            Case::Future(future) => (future.key(), Sides::ONE),
+        }
+    }
+
+    /// Whether the object is alive.
+    pub fn check_handle(self) -> Result<(), Error> {
+        match self {
+            Case::Lock(lock) => lock.check(),
+            Case::RLock(rlock) => rlock.check(),
+            Case::Semaphore(semaphore) => semaphore.check(),
+            Case::Event(event) => event.check(),
+            Case::Get(queue) | Case::Put(queue, _) => queue.check(),
+            Case::Access(rwlock, _) => rwlock.check(),
+            Case::Join(thread) => thread.check(),
+            Case::Future(future) => future.check(),
+        }
+    }
+
+    /// Has the object's operations tell, and its free too: for a watch, which counts as nobody that waits. It is in the
+    /// list.
+    pub fn be_watched(self) -> Result<(), Error> {
+        match self {
+            Case::Lock(lock) => lock.set_watched(),
+            Case::RLock(rlock) => rlock.set_watched(),
+            Case::Semaphore(semaphore) => semaphore.set_watched(),
+            Case::Event(event) => event.set_watched(),
+            Case::Get(queue) | Case::Put(queue, _) => {
+                queue.set_watched()?;
+                drop(queue.watch(self.key().1)?);
+                // See `Queue::watch`.
+                fence::heavy();
+                Ok(())
+            }
+            Case::Access(rwlock, _) => rwlock.set_watched(),
+            Case::Join(thread) => thread.set_watched(),
+            Case::Future(future) => {
+                future.set_watched()?;
+                future.watch(|_| ()).map(drop)
+            }
+        }
+    }
+
+    /// It was found not to be possible: tells those who are to know that.
+    pub fn lull(self) {
+        let (key, side) = self.key();
+        watchers::lull(key, side, || self.is_possible());
+    }
+
+    /// Where it is possible but for a thread's last few steps, sees them out, so that its try form does not fail for them.
+    pub fn settle(self) {
+        if let Case::Join(thread) = self {
+            let _ = thread.join_if_finished(SeeOut::Wait);
+        }
     }
 
     /// Has the object's operations tell: its watcher is in the list.

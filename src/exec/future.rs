@@ -24,7 +24,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Frames;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::{self, Key, Sides};
+use crate::base::watchers::{self, Key, News, Sides};
 use crate::base::{registry, this_thread, wait};
 use crate::exec::callbacks::{Call, Callback, Callbacks, Listed};
 use crate::exec::help::Help;
@@ -426,14 +426,10 @@ impl Future {
         if before & LISTENED != 0 {
             let failed = self.state.load(Ordering::Relaxed) & STATE == FAILED;
             self.life.lock().watchers.tell(failed);
-            watchers::tell(self.key(), Sides::ONE, watchers::AT_ONCE, || ());
+            let key = Key::of(self.own.get().addr());
+            watchers::tell(key, Sides::ONE, watchers::AT_ONCE, News::New, || ());
         }
         before & LISTENED != 0
-    }
-
-    /// What those who watch it are found by.
-    pub fn key(&self) -> Key {
-        Key::of(self)
     }
 
     /// Has who ends the future look after what listens. False if it is over.

@@ -12,5 +12,6 @@ pub mod callbacks;
 pub mod help;
 pub mod future;
 pub mod watch;
+pub mod watcher;
 pub mod case;
 pub mod select;

@@ -105,7 +105,7 @@ unsafe fn enter(entries: &mut [Option<Entry>], cases: Cases, bell: &Bell) -> Res
     let quiet = quiet();
     for (i, place) in entries.iter_mut().enumerate() {
         let case = cases(i).map_err(|error| (Some(i), error))?;
-        let (key, side) = case.key().map_err(|error| (Some(i), error))?;
+        let (key, side) = case.key();
         let entry = place.insert(Entry { case, watcher: Watcher::new(key, side, bell), stay: None });
         // SAFETY: as the caller vouches.
         unsafe { entry.watcher.enter(&quiet) };

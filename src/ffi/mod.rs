@@ -28,6 +28,7 @@ pub mod pool;
 pub mod future;
 pub mod insight;
 pub mod select;
+pub mod watch;
 mod sized;
 
 use crate::base::handle::{Handle, Object};

@@ -88,22 +88,25 @@ unsafe fn choose(cases: *const lt_case, n: usize, seconds: f64) -> Result<Chosen
         return Err((None, Error::NullArgument(Argument::Cases)));
     }
     // SAFETY: as the caller vouches.
-    select::select(n, &|i| unsafe { case(&*cases.add(i)) }, seconds)
+    let case = |i| unsafe {
+        let case = &*cases.add(i);
+        case_of(case.op, case.handle, case.item)
+    };
+    select::select(n, &case, seconds)
 }
 
 /// # Safety
 /// The handle is one, or a value that is refused as none.
-unsafe fn case(case: &lt_case) -> Result<Case, Error> {
-    let h = case.handle;
+pub(super) unsafe fn case_of(op: i32, h: *const c_void, item: *mut c_void) -> Result<Case, Error> {
     // SAFETY: as the caller vouches.
     unsafe {
-        Ok(match case.op {
+        Ok(match op {
             LT_CASE_LOCK => Case::Lock(at(h)?),
             LT_CASE_RLOCK => Case::RLock(at(h)?),
             LT_CASE_SEMAPHORE => Case::Semaphore(at(h)?),
             LT_CASE_EVENT => Case::Event(at(h)?),
             LT_CASE_GET => Case::Get(at(h)?),
-            LT_CASE_PUT => Case::Put(at(h)?, case.item),
+            LT_CASE_PUT => Case::Put(at(h)?, item),
             LT_CASE_READ => Case::Access(at(h)?, Access::Read),
             LT_CASE_WRITE => Case::Access(at(h)?, Access::Write),
             LT_CASE_JOIN => Case::Join(at(h)?),

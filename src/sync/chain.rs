@@ -221,6 +221,29 @@ impl Chain {
         }
     }
 
+    /// As [`Ring::find_item`].
+    pub fn find_item(&self) -> Result<(), Refused> {
+        let mut link = self.first().ok_or(Refused::Closed)?;
+        loop {
+            match (link.ring.find_item(), link.behind()) {
+                // It was seen to be closed in an order that shows what is behind.
+                (Err(Refused::Closed), Behind::Ring(next)) => link = next,
+                (found, _) => return found,
+            }
+        }
+    }
+
+    /// As [`Ring::find_room`].
+    pub fn find_room(&self) -> Result<(), Refused> {
+        if self.is_closed() {
+            Err(Refused::Closed)
+        } else if self.capacity == 0 || self.length() < self.capacity {
+            Ok(())
+        } else {
+            Err(Refused::Not)
+        }
+    }
+
     /// No item is put after this.
     pub fn close(&self) {
         let Some(mut link) = self.last() else { return };

@@ -30,7 +30,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::{self, Sides};
+use crate::base::watchers::{self, News, Sides};
 use crate::sync::waiters::AT_ONCE;
 
 const SET: u64 = 1;
@@ -116,14 +116,18 @@ impl Handle<Event> {
     pub fn clear(self) -> Result<(), Error> {
         // SeqCst: as for a set. And who clears sees what was done before the sets that this undoes.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.cleared()))?;
-        if from.is_set() && self.visitors().is_ok_and(|n| n > 0) {
-            wait::wake_all(self.futex());
+        if from.is_set() && !self.is_left_alone() {
+            self.wake_and_lull();
         }
         Ok(())
     }
 
     pub fn try_wait(self) -> Result<(), Error> {
-        if self.is_set()? { Ok(()) } else { Err(Error::Busy) }
+        if self.is_set()? {
+            return Ok(());
+        }
+        self.tell_unset();
+        Err(Error::Busy)
     }
 
     #[inline]
@@ -139,6 +143,7 @@ impl Handle<Event> {
 
     #[cold]
     fn wait_slowly(self, timeout: Timeout) -> Result<(), Error> {
+        self.tell_unset();
         let block = Block::begin(What::of(Verb::Wait, self), timeout)?;
         let found = State(self.state(Ordering::Acquire)?);
         let happened = |order| self.state(order).map(|now| State(now).was_set_since(found));
@@ -184,7 +189,22 @@ impl Handle<Event> {
         if let Some(n) = self.visitors().ok().filter(|n| *n > 0) {
             wait::wake(self.futex(), if n as usize <= AT_ONCE { n } else { 1 });
         }
-        self.tell(Sides::ONE, watchers::AT_ONCE);
+        self.tell(Sides::ONE, watchers::AT_ONCE, News::New);
+    }
+
+    /// For a clear: wakes all who are left, and tells who watches.
+    #[cold]
+    fn wake_and_lull(self) {
+        if self.visitors().is_ok_and(|n| n > 0) {
+            wait::wake_all(self.futex());
+        }
+        self.tell_unset();
+    }
+
+    /// Tells those who watch that it was found not to be set.
+    #[inline]
+    fn tell_unset(self) {
+        self.lull(Sides::ONE, || self.is_set() == Ok(true));
     }
 
     /// Does its part in waking all. The caller is a visitor itself.

@@ -39,7 +39,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::Sides;
+use crate::base::watchers::{News, Sides};
 use crate::sync::grants::Grants;
 
 const LOCKED: u64 = 1;
@@ -207,6 +207,16 @@ impl<T: Exclusive> Handle<T> {
 
     #[inline]
     pub fn try_acquire(self) -> Result<(), Error> {
+        let taken = self.try_take();
+        if taken == Err(Error::Busy) {
+            self.lull(Sides::ONE, || self.locked() == Ok(false));
+        }
+        taken
+    }
+
+    /// The same, not seen by those who watch.
+    #[inline]
+    fn try_take(self) -> Result<(), Error> {
         // A refusal is a look alone, which spares a held lock the write.
         let acquired = |s: State| if s.is_locked() { Err(Error::Busy) } else { Ok(s.acquired()) };
         self.update(Ordering::Acquire, acquired).map(|_| ())
@@ -237,7 +247,7 @@ impl<T: Exclusive> Handle<T> {
         let block = begin(What::of(Verb::Acquire, self))?;
         let mut spin = Spin::new();
         while spin.pause() {
-            match self.try_acquire() {
+            match self.try_take() {
                 Err(Error::Busy) => (),
                 result => return result,
             }
@@ -246,7 +256,7 @@ impl<T: Exclusive> Handle<T> {
         let lock = self.reside()?;
         loop {
             while spin.again() {
-                match self.try_acquire() {
+                match self.try_take() {
                     Err(Error::Busy) => (),
                     result => return result,
                 }
@@ -363,7 +373,7 @@ impl<T: Exclusive> Handle<T> {
         } else if to.is_waking() && !from.is_waking() {
             self.wake_sleeper();
         }
-        self.tell(Sides::ONE, 1);
+        self.tell(Sides::ONE, 1, if to.is_locked() { News::InLine } else { News::New });
         Ok(())
     }
 

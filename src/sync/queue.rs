@@ -28,7 +28,7 @@ use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait::{self, Wake};
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::{self, Key, Sides};
+use crate::base::watchers::{self, News, Sides};
 use crate::sync::chain::Chain;
 use crate::sync::discard::Discard;
 use crate::sync::ring::{self, Refused, Ring};
@@ -223,7 +223,10 @@ impl Handle<Queue> {
         let queue = self.alive()?;
         match self.push(queue, slice::from_ref(&item)) {
             Ok(_) => Ok(()),
-            Err(refused) => Err(refused.at_once(Error::Full)),
+            Err(refused) => {
+                self.lull_side(queue, ROOM);
+                Err(refused.at_once(Error::Full))
+            }
         }
     }
 
@@ -249,7 +252,10 @@ impl Handle<Queue> {
         let queue = self.alive()?;
         match self.pop(queue) {
             Ok(item) => Ok(item),
-            Err(refused) => Err(refused.at_once(Error::Empty)),
+            Err(refused) => {
+                self.lull_side(queue, ITEMS);
+                Err(refused.at_once(Error::Empty))
+            }
         }
     }
 
@@ -329,8 +335,8 @@ impl Handle<Queue> {
         on_store!(queue, store => store.close());
         // That it is closed comes before the look at who waits.
         fence::light();
-        self.call(queue, ITEMS, usize::MAX);
-        self.call(queue, ROOM, usize::MAX);
+        self.call(queue, ITEMS, usize::MAX, News::New);
+        self.call(queue, ROOM, usize::MAX, News::New);
         if !immediate {
             return Ok(());
         }
@@ -414,6 +420,7 @@ impl Handle<Queue> {
         sleeper: Sleeper,
     ) -> Result<usize, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
+        self.lull_side(self.alive()?, ROOM);
         let block = Block::begin(What::of(Verb::Put, self), timeout)?;
         self.within(block, sleeper, |queue| &queue.room, |queue| self.push(queue, items))
     }
@@ -428,12 +435,14 @@ impl Handle<Queue> {
         take: impl FnMut(*mut c_void),
     ) -> Result<usize, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
+        self.lull_side(self.alive()?, ITEMS);
         self.get_by(Block::begin(What::of(Verb::Get, self), timeout)?, most, take)
     }
 
     #[cold]
     fn get_one_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
         refused.for_good().map_or(Ok(()), Err)?;
+        self.lull_side(self.alive()?, ITEMS);
         self.get_one_by(Block::begin(What::of(Verb::Get, self), timeout)?)
     }
 
@@ -555,10 +564,12 @@ impl Handle<Queue> {
     fn wake_after_push(self, n: usize) {
         // Freed meanwhile: nobody waits.
         let Ok(queue) = self.stay() else { return };
-        self.call(&queue, ITEMS, n);
+        self.call(&queue, ITEMS, n, News::More);
         // The room that a wake was for may have been hidden until now.
         if !queue.is_full() {
-            self.call(&queue, ROOM, 1);
+            self.call(&queue, ROOM, 1, News::More);
+        } else {
+            self.lull_side(&queue, ROOM);
         }
     }
 
@@ -566,24 +577,34 @@ impl Handle<Queue> {
     fn wake_after_pop(self, n: usize) {
         // As above.
         let Ok(queue) = self.stay() else { return };
-        self.call(&queue, ROOM, n);
+        self.call(&queue, ROOM, n, News::More);
         // And so may the next item, or that this was the last one of a closed queue.
         if on_store!(queue, store => store.length()) > 0 {
-            self.call(&queue, ITEMS, 1);
+            self.call(&queue, ITEMS, 1, News::More);
         } else if on_store!(queue, store => store.is_closed()) {
-            self.call(&queue, ITEMS, usize::MAX);
+            self.call(&queue, ITEMS, usize::MAX, News::More);
+        } else {
+            self.lull_side(&queue, ITEMS);
         }
     }
 
     /// Wakes up to `n` of those who wait on a side, and tells as many of those who watch it.
-    fn call(self, queue: &Queue, side: Sides, n: usize) {
+    fn call(self, queue: &Queue, side: Sides, n: usize, news: News) {
         let here = queue.side(side);
         here.wake(n);
         if here.is_watched() {
-            watchers::tell(queue.key(), side, n, || {
+            watchers::tell(self.key(), side, n, news, || {
                 queue.items.set_unwatched();
                 queue.room.set_unwatched();
             });
+        }
+    }
+
+    /// There is no item, or no room: tells those who watch that.
+    #[inline]
+    fn lull_side(self, queue: &Queue, side: Sides) {
+        if queue.side(side).is_watched() {
+            watchers::lull(self.key(), side, || self.is_open(side) == Ok(true));
         }
     }
 
@@ -595,12 +616,16 @@ impl Handle<Queue> {
         Ok(queue)
     }
 
-    /// Whether there may be an item, or room; or the queue is closed.
+    /// Whether a get that does not wait would have an item, or a put would find room; or the queue is closed. Whoever
+    /// is in the middle of something that hides either tells when that is done.
     pub fn is_open(self, side: Sides) -> Result<bool, Error> {
-        let queue = self.alive()?;
-        let none =
-            if side == ROOM { queue.is_full() } else { on_store!(queue, store => store.length()) == 0 };
-        Ok(!none || on_store!(queue, store => store.is_closed()))
+        let queue = self.stay()?;
+        let found = if side == ROOM {
+            on_store!(queue, store => store.find_room())
+        } else {
+            on_store!(queue, store => store.find_item())
+        };
+        Ok(matches!(found, Ok(()) | Err(Refused::Closed)))
     }
 
     /// Counts items that are done with; no more than were put.
@@ -644,11 +669,6 @@ impl Queue {
     fn is_full(&self) -> bool {
         let capacity = on_store!(self, store => store.capacity());
         capacity != 0 && on_store!(self, store => store.length()) >= capacity
-    }
-
-    /// What those who watch it are found by.
-    pub fn key(&self) -> Key {
-        Key::of(self)
     }
 
     fn side(&self, side: Sides) -> &Side {

@@ -221,6 +221,36 @@ impl Ring {
         }
     }
 
+    /// Whether a pop would get an item now; else what it would be told.
+    pub fn find_item(&self) -> Result<(), Refused> {
+        loop {
+            // Acquire: what was done before the put of the item is seen.
+            let head = self.head.at.load(Ordering::Acquire);
+            if self.cells.made().is_some_and(|cells| cells.in_turn(head, 1, 1) == 1) {
+                return Ok(());
+            }
+            if self.head.at.load(Ordering::Relaxed) == head {
+                return Err(self.why_empty(head));
+            }
+        }
+    }
+
+    /// Whether a push would find room now; else what it would be told.
+    pub fn find_room(&self) -> Result<(), Refused> {
+        loop {
+            let tail = self.tail.at.load(Ordering::Acquire);
+            if tail & CLOSED != 0 {
+                return Err(Refused::Closed);
+            }
+            if self.cells.made().is_none_or(|cells| cells.in_turn(tail, self.room(tail, 1), 0) == 1) {
+                return Ok(());
+            }
+            if self.tail.at.load(Ordering::Relaxed) == tail {
+                return Err(self.why_full(tail));
+            }
+        }
+    }
+
     /// No position is claimed after this.
     pub fn close(&self) {
         // AcqRel: of a put and a close, one sees the other.

@@ -50,7 +50,7 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::{self, Sides};
+use crate::base::watchers::{self, News, Sides};
 use crate::sync::waiters::{Waiter, Waiters};
 
 const WRITER: u64 = 1;
@@ -176,6 +176,14 @@ impl State {
         !self.has(PROMISED) && self.admits(if beside_readers { Access::Read } else { Access::Write })
     }
 
+    fn news_of(self, to: State, access: Access) -> News {
+        match (self.is_open_to(access), to.is_open_to(access)) {
+            (_, false) => News::InLine,
+            (false, true) => News::New,
+            (true, true) => News::More,
+        }
+    }
+
     /// Whether nobody holds it, and whose release that was has to move the line up.
     fn is_due(self) -> bool {
         self.admits(Access::Write) && self.has(QUEUED) && !self.has(WAKING)
@@ -282,6 +290,16 @@ impl Handle<RwLock> {
 
     #[inline]
     pub fn try_acquire(self, access: Access) -> Result<(), Error> {
+        let taken = self.try_take(access);
+        if taken == Err(Error::Busy) {
+            self.lull(access.side(), || self.is_open(access) == Ok(true));
+        }
+        taken
+    }
+
+    /// The same, not seen by those who watch.
+    #[inline]
+    fn try_take(self, access: Access) -> Result<(), Error> {
         self.update(Ordering::Acquire, |state: State| state.acquired(access))?;
         Ok(())
     }
@@ -304,11 +322,11 @@ impl Handle<RwLock> {
 
     pub fn release(self, access: Access) -> Result<(), Error> {
         // AcqRel: what other readers did happens before the hand-over too.
-        let (_, to) = self.update(Ordering::AcqRel, |state: State| state.released(access))?;
+        let (from, to) = self.update(Ordering::AcqRel, |state: State| state.released(access))?;
         if to.is_due() {
             self.pass_on();
         } else {
-            self.tell_of_change();
+            self.tell_of_change(from, to);
         }
         Ok(())
     }
@@ -334,14 +352,16 @@ impl Handle<RwLock> {
     /// If those who are first in line can have the lock, lets them in, or wakes them to try.
     fn move_up(self, line: Guard<'_, Waiters>) {
         self.let_in(line);
-        self.tell_of_change();
+        // Relaxed: a hint. Nobody could have it while there was something to be done here.
+        let now = self.state(Ordering::Relaxed).map(State);
+        self.tell_of_change(State::held(Access::Write), now.unwrap_or(State::FREE));
     }
 
     /// Tells those who watch that whoever comes may have the lock now, or join its readers.
     #[inline]
-    fn tell_of_change(self) {
-        self.tell(Access::Read.side(), watchers::AT_ONCE);
-        self.tell(Access::Write.side(), 1);
+    fn tell_of_change(self, from: State, to: State) {
+        self.tell(Access::Read.side(), watchers::AT_ONCE, from.news_of(to, Access::Read));
+        self.tell(Access::Write.side(), 1, from.news_of(to, Access::Write));
     }
 
     fn let_in(self, line: Guard<'_, Waiters>) {
@@ -373,7 +393,7 @@ impl Handle<RwLock> {
         let block = Block::begin(What::of(access.verb(), self), timeout)?;
         let mut spin = Spin::new();
         while spin.pause() {
-            match self.try_acquire(access) {
+            match self.try_take(access) {
                 Err(Error::Busy) => (),
                 result => return result,
             }
@@ -382,7 +402,7 @@ impl Handle<RwLock> {
         // From here on, `free` sees that a thread waits.
         let _waits = rwlock.awaited.wait();
         while spin.again() {
-            match self.try_acquire(access) {
+            match self.try_take(access) {
                 Err(Error::Busy) => (),
                 result => return result,
             }

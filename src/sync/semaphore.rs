@@ -21,7 +21,7 @@ use crate::base::handle::{self, Handle, Kind, Object, STATE_BITS};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::Sides;
+use crate::base::watchers::{News, Sides};
 use crate::sync::grants::Grants;
 
 /// What a semaphore has beside its word.
@@ -92,6 +92,15 @@ impl State {
     /// Busy: it was served already.
     fn given_up(self) -> Result<State, Error> {
         if self.waiters() > 0 { Ok(State(self.0 + 1)) } else { Err(Error::Busy) }
+    }
+
+    /// What a release tells.
+    fn news_of(self, to: State) -> News {
+        match (self.permits(), to.permits()) {
+            (_, 0) => News::InLine,
+            (0, _) => News::New,
+            _ => News::More,
+        }
     }
 
     fn without_waiters(self) -> State {
@@ -173,6 +182,16 @@ impl Handle<Semaphore> {
 
     #[inline]
     pub fn try_acquire(self) -> Result<(), Error> {
+        let taken = self.try_take();
+        if taken == Err(Error::Busy) {
+            self.lull(Sides::ONE, || self.value().is_ok_and(|value| value > 0));
+        }
+        taken
+    }
+
+    /// The same, not seen by those who watch.
+    #[inline]
+    fn try_take(self) -> Result<(), Error> {
         // Acquire: sees what was done before the release of the permit.
         self.update(Ordering::Acquire, State::acquired)?;
         Ok(())
@@ -187,12 +206,12 @@ impl Handle<Semaphore> {
         // Relaxed: published by the word, and if the slot was reused since, the update fails.
         let max = semaphore.max.load(Ordering::Relaxed);
         // Release: what this thread did happens before the acquire of the permit.
-        let (from, _) = self.update(Ordering::Release, |state: State| state.released(n, max))?;
+        let (from, to) = self.update(Ordering::Release, |state: State| state.released(n, max))?;
         if from.waiters() > 0 {
             // They reside until each has taken its grant.
             semaphore.grants.post(n.min(from.waiters()));
         }
-        self.tell(Sides::ONE, n as usize);
+        self.tell(Sides::ONE, n as usize, from.news_of(to));
         Ok(())
     }
 
@@ -207,7 +226,7 @@ impl Handle<Semaphore> {
         let block = Block::begin(What::of(Verb::Acquire, self), timeout)?;
         let mut spin = Spin::new();
         while spin.pause() {
-            match self.try_acquire() {
+            match self.try_take() {
                 Err(Error::Busy) => (),
                 result => return result,
             }
@@ -216,7 +235,7 @@ impl Handle<Semaphore> {
         let semaphore = self.reside()?;
         loop {
             while spin.again() {
-                match self.try_acquire() {
+                match self.try_take() {
                     Err(Error::Busy) => (),
                     result => return result,
                 }

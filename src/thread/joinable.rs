@@ -20,7 +20,7 @@ use crate::base::mutex::Mutex;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::{self, Key, Sides};
+use crate::base::watchers::{self, Key, News, Sides};
 use crate::base::{this_thread, wait};
 use crate::sys::cancellation;
 use crate::sys::thread::{self as system, End, Native};
@@ -466,12 +466,9 @@ impl Thread {
     /// The state has changed, other than to `JOINING`.
     fn tell_of_change(&self) {
         wait::wake_all(&self.state);
-        watchers::tell(self.key(), Sides::ONE, watchers::AT_ONCE, || ());
-    }
-
-    /// What those who watch it are found by.
-    pub fn key(&self) -> Key {
-        Key::of(self)
+        // Relaxed: set before the thread ran.
+        let key = Key::of(self.handle.load(Ordering::Relaxed).addr());
+        watchers::tell(key, Sides::ONE, watchers::AT_ONCE, News::New, || ());
     }
 }
 

@@ -30,7 +30,7 @@ pub use width::{Place, chunk};
 use crate::base::arena::{Arena, Resident, Slot};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::status::Error;
-use crate::base::watchers::{self, Key, Sides};
+use crate::base::watchers::{self, Key, News, Sides};
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
@@ -90,6 +90,7 @@ kinds! {
     Future = 16 "future",
     // One of whatever type: in sentences, and in no word.
     Any = 17 "handle",
+    Watcher = 18 "watcher",
     // Of one OS thread: never given to C.
     Record = 31 "record",
 }
@@ -265,25 +266,36 @@ impl<T: Object> Handle<T> {
     /// those who would take it away from each other. After the exchange that made it so, and outside of all locks.
     /// Async-signal-safe; the object may be gone by now.
     #[inline]
-    pub fn tell(self, sides: Sides, n: usize) {
+    pub fn tell(self, sides: Sides, n: usize, news: News) {
         // Relaxed: the exchange comes before, on the same word. Was the bit there and is not any more, then nobody has
         // watched since.
         if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
-            self.tell_slowly(sides, n);
+            self.tell_slowly(sides, n, news);
         }
     }
 
     #[cold]
-    fn tell_slowly(self, sides: Sides, n: usize) {
-        // Relaxed: as in `set_watched`. Whosever the slot is, nobody is in the list for it.
-        watchers::tell(self.key(), sides, n, || {
-            self.word().fetch_and(!WATCHED, Ordering::Relaxed);
+    fn tell_slowly(self, sides: Sides, n: usize, news: News) {
+        watchers::tell(self.key(), sides, n, news, || {
+            let watched = |word: u64| (word & !STATE_MASK == self.tag() | WATCHED).then_some(word & !WATCHED);
+            // Relaxed: as in `set_watched`. The slot may be another object's by now, and be watched.
+            let _ = self.word().fetch_update(Ordering::Relaxed, Ordering::Relaxed, watched);
         });
     }
 
-    /// What those who watch an object are found by whose state is in its word.
+    /// What is watched for on one side was found not to be possible: tells those who are to know that too. Then
+    /// `is_possible` looks again. Async-signal-safe, if that is.
+    #[inline]
+    pub fn lull(self, side: Sides, is_possible: impl FnOnce() -> bool) {
+        // Relaxed: who watches looks after the bit is set.
+        if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
+            watchers::lull(self.key(), side, is_possible);
+        }
+    }
+
+    /// What those who watch the object are found by.
     pub fn key(self) -> Key {
-        Key::of(self.word())
+        Key::of(self.raw.number())
     }
 
     /// Whether the object is alive, nobody watches, and no thread is in its slow path.
@@ -367,6 +379,9 @@ impl<T: Object> Handle<T> {
                 Ok(_) => {
                     if T::SLEEPS_ON_WORD && slot.visitors() > 0 {
                         crate::base::wait::wake_all(self.futex());
+                    }
+                    if word & WATCHED != 0 {
+                        watchers::end(self.key());
                     }
                     return Ok(Resident::of_object(slot));
                 }

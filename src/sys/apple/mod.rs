@@ -6,4 +6,6 @@ pub mod signal;
 pub mod thread;
 
 pub use super::plain::{cpus, fence, handlers, quiet, runtime};
-pub use super::unix::{cancellation, clock, errno, fork, frame, leave, mask, memory, process, trace};
+pub use super::unix::{
+    cancellation, clock, errno, fork, frame, leave, mask, memory, process, readable, trace,
+};

@@ -5,4 +5,6 @@ pub mod thread;
 
 pub use super::elf::own;
 pub use super::plain::{cpus, fence, handlers, quiet, runtime};
-pub use super::unix::{cancellation, clock, errno, fork, frame, leave, mask, memory, process, trace};
+pub use super::unix::{
+    cancellation, clock, errno, fork, frame, leave, mask, memory, process, readable, trace,
+};

@@ -26,6 +26,8 @@ pub mod leave;
 pub mod mask;
 pub mod memory;
 pub mod process;
+#[cfg_attr(target_os = "linux", allow(dead_code, reason = "there is something better"))]
+pub mod readable;
 #[cfg(not(target_vendor = "apple"))]
 pub mod semaphore;
 pub mod signal;

@@ -12,6 +12,7 @@ pub mod mask;
 pub mod memory;
 pub mod own;
 pub mod process;
+pub mod readable;
 pub mod runtime;
 pub mod signal;
 mod stack;
