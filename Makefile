@@ -18,7 +18,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header install dist packages asan cxx platforms msrv python test-bindings stress model loom fuzz bench bench-docs clean
+.PHONY: all help demo test header docs install dist packages asan cxx platforms msrv python test-bindings stress model loom fuzz bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -30,7 +30,8 @@ help:
 	@echo "make install   install it: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make demo      build the library and examples/c/demo.c without CMake, and run it"
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
-	@echo "make header    write include/lowthread.h, its other forms and the man pages anew from the source"
+	@echo "make header    write include/lowthread.h, its other forms, the man pages and drawings anew from the source"
+	@echo "make docs      the site, in build-docs/site, and whether each link in it leads somewhere: installs mdBook"
 	@echo "make dist      a source archive in build-dist that builds without a network, with a list of what it is made of"
 	@echo "make packages  packages of Debian's, RPM, Conan, vcpkg, Homebrew, Nix from it, each tried: PACKAGES for some"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -61,6 +62,11 @@ test:
 header:
 	@cargo run --quiet --locked --manifest-path tools/header/Cargo.toml -- . .
 	@python3 tools/docs/man.py man
+	@! command -v dot >/dev/null || python3 tools/docs/states.py docs/states
+
+# A page for each document, and for each function and type. make test has it where mdBook is there.
+docs:
+	@tools/docs/build
 
 # After `make`, `sudo make install` needs no Rust: root may have none.
 install:

@@ -9,6 +9,6 @@ int main(void) {
     puts(lt_status_name(lt_barrier_wait(barrier, NULL)));               // -> LT_BROKEN
     if (lt_barrier_reset(barrier) != LT_OK || lt_barrier_is_broken(barrier)) return 1;
     if (lt_barrier_abort(barrier) != LT_OK) return 1;
-    puts(lt_barrier_is_broken(barrier) ? "broken" : "whole");           // -> broken
+    puts(lt_barrier_is_broken(barrier) ? "broken" : "whole"); // -> broken
     return lt_barrier_free(barrier) != LT_OK;
 }

@@ -15,8 +15,8 @@ int main(void) {
         if (lt_sleep(0.01) != LT_OK) return 1;
     const lt_error_info *error;
     if (lt_errors_get(errors, &error) != LT_OK) return 1;
-    puts(error->message);                                    // -> did not work
+    puts(error->message); // -> did not work
     if (lt_errors_clear(errors) != LT_OK) return 1;
-    puts(lt_status_name(lt_errors_get(errors, &error)));     // -> LT_EMPTY
+    puts(lt_status_name(lt_errors_get(errors, &error))); // -> LT_EMPTY
     return lt_errors_free(errors) != LT_OK;
 }

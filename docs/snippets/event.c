@@ -14,8 +14,8 @@ int main(void) {
     puts(lt_status_name(lt_event_try_wait(ready)));           // -> LT_BUSY
     puts(lt_status_name(lt_event_wait_timeout(ready, 0.01))); // -> LT_TIMED_OUT
     if (lt_start_new_thread(prepare, NULL, NULL) != LT_OK) return 1;
-    puts(lt_status_name(lt_event_wait(ready)));               // -> LT_OK
+    puts(lt_status_name(lt_event_wait(ready))); // -> LT_OK
     if (lt_event_clear(ready) != LT_OK) return 1;
-    puts(lt_event_is_set(ready) ? "set" : "not set");         // -> not set
+    puts(lt_event_is_set(ready) ? "set" : "not set"); // -> not set
     return lt_event_free(ready) != LT_OK;
 }

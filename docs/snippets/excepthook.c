@@ -4,7 +4,7 @@
 #include <string.h>
 
 static void tell(const lt_error_info *error, void *done) {
-    printf("%s: %s\n", error->thread_name, error->message); // -> printer: no more paper
+    printf("%s: %s\n", error->thread_name, error->message);                   // -> printer: no more paper
     puts(strlen(lt_error_backtrace(error)) > 0 ? "with a trace" : "without"); // -> with a trace
     LT_IGNORE(lt_semaphore_release(done, 1));
 }

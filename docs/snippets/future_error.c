@@ -11,6 +11,6 @@ int main(void) {
     if (lt_pool_submit(pool, work, "no such file", &future) != LT_OK) return 1;
     puts(lt_status_name(lt_future_result_timeout(future, 30.0, NULL))); // -> LT_FAILED
     if (lt_future_error(future, &error) != LT_OK) return 1;
-    puts(error->message);                                               // -> no such file
+    puts(error->message); // -> no such file
     return lt_future_free(future) != LT_OK || lt_pool_free(pool) != LT_OK;
 }

@@ -10,8 +10,8 @@ static void hurry(void *arg) {
 
 int main(void) {
     if (lt_start_new_thread(hurry, NULL, NULL) != LT_OK) return 1;
-    puts(lt_status_name(lt_sleep(60.0)));                              // -> LT_INTERRUPTED
-    puts(lt_interrupt_signal() == SIGINT ? "as by Ctrl-C" : "other");  // -> as by Ctrl-C
-    puts(lt_status_name(lt_check_interrupt()));                        // -> LT_OK
+    puts(lt_status_name(lt_sleep(60.0)));                             // -> LT_INTERRUPTED
+    puts(lt_interrupt_signal() == SIGINT ? "as by Ctrl-C" : "other"); // -> as by Ctrl-C
+    puts(lt_status_name(lt_check_interrupt()));                       // -> LT_OK
     return 0;
 }

@@ -13,6 +13,6 @@ int main(void) {
     puts(lt_status_name(lt_queue_try_join(queue)));           // -> LT_BUSY
     puts(lt_status_name(lt_queue_join_timeout(queue, 0.01))); // -> LT_TIMED_OUT
     if (lt_start_new_thread(consume, queue, NULL) != LT_OK) return 1;
-    puts(lt_status_name(lt_queue_join(queue)));               // -> LT_OK
+    puts(lt_status_name(lt_queue_join(queue))); // -> LT_OK
     return lt_queue_close(queue, false) != LT_OK;
 }

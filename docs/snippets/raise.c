@@ -11,7 +11,7 @@ int main(void) {
     lt_thread *thread;
     const lt_error_info *error;
     if (lt_thread_start(work, NULL, NULL, &thread) != LT_OK) return 1;
-    puts(lt_status_name(lt_thread_join(thread)));   // -> LT_FAILED
+    puts(lt_status_name(lt_thread_join(thread))); // -> LT_FAILED
     if (lt_thread_error(thread, &error) != LT_OK) return 1;
     printf("%d: %s\n", error->code, error->message); // -> 42: no more paper
     return lt_thread_free(thread) != LT_OK;

@@ -11,7 +11,7 @@ int main(void) {
         lt_thread *thread;
         if (lt_thread_start(work, "done", NULL, &thread) != LT_OK) return 1; // -> done
         if (lt_thread_free(thread) != LT_OK) return 1;                       // -> done
-    }                                                                       // -> done
-    puts(lt_status_name(lt_shutdown(30.0)));                                // -> LT_OK
+    }                                                                        // -> done
+    puts(lt_status_name(lt_shutdown(30.0)));                                 // -> LT_OK
     return 0;
 }

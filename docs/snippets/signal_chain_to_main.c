@@ -11,7 +11,7 @@ int main(void) {
     signal(SIGINT, note);
     if (lt_signal_chain_to_main(SIGINT) != LT_OK) return 1;
     raise(SIGINT);
-    puts(lt_status_name(lt_sleep(60.0)));             // -> LT_INTERRUPTED
-    puts(noted == SIGINT ? "noted, too" : "missed");  // -> noted, too
+    puts(lt_status_name(lt_sleep(60.0)));            // -> LT_INTERRUPTED
+    puts(noted == SIGINT ? "noted, too" : "missed"); // -> noted, too
     return 0;
 }

@@ -14,7 +14,7 @@ int main(void) {
     lt_thread *thread;
     if (lt_thread_start(work, NULL, NULL, &thread) != LT_OK) return 1;
     if (lt_thread_join(thread) != LT_OK) return 1;
-    puts(lt_thread_daemon(thread) ? "a daemon" : "no daemon");              // -> no daemon
-    puts(lt_thread_native_id(thread) != 0 ? "had a number" : "had none");  // -> had a number
+    puts(lt_thread_daemon(thread) ? "a daemon" : "no daemon");            // -> no daemon
+    puts(lt_thread_native_id(thread) != 0 ? "had a number" : "had none"); // -> had a number
     return lt_thread_free(thread) != LT_OK;
 }

@@ -59,14 +59,31 @@ class Api:
         self.statuses = {c["name"]: c["about"] for c in self.constants if c["kind"] == "status"}
         self.types = {t["name"]: t for t in data["types"]}
         self.functions = {f["name"]: f for f in data["functions"]}
-        self.sections = {}
+        # In the header's order.
+        self.sections = {f["section"]: ([], []) for f in data["functions"]}
         for entry in [*data["types"], *data["functions"]]:
-            self.sections.setdefault(entry["section"], [[], []])[entry["name"] in self.functions].append(entry["name"])
+            self.sections[entry["section"]][entry["name"] in self.functions].append(entry["name"])
         # Without what is for the build alone.
         self.snippets = {p.name: re.sub(r"^// needs:.*\n", "", p.read_text()) for p in sorted(SNIPPETS.glob("*.c"))}
 
     def status_value(self, name):
         return int(next(c["value"] for c in self.constants if c["name"] == name))
+
+    def rules(self):
+        """What holds for all functions: the paragraphs of the header's first comment, (title, text)"""
+        header = (ROOT / "include" / "lowthread.h").read_text()
+        found, current = [], None
+        for line in header[: header.index("*/")].split("\n"):
+            line = line.removeprefix(" *")[1:]
+            match = re.match(r"([A-Z]+) +(.*)", line)
+            if match:
+                current = [match[1].capitalize(), match[2]]
+                found.append(current)
+            elif current and line.startswith("        "):
+                current[1] += " " + line.strip()
+            elif line.startswith("Generated"):
+                current = None
+        return [(title, f"{title} {text}" if text[0].islower() else text) for title, text in found]
 
     # ---- Functions
 
@@ -206,15 +223,20 @@ class Api:
         return re.sub(r"_timeout$|_uninterruptible$", "", name.replace("try_", ""))
 
     def snippet(self, name):
-        """The shortest program that calls the function or uses the type; None if there is none."""
+        """A program that calls the function or uses the type: the one that is named after it or its type, else the
+        shortest; None if there is none."""
         pattern = re.compile(rf"\b{name}\(" if name in self.functions else rf"\b{name}\b")
         if name in self.types and self.types[name]["kind"] in ("callback", "struct"):
             named = [n for n in self.snippets if re.search(rf"\b{name}\b", self.snippets[n])]
             users = self.of_type(name)
             if not named and users:
                 return self.snippet(users[0])
-        fitting = [(text.count("\n"), file) for file, text in self.snippets.items() if pattern.search(text)]
-        return min(fitting)[1] if fitting else None
+        kind = self.main_type(self.functions[name]) if name in self.functions else None
+        named = [f"{n.removeprefix('lt_')}.c" for n in (name, kind) if n]
+        fitting = [
+            (file not in named, text.count("\n"), file) for file, text in self.snippets.items() if pattern.search(text)
+        ]
+        return min(fitting)[2] if fitting else None
 
     # ---- Types
 

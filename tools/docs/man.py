@@ -240,9 +240,6 @@ def capital(text):
 
 
 def overview(api):
-    header = (ROOT / "include" / "lowthread.h").read_text()
-    comment = header[: header.index("*/")]
-    lines = [line.removeprefix(" *")[1:] for line in comment.split("\n")]
     page = Writer(api, "lowthread")
     page.head("lowthread", "the threading of Python's _thread, for C")
     page.heading("SYNOPSIS")
@@ -253,19 +250,9 @@ def overview(api):
     page.macro("Fl", "llowthread")
     page.heading("DESCRIPTION")
     page.prose("Every object is an opaque handle, every time a double of seconds, every result a status.")
-    parts, current = [], None
-    for line in lines:
-        match = re.match(r"([A-Z]+) +(.*)", line)
-        if match:
-            current = [match[1], match[2]]
-            parts.append(current)
-        elif current and line.startswith("        "):
-            current[1] += " " + line.strip()
-        elif line.startswith("Generated"):
-            current = None
-    for title, text in parts:
-        page.macro("Ss", title.capitalize())
-        page.prose(f"{title.capitalize()} {text}" if text[0].islower() else text)
+    for title, text in api.rules():
+        page.macro("Ss", title)
+        page.prose(text)
     page.macro("Ss", "What a status means")
     page.list([(["Dv", status], about) for status, about in api.statuses.items()])
     page.heading("FUNCTIONS AND TYPES")

@@ -75,15 +75,16 @@ def plain(text):
     return text.replace("`", "")
 
 
+def is_machine(rows):
+    return rows[0][1:3] in (["meaning", "goes on by"], ["by", "to"])
+
+
 def machine(name):
     """The states, and the transitions between them: (from, to, by what)"""
-    for rows in tables(ROOT / "src" / MACHINES[name]):
-        heading = rows[0]
-        if heading[0].startswith("state") and heading[1:3] == ["meaning", "goes on by"]:
-            return of_states(rows[1:])
-        if heading[0] in ("from", "state") and heading[1:3] == ["by", "to"]:
-            return of_transitions([row + [""] * (4 - len(row)) for row in rows[1:]], SAYS.get(name, {}))
-    raise LookupError(f"no machine in src/{MACHINES[name]}")
+    rows = next(rows for rows in tables(ROOT / "src" / MACHINES[name]) if is_machine(rows))
+    if rows[0][2] == "to":
+        return of_transitions([row + [""] * (4 - len(row)) for row in rows[1:]], SAYS.get(name, {}))
+    return of_states(rows[1:])
 
 
 def of_states(rows):
@@ -136,7 +137,7 @@ def of_transitions(rows, says):
 
 def wrap(text, width=26):
     lines, current = [], ""
-    for word in text.split():
+    for word in re.sub(r" ([<>]) ", "\u00a0\\1\u00a0", text).split(" "):
         if current and len(current) + len(word) + 1 > width:
             lines.append(current)
             current = word
@@ -151,7 +152,7 @@ def dot(name):
     lines = [
         "digraph {",
         "rankdir=TB; nodesep=0.5; ranksep=0.6; bgcolor=transparent;",
-        'node [shape=box style="rounded,filled" fillcolor="#eef2fb" color="#4269d0" fontname="sans-serif" fontsize=13];',
+        'node [shape=box style="rounded,filled" fillcolor="#eef2fb" color="#4269d0" fontname="sans-serif" fontsize=13 margin="0.18,0.12"];',
         'edge [color="#6b7280" fontname="sans-serif" fontsize=11];',
     ]
     loops = {}
