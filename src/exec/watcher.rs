@@ -4,14 +4,16 @@
 //! makes the case possible sees to that. With a descriptor he writes it himself. For a callback he puts the notice into
 //! the line of one thread of the library's, and wakes that: so a release never blocks, and signal handlers may do it.
 //!
-//! | a watch is | what it does | goes on by |
+//! | state | meaning | goes on by |
 //! |---|---|---|
-//! | armed | nothing | what makes the case possible: told |
-//! | told, with a descriptor | that is readable | who finds the case not possible: armed |
-//! | told, with a callback | it is in line | the thread, which finds it possible: calling; or not: armed |
-//! | calling | `ready` runs | its end: armed, or told if something has happened meanwhile |
-//! | dead | the object was freed, or this is a forked child | only its own free |
-//! | freed | it is out of the list: nobody tells it | the slot goes back, once nobody is at it |
+//! | `Armed` | it may not be possible | what makes it so, with a descriptor: `Readable`; with a callback: `InLine`; the object's free, or a fork in the child: `Dead` |
+//! | `Readable` | the descriptor is | who finds it not possible: `Armed` |
+//! | `InLine` | its callback is to be called | the thread, which finds it possible: `Calling`; or not: `Armed` |
+//! | `Calling` | `ready` runs | its end: `Armed`; its end, if something has happened meanwhile: `InLine` |
+//! | `Dead` | it will not be possible again | the free of the watch: `Freed` |
+//! | `Freed` | it is out of the list: nobody tells it | |
+//!
+//! The free of the watch leads there from everywhere; the slot goes back once nobody is at it.
 //!
 //! A free waits for a `ready` that runs, and is not interrupted; from that itself it does not wait, and the thread gives
 //! the slot back after it. What is only in line is not waited for, as others' callbacks may run before: that thread finds

@@ -13,7 +13,7 @@ from api import CALLBACKS, ROOT, Api, blocks, declared, handlers
 
 # Of the interface; not of the day on which a page was written, which would change all of them.
 DATE = "November 26, 2026"
-TOKEN = re.compile(r"`[^`]+`|\bLT_[A-Z][A-Z_0-9a-z]*\b|\blt_[A-Za-z_0-9]+\(\)|\blt_[a-z_0-9]+\b")
+TOKEN = re.compile(r"`[^`]+`|\bLT_[A-Z][A-Z_0-9a-z]*\b|\b[A-Za-z_0-9]+\(\)|\blt_[a-z_0-9]+\b")
 SENTENCE = re.compile(r"(?<=[.!?:;]) (?=[A-Z`(\"]|lt_)")
 
 

@@ -34,6 +34,7 @@ MACHINES = {
     "lt_watchdog": "exec/alarm.rs",
     "lt_future": "exec/future.rs",
     "lt_pool": "exec/pool.rs",
+    "lt_watcher": "exec/watcher.rs",
 }
 # Handles without a drawing, and why.
 NONE = {
