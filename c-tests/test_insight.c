@@ -1,5 +1,6 @@
 // Names, and who waits for what.
 // timeout: 60
+#include "system.h"
 #include "told.h"
 
 // ---- Names
@@ -124,6 +125,32 @@ TEST(a_handle_of_a_thread_names_the_thread) {
     assert_memory_equal(name_of(thread), "thread 0x", 9);
     assert_ok(lt_thread_free(thread));
     assert_ok(lt_event_free(event));
+}
+
+static const char *const LONG_NAMES[] = {
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"};
+
+static void check_system_name(void *arg) {
+    (void)arg;
+    char name[64] = "";
+    read_thread_name(lt_get_native_id(), name, sizeof name);
+    must(strspn(name, "a") == longest_thread_name() || strspn(name, "b") == longest_thread_name());
+}
+
+TEST(a_thread_that_is_named_while_it_begins_has_one_name_or_the_other) {
+    lt_thread_options options = {.size = sizeof options, .name = LONG_NAMES[0]};
+    for (int round = 0; round < 3000; round++) {
+        lt_thread *thread = NULL;
+        assert_ok(lt_thread_start(check_system_name, NULL, &options, &thread));
+        lt_status status = LT_OK;
+        for (int i = 1; i < 60 && status == LT_OK; i++) {
+            status = lt_set_name(thread, LONG_NAMES[i % 2]);
+        }
+        assert_true(status == LT_OK || status == LT_INVALID); // It may have ended.
+        assert_ok(lt_thread_join(thread));
+        assert_ok(lt_thread_free(thread));
+    }
 }
 
 TEST(the_names_of_what_was_freed_do_not_pile_up) {

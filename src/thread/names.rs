@@ -84,8 +84,10 @@ pub fn set_own(name: &CStr) -> Result<(), Error> {
 /// that of its starter there.
 pub fn tell_system_first(record: &'static Record) {
     let mut short = [0_u8; LONGEST_NAME + 1];
-    // Its own: nobody changes it meanwhile.
+    // Its own, but who has its handle may change it.
+    let list = registry::lock();
     copy_locked(record, &mut short);
+    drop(list);
     set_name(&short);
 }
 
@@ -127,8 +129,7 @@ pub fn try_copy(record: &Record, buffer: &mut [u8]) -> bool {
     true
 }
 
-/// Copies the name of a thread, cut to the buffer, for a caller who has locked the registry, or is that
-/// thread.
+/// Copies the name of a thread, cut to the buffer, for a caller who has locked the registry.
 pub fn copy_locked(record: &Record, buffer: &mut [u8]) {
     // SAFETY: names are read and written under the registry's lock.
     match unsafe { &*record.name.get() } {
