@@ -253,6 +253,26 @@ static void *use_both(void *arg) {
     return NULL;
 }
 
+static void *dump_when_cancelled(void *sink) {
+    must(pthread_cancel(pthread_self()) == 0);
+    must(lt_dump(*(int *)sink) == LT_OK);
+    must(lt_dump_on_signal(SIGUSR1, *(int *)sink) == LT_OK);
+    must(raise(SIGUSR1) == 0);
+    must(lt_dump_on_signal(SIGUSR1, -1) == LT_OK);
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(a_dump_by_a_cancelled_thread_is_written) {
+    int sink = open("/dev/null", O_WRONLY);
+    pthread_t thread;
+    void *result;
+    assert_int_equal(pthread_create(&thread, NULL, dump_when_cancelled, &sink), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    close(sink);
+}
+
 TEST(cancellations_at_any_moment_lose_no_lock_and_no_item) {
     storm s = {lt_allocate_lock(), lt_queue_new(1)};
     pthread_t threads[3];

@@ -1,5 +1,6 @@
 //! The process.
 
+use super::cancellation::PutOff;
 use super::errno;
 use core::ffi::c_int;
 
@@ -10,6 +11,8 @@ pub fn write_error(text: &[u8]) {
 
 /// Writes all of it; whether the descriptor has taken that. Async-signal-safe.
 pub fn write(fd: c_int, mut text: &[u8]) -> bool {
+    // A write is a cancellation point, and the caller is none.
+    let _put_off = PutOff::begin();
     while !text.is_empty() {
         // SAFETY: the bytes are there to be read.
         let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
