@@ -1216,7 +1216,7 @@ LT_NODISCARD lt_status lt_dump(int fd);
 
 // Has this signal write a dump to the descriptor, in the place of what was done with it before, which
 // an fd of -1 puts back. LOWTHREAD_DUMP_SIGNAL=QUIT in the environment does it for the standard error
-// without a line of code. LT_INVALID for what cannot be caught, LT_UNSUPPORTED.
+// without a line of code. LT_INVALID for what cannot be caught, or is a fault; LT_UNSUPPORTED.
 LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
 
 // Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does, with the

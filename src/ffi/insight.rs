@@ -82,7 +82,7 @@ pub extern "C" fn lt_dump(fd: c_int) -> lt_status {
 
 /// Has this signal write a dump to the descriptor, in the place of what was done with it before, which
 /// an fd of -1 puts back. LOWTHREAD_DUMP_SIGNAL=QUIT in the environment does it for the standard error
-/// without a line of code. LT_INVALID for what cannot be caught, LT_UNSUPPORTED.
+/// without a line of code. LT_INVALID for what cannot be caught, or is a fault; LT_UNSUPPORTED.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_dump_on_signal(signum: c_int, fd: c_int) -> lt_status {

@@ -7,7 +7,7 @@ use crate::base::errno::Errno;
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::insight::dump::{self, Names};
-use crate::sys::signal::{self, ALL, Action, Info, SIGNALS, can_be_handled};
+use crate::sys::signal::{self, ALL, Action, Info, SIGNALS, can_be_handled, is_fault};
 use core::ffi::{CStr, c_int, c_void};
 
 /// To which descriptor, by the signal.
@@ -26,7 +26,7 @@ pub fn set(signum: c_int, fd: c_int) -> Result<(), Error> {
     if !ALL {
         return Err(Error::NotHere);
     }
-    if !can_be_handled(signum) {
+    if !can_be_handled(signum) || is_fault(signum) {
         return Err(Error::NotASignal);
     }
     let (Some(descriptor), mut all) = (DESCRIPTORS.get(index), BEFORE.lock()) else { return Ok(()) };

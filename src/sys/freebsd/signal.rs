@@ -2,5 +2,5 @@
 
 pub use crate::sys::unix::semaphore::Semaphore;
 pub use crate::sys::unix::signal::{
-    ALL, Action, Handler, Info, NAMES, SIGNALS, can_be_handled, is_marked, send_marked,
+    ALL, Action, Handler, Info, NAMES, SIGNALS, can_be_handled, is_fault, is_marked, send_marked,
 };

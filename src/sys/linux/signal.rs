@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 
 pub use crate::sys::unix::semaphore::Semaphore;
-pub use crate::sys::unix::signal::{ALL, Action, Handler, Info, NAMES, SIGNALS, can_be_handled};
+pub use crate::sys::unix::signal::{ALL, Action, Handler, Info, NAMES, SIGNALS, can_be_handled, is_fault};
 
 /// Sends a thread of this process a signal, marked, if that can be. Async-signal-safe.
 pub fn send_marked(signum: c_int, thread: i64) {

@@ -96,6 +96,11 @@ pub fn can_be_handled(signum: c_int) -> bool {
     !matches!(signum, libc::SIGKILL | libc::SIGSTOP)
 }
 
+/// Whether it tells of what a thread has done, and does again when the handler returns.
+pub fn is_fault(signum: c_int) -> bool {
+    matches!(signum, libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL)
+}
+
 /// Sends a thread of this process a signal, without a mark. Async-signal-safe.
 #[allow(dead_code, reason = "Linux has marks")]
 pub fn send_marked(signum: c_int, thread: i64) {

@@ -140,6 +140,11 @@ pub fn can_be_handled(signum: c_int) -> bool {
     matches!(signum, SIGINT | SIGTERM | SIGBREAK)
 }
 
+/// Those of faults cannot be handled.
+pub fn is_fault(_signum: c_int) -> bool {
+    false
+}
+
 /// No thread can be sent a signal.
 pub fn send_marked(_signum: c_int, _thread: i64) {}
 
