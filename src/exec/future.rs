@@ -322,9 +322,12 @@ impl Handle<Future> {
 
     /// Puts a watcher in, by `f`, if the task is not over; then it counts as one that waits.
     pub fn watch(self, f: impl FnOnce(&Watchers)) -> Result<Option<Waits<'static>>, Error> {
+        // A resident until it counts: else it might count at the next future in this slot.
+        let _resident = self.reside()?;
         let future = self.alive()?;
         let waits = future.awaited.wait();
-        self.check()?;
+        // SeqCst: see `Awaited`.
+        self.state(Ordering::SeqCst)?;
         let mut life = future.life.lock();
         let listens = future.listen(&mut life);
         if listens {

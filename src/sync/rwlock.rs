@@ -416,6 +416,8 @@ impl Handle<RwLock> {
 
     /// Counts as one that waits, and says that somebody watches: who is in the list of `base::watchers` by now.
     pub fn watch(self) -> Result<Waits<'static>, Error> {
+        // A resident until it counts: else it might count at the next lock in this slot.
+        let _resident = self.reside()?;
         let waits = self.alive()?.awaited.wait();
         self.set_watched()?;
         Ok(waits)

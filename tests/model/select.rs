@@ -284,11 +284,14 @@ impl Sent {
     }
 }
 
+fn promised() -> (Handle<Future>, Promise) {
+    Handle::<Future>::new(task, core::ptr::null_mut(), core::ptr::null_mut()).unwrap()
+}
+
 #[test]
 fn the_end_of_a_task_reaches_all_who_select_on_it() {
     check(|| {
-        let null = core::ptr::null_mut();
-        let (future, promise) = Handle::<Future>::new(task, null, null).unwrap();
+        let (future, promise) = promised();
         let (never, sent) = (semaphore(0), Sent(promise));
         let cancels = model::chance(3);
         threads(|scope| {
@@ -308,5 +311,28 @@ fn the_end_of_a_task_reaches_all_who_select_on_it() {
         });
         end(|| future.free());
         end_semaphore(never, 0);
+    });
+}
+
+#[test]
+fn the_next_future_knows_nothing_of_who_came_late_to_the_one_before() {
+    check(|| {
+        let (future, promise) = promised();
+        let last = threads(|scope| {
+            scope.spawn(move || {
+                let case_at = |_: usize| Ok(Case::Future(future));
+                let chosen: Result<_, Refused> = select(1, &case_at, FOREVER);
+                assert!(matches!(chosen, Ok((0, _)) | Err((Some(0), Error::StaleHandle(_)))));
+            });
+            let freed = future.free();
+            assert!(promise.run());
+            if freed.is_err() {
+                return future;
+            }
+            let (next, promise) = promised();
+            assert!(promise.run());
+            next
+        });
+        assert_eq!(last.free(), Ok(()));
     });
 }
