@@ -859,6 +859,20 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_nobody_watches_any_more_is_left_alone_again() {
+        let queue = Handle::<Queue>::new(2).unwrap();
+        for side in [ITEMS, ROOM] {
+            drop(queue.watch(side).unwrap());
+            let body = queue.alive().unwrap();
+            assert!(body.items.is_awaited() || body.room.is_awaited());
+            queue.put(item(1)).unwrap();
+            queue.get().unwrap();
+            assert!(!body.items.is_awaited() && !body.room.is_awaited());
+        }
+        free(queue).unwrap();
+    }
+
+    #[test]
     fn nothing_is_lost_between_many_threads() {
         for capacity in [0, 1, 3, 1024] {
             let queue = Handle::<Queue>::new(capacity).unwrap();
