@@ -924,3 +924,41 @@ TEST(who_selects_is_served_in_the_end_beside_those_in_line) {
     assert_ok(lt_rwlock_free(r.rwlock));
     assert_ok(lt_lock_free(r.lock));
 }
+
+static lt_status select_either_lock(void *arg) {
+    lt_lock **locks = arg;
+    lt_case cases[2] = {case_of(LT_CASE_LOCK, locks[0]), case_of(LT_CASE_LOCK, locks[1])};
+    size_t index = NONE;
+    must(lt_select(cases, 2, LT_FOREVER, &index) == LT_OK);
+    return lt_lock_release(locks[index]);
+}
+
+// Each is free for a moment in turn. Who selects does not run to and fro between their two lines, each time away
+// from where it would be served next.
+TEST(who_selects_is_served_by_one_of_two_that_are_free_in_turn) {
+    for (int round = 0; round < 20; round++) {
+        lt_lock *locks[2] = {lt_allocate_lock(), lt_allocate_lock()};
+        assert_ok(lt_lock_acquire(locks[0]));
+        assert_ok(lt_lock_acquire(locks[1]));
+        waiter w;
+        waiter_start(&w, select_either_lock, locks);
+        assert_ok(lt_sleep(0.002)); // It is patient for so long.
+        int turn = 0;
+        for (;; turn++) {
+            long sleeps = sleeps_of(w.native_id);
+            assert_ok(lt_lock_release(locks[turn % 2]));
+            if (lt_lock_try_acquire(locks[turn % 2]) == LT_BUSY) {
+                break; // It was handed over.
+            }
+            must_soon(waiter_is_done(&w) ||
+                ((sleeps == 0 || sleeps_of(w.native_id) > sleeps) && waiter_asleep(&w)));
+            if (waiter_is_done(&w)) {
+                break; // It was there in that moment.
+            }
+            must(turn < 10);
+        }
+        assert_ok(waiter_join(&w));
+        assert_ok(lt_lock_free(locks[0]));
+        assert_ok(lt_lock_free(locks[1]));
+    }
+}

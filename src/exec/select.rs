@@ -124,7 +124,7 @@ unsafe fn enter(entries: &mut [Option<Entry>], cases: Cases, bell: &Bell) -> Res
 
 /// Sleeps until one happens.
 fn wait(entries: &[Option<Entry>], bell: &Bell, block: &Block) -> Result<Chosen, Refused> {
-    let mut line = Line { at: None, place: None };
+    let mut line = Line { at: None, place: None, stays: 1, stayed: 0 };
     let result = wait_in(&mut line, entries, bell, block);
     // Where another case has failed: it may have been served meanwhile.
     match line.step_out(entries)? {
@@ -144,7 +144,8 @@ fn wait_in(
     loop {
         bell.silence();
         for (i, entry) in numbered(entries) {
-            if entry.watcher.begin_look() && entry.case.has_line() {
+            let told = entry.watcher.begin_look() && entry.case.has_line();
+            if told && (line.at.is_none_or(|at| at == i) || line.is_left()) {
                 told_in_vain = Some(i);
             }
         }
@@ -188,9 +189,24 @@ struct Line {
     at: Option<usize>,
     /// What stands there for it.
     place: Option<Waiter>,
+    /// For how many tells of others it stays there, and for how many it has.
+    stays: u32,
+    stayed: u32,
 }
 
 impl Line {
+    /// Told in vain of another object with a line: whether it goes there. It stays for twice as many such tells in each
+    /// line as in the one before. Else it would be, of two objects that are given back in turn, each time in the line
+    /// of the other.
+    fn is_left(&mut self) -> bool {
+        self.stayed += 1;
+        let leaves = self.stayed >= self.stays;
+        if leaves {
+            (self.stayed, self.stays) = (0, self.stays.saturating_mul(2));
+        }
+        leaves
+    }
+
     /// What has happened while it stood there.
     fn served(&mut self, entries: &[Option<Entry>]) -> Result<Option<Chosen>, Refused> {
         self.with(entries, |case, place| case.is_served(place), true)
@@ -290,4 +306,57 @@ fn draw(n: usize) -> usize {
     }
     // The high half, as a fraction of n.
     (((bits >> 32) * n as u64) >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::handle::{Handle, Object};
+    use crate::sync::event::Event;
+    use crate::sync::lock::Lock;
+    use crate::sync::rlock::RLock;
+    use crate::sync::rwlock::{Access, RwLock};
+    use crate::sync::semaphore::Semaphore;
+
+    /// The handle of one, on which a thread has selected in vain.
+    fn selected_on<T: Object>(handle: Handle<T>, case: Case) -> Handle<T> {
+        let case_at = |_: usize| Ok(case);
+        assert_eq!(select(1, &case_at, 1e-3), Err((None, Error::TimedOut)));
+        assert!(!handle.is_left_alone());
+        handle
+    }
+
+    #[test]
+    fn what_nobody_selects_on_any_more_goes_the_short_way_again() {
+        let lock = Handle::<Lock>::new().unwrap();
+        lock.acquire().unwrap();
+        selected_on(lock, Case::Lock(lock)).release().unwrap();
+        assert!(lock.acquire_at_once() && lock.release_at_once());
+        lock.free().unwrap();
+
+        let rlock = Handle::<RLock>::new().unwrap();
+        std::thread::scope(|threads| {
+            threads.spawn(move || rlock.enter().unwrap()).join().unwrap();
+        });
+        let rlock = selected_on(rlock, Case::RLock(rlock));
+        assert_eq!(rlock.release(), Ok(()));
+        assert!(rlock.enter_at_once() && rlock.leave_at_once());
+        rlock.free().unwrap();
+
+        let semaphore = Handle::<Semaphore>::new(0, 9).unwrap();
+        selected_on(semaphore, Case::Semaphore(semaphore)).release(1).unwrap();
+        assert!(semaphore.acquire_at_once() && semaphore.release_at_once(1));
+        semaphore.free().unwrap();
+
+        let rwlock = Handle::<RwLock>::new().unwrap();
+        rwlock.acquire(Access::Write).unwrap();
+        selected_on(rwlock, Case::Access(rwlock, Access::Read)).release(Access::Write).unwrap();
+        assert!(rwlock.acquire_at_once(Access::Write) && rwlock.release_at_once(Access::Write));
+        rwlock.free().unwrap();
+
+        let event = Handle::<Event>::new().unwrap();
+        selected_on(event, Case::Event(event)).set().unwrap();
+        assert!(event.is_left_alone());
+        event.free().unwrap();
+    }
 }
