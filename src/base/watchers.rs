@@ -549,3 +549,128 @@ fn forget() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::this_thread;
+    use crate::sys::quiet::quiet;
+
+    /// Several who watch the same thing, for this or that, with a bell for each.
+    struct Watching {
+        watchers: Vec<Watcher>,
+        _bells: Box<[Bell]>,
+    }
+
+    impl Watching {
+        fn of(key: Key, sides: &[Sides]) -> Watching {
+            let bells: Box<[Bell]> = sides.iter().map(|_| Bell::silent()).collect();
+            let watchers =
+                sides.iter().zip(&bells).map(|(side, bell)| Watcher::new(key, *side, bell)).collect();
+            let watching = Watching { watchers, _bells: bells };
+            // SAFETY: in a vector that does not grow, and out of the lists before that is dropped.
+            watching.watchers.iter().for_each(|watcher| unsafe { watcher.enter(&quiet()) });
+            watching
+        }
+
+        /// Which were told since they last looked.
+        fn told(&self) -> Vec<bool> {
+            self.watchers.iter().map(Watcher::begin_look).collect()
+        }
+    }
+
+    impl Drop for Watching {
+        fn drop(&mut self) {
+            self.watchers.iter().for_each(|watcher| watcher.leave(&quiet()));
+        }
+    }
+
+    const ONE: Sides = Sides::ONE;
+    const OTHER: Sides = Sides::OTHER;
+
+    fn nobody() {
+        panic!("nobody watches");
+    }
+
+    #[test]
+    fn as_many_are_told_as_there_are_things_and_the_first_ones_first() {
+        let object = 0_u64;
+        let key = Key::of(&object);
+        let watching = Watching::of(key, &[ONE, OTHER, ONE, ONE]);
+        tell(key, ONE, 2, nobody);
+        assert_eq!(watching.told(), [true, false, true, false]);
+        tell(key, OTHER, 9, nobody);
+        assert_eq!(watching.told(), [false, true, false, false]);
+        // Who has not looked since is not told once more.
+        tell(key, ONE, 1, nobody);
+        tell(key, ONE, 1, nobody);
+        assert_eq!(watching.told(), [true, false, true, false]);
+        tell(key, Sides::BOTH, 1, nobody);
+        assert_eq!(watching.told(), [true, true, false, false]);
+        drop(watching);
+        let mut unwatched = false;
+        tell(key, Sides::BOTH, 1, || unwatched = true);
+        assert!(unwatched);
+    }
+
+    #[test]
+    fn who_stands_in_line_is_told_of_everything_beside_the_others() {
+        let object = 0_u64;
+        let key = Key::of(&object);
+        let watching = Watching::of(key, &[ONE, ONE, ONE]);
+        let [_, middle, last] = watching.watchers.as_slice() else { return };
+        last.set_in_line(true, &quiet());
+        middle.set_in_line(true, &quiet());
+        for _ in 0..2 {
+            tell(key, ONE, 1, nobody);
+            assert_eq!(watching.told(), [true, true, true]);
+        }
+        last.set_in_line(false, &quiet());
+        middle.set_in_line(false, &quiet());
+        tell(key, ONE, 2, nobody);
+        assert_eq!(watching.told(), [true, false, true]);
+    }
+
+    #[test]
+    fn who_was_told_and_leaves_tells_others_if_there_is_more() {
+        let object = 0_u64;
+        let key = Key::of(&object);
+        let watching = Watching::of(key, &[ONE, ONE, ONE, ONE]);
+        let [first, second, ..] = watching.watchers.as_slice() else { return };
+        tell(key, ONE, 1, nobody);
+        // Before it has looked.
+        first.leave(&quiet());
+        first.pass_on(|| false);
+        assert_eq!(watching.told(), [false; 4]);
+        first.pass_on(|| true);
+        assert_eq!(watching.told(), [false, true, true, false]);
+        // Once told it may be called upon to the end.
+        second.leave(&quiet());
+        second.pass_on(|| true);
+        assert_eq!(watching.told(), [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_is_noted_while_the_list_is_taken_is_told_by_whoever_has_it_next() {
+        // A thread without a record has one mutex at a time.
+        this_thread::current().unwrap();
+        let object = 0_u64;
+        let key = Key::of(&object);
+        let watching = Watching::of(key, &[ONE, OTHER]);
+        let place = Place::of(key);
+        let another = Key(key.0 + 1);
+        let looks: [&dyn Fn(); 3] = [&|| place.tell_noted(), &|| place.with(&quiet(), |_| ()), &|| {
+            place.tell(another, ONE, 1, || ())
+        }];
+        for look in looks {
+            for noted in [[key, key], [another, key], [key, another]] {
+                let list = place.list.lock();
+                noted.iter().for_each(|key| place.tell(*key, ONE, 1, nobody));
+                assert!(!watching.watchers.iter().any(Watcher::begin_look));
+                drop(list);
+                look();
+                assert_eq!(watching.told(), [true; 2]);
+            }
+        }
+    }
+}
