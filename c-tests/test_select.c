@@ -962,3 +962,64 @@ TEST(who_selects_is_served_by_one_of_two_that_are_free_in_turn) {
         assert_ok(lt_lock_free(locks[1]));
     }
 }
+
+typedef struct late {
+    const wait_kind *kind;
+    void *object;
+    double seconds;
+} late;
+
+static lt_status select_and_give_back(void *arg) {
+    late *l = arg;
+    lt_status status = l->seconds < 0 ? l->kind->wait(l->object) : l->kind->wait_timeout(l->object, l->seconds);
+    if (status == LT_OK) {
+        must_for(l->kind->name, l->kind->satisfy(l->object) == LT_OK);
+    }
+    return status;
+}
+
+// The object is free for a moment, in which who selects on it is not there: so it stands in line from then on. How
+// its wait ends.
+static lt_status end_in_line(const wait_kind *kind, void *object, double seconds) {
+    late l = {kind, object, seconds};
+    for (;;) {
+        waiter w;
+        waiter_start(&w, select_and_give_back, &l);
+        must(lt_sleep(0.002) == LT_OK);
+        long sleeps = sleeps_of(w.native_id);
+        must_for(kind->name, kind->satisfy(object) == LT_OK);
+        bool in_vain = kind->try_wait(object) == LT_OK;
+        if (in_vain && seconds < 0) {
+            must_soon(waiter_is_done(&w) ||
+                ((sleeps == 0 || sleeps_of(w.native_id) > sleeps) && waiter_asleep(&w)));
+            must(lt_interrupt(w.ident) == LT_OK || waiter_is_done(&w));
+        }
+        lt_status status = waiter_join(&w);
+        if (!in_vain) {
+            must_for(kind->name, kind->wait(object) == LT_OK);
+        }
+        if (status != LT_OK) {
+            return status;
+        } // Else it was there in that moment: again.
+    }
+}
+
+TEST(who_gives_up_in_a_line_stands_there_no_more) {
+    const wait_kind *const kinds[] = {
+        &SELECT_LOCK_WAIT, &SELECT_RLOCK_WAIT, &SELECT_SEMAPHORE_WAIT, &SELECT_WRITE_WAIT};
+    for (size_t i = 0; i < LENGTH(kinds); i++) {
+        const wait_kind *kind = kinds[i];
+        void *object = waits_make(kind);
+        double began = lt_monotonic();
+        assert_int_equal(end_in_line(kind, object, 0.05), LT_TIMED_OUT);
+        assert_int_equal(end_in_line(kind, object, LT_FOREVER), LT_INTERRUPTED);
+        assert_true(seconds_since(began) < POLL_SECONDS);
+        // Nothing is handed to who is gone: neither the object nor its turn.
+        for (int round = 0; round < 2; round++) {
+            assert_ok(kind->satisfy(object));
+            assert_ok(kind->try_wait(object));
+        }
+        assert_ok(kind->satisfy(object));
+        waits_destroy(kind, object);
+    }
+}
