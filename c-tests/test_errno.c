@@ -713,6 +713,32 @@ static void call_select(void) {
     GIVES(LT_BAD_HANDLE, lt_select(cases, 9, LT_FOREVER, &count));
 }
 
+static void call_watch(void) {
+    lt_semaphore *semaphore = lt_semaphore_new(1);
+    lt_watcher *watcher = NULL;
+    IS_OK(lt_watch(semaphore, LT_CASE_SEMAPHORE, nothing, NULL, &watcher));
+    GIVES(LT_INVALID, lt_watch(semaphore, LT_CASE_SEMAPHORE, NULL, NULL, &watcher));
+    IS_OK(lt_watch_free(watcher));
+    GIVES(LT_BAD_HANDLE, lt_watch_free(watcher));
+#ifndef _WIN32
+    int fd = -1;
+    IS_OK(lt_watch_fd(semaphore, LT_CASE_SEMAPHORE, &fd, &watcher));
+    GIVES(LT_INVALID, lt_watch_fd(semaphore, 77, &fd, &watcher));
+    IS_OK(lt_semaphore_acquire(semaphore));
+    for (int i = 0; i < 3; i++) { // Written, read, and found empty.
+        GIVES(LT_BUSY, lt_semaphore_try_acquire(semaphore));
+        GIVES(LT_TIMED_OUT, lt_semaphore_acquire_timeout(semaphore, 0.001));
+        IS_OK(lt_semaphore_release(semaphore, 1));
+        IS_OK(lt_semaphore_try_acquire(semaphore));
+    }
+    IS_OK(lt_semaphore_free(semaphore));
+    IS_OK(lt_watch_free(watcher));
+#else
+    GIVES(LT_UNSUPPORTED, lt_watch_fd(semaphore, LT_CASE_SEMAPHORE, NULL, &watcher));
+    IS_OK(lt_semaphore_free(semaphore));
+#endif
+}
+
 // What any thread can do.
 static void call_everything(void) {
     call_status();
@@ -736,6 +762,7 @@ static void call_everything(void) {
     call_timers();
     call_pool();
     call_select();
+    call_watch();
 }
 
 // Those that do not return, and those that cannot fail.

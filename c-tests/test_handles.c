@@ -21,6 +21,7 @@ enum {
     WATCHDOG,
     POOL,
     FUTURE,
+    WATCHER,
     KINDS
 };
 
@@ -53,6 +54,8 @@ static void no_callback(lt_future *future, void *arg) {
 static size_t any_number;
 static lt_future *any_future;
 static lt_pool_info any_pool_info = {.size = sizeof any_pool_info};
+static lt_watcher *any_watcher;
+static int any_fd;
 
 // name, kind of its handle, what a bad handle gives, arguments (h is the handle)
 #define FUNCTIONS(X)                                                                               \
@@ -185,6 +188,9 @@ static lt_pool_info any_pool_info = {.size = sizeof any_pool_info};
     X(lt_watchdog_feed, WATCHDOG, STATUS, (h))                                                     \
     X(lt_watchdog_cancel, WATCHDOG, STATUS, (h))                                                   \
     X(lt_watchdog_free, WATCHDOG, FREED, (h))                                                      \
+    X(lt_watch, LOCK, STATUS, (h, LT_CASE_LOCK, nothing, NULL, &any_watcher))                      \
+    X(lt_watch_fd, LOCK, STATUS, (h, LT_CASE_LOCK, &any_fd, &any_watcher))                         \
+    X(lt_watch_free, WATCHER, FREED, (h))                                                          \
     X(lt_signal_to_event, EVENT, STATUS, (SIGUSR1, h))                                             \
     X(lt_signal_to_queue, QUEUE, STATUS, (SIGUSR1, h))
 
@@ -218,7 +224,8 @@ static lt_pool_info any_pool_info = {.size = sizeof any_pool_info};
     X(lt_future_result_timeout, FUTURE, STATUS, (h, INFINITY, NULL))                               \
     X(lt_future_add_done_callback, FUTURE, STATUS, (h, NULL, NULL))                                \
     X(lt_future_wait_many, FUTURE, STATUS, (&(lt_future *){h}, 1, 77, NAN, NULL))                  \
-    X(lt_thread_join_timeout, THREAD, STATUS, (h, NAN))
+    X(lt_thread_join_timeout, THREAD, STATUS, (h, NAN))                                            \
+    X(lt_watch, LOCK, STATUS, (h, LT_CASE_LOCK, NULL, NULL, NULL))
 
 // Those that take a second handle: the same for that one. The first is a condition.
 #define SECOND_HANDLES(X)                                                                          \
@@ -360,6 +367,17 @@ static void *make_watchdog(void) {
     return watchdog;
 }
 
+static void *make_watcher(void) {
+    static lt_lock *held; // For all of them.
+    if (held == NULL) {
+        held = lt_allocate_lock();
+        must(lt_lock_acquire(held) == LT_OK);
+    }
+    lt_watcher *watcher = NULL;
+    must(lt_watch(held, LT_CASE_LOCK, nothing, NULL, &watcher) == LT_OK);
+    return watcher;
+}
+
 static void *make_pool(void) {
     return lt_pool_new(1, NULL);
 }
@@ -392,6 +410,7 @@ WAITS_CALL(free_thread, lt_thread_free(o))
 WAITS_CALL(free_local, lt_local_free(o))
 WAITS_CALL(free_timer, lt_timer_free(o))
 WAITS_CALL(free_watchdog, lt_watchdog_free(o))
+WAITS_CALL(free_watcher, lt_watch_free(o))
 
 static unsigned queue_state(void *h) {
     return (unsigned)lt_queue_size(h) + (lt_queue_try_put(h, NULL) != LT_OK) +
@@ -438,6 +457,7 @@ static const struct {
     {"watchdog", make_watchdog, free_watchdog, unseen_state},
     {"pool", make_pool, free_pool, pool_state},
     {"future", make_future, free_future, future_state},
+    {"watcher", make_watcher, free_watcher, unseen_state},
 };
 
 static void *new_of(int kind) {

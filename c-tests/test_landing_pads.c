@@ -380,6 +380,16 @@ static void a_timer(void) {
     must(lt_timer_free(timer) == LT_OK);
 }
 
+static void a_watch(void) {
+    lt_semaphore *semaphore = lt_semaphore_new(0);
+    lt_watcher *watcher;
+    must(lt_watch(semaphore, LT_CASE_SEMAPHORE, look_and, NULL, &watcher) == LT_OK);
+    must(lt_semaphore_release(semaphore, 1) == LT_OK);
+    must_soon(atomic_load(&looked) >= 1);
+    must(lt_watch_free(watcher) == LT_OK);
+    must(lt_semaphore_free(semaphore) == LT_OK);
+}
+
 static void look_at_a_signal(int signum, void *unused) {
     (void)signum;
     (void)unused;
@@ -544,7 +554,7 @@ static const struct {
     WAY(items_that_a_free_discards), WAY(a_task), WAY(a_task_that_another_waits_for),
     WAY(a_callback_at_the_end), WAY(a_callback_at_once), WAY(a_callback_of_what_is_cancelled),
     WAY(a_callback_of_what_a_shutdown_cancels), WAY(arguments_that_a_shutdown_discards),
-    WAY(a_timer), WAY(a_signal), WAY(a_chained_handler), WAY(a_destructor_at_the_end_of_a_thread),
+    WAY(a_timer), WAY(a_watch), WAY(a_signal), WAY(a_chained_handler), WAY(a_destructor_at_the_end_of_a_thread),
     WAY(the_hook_of_a_thread), WAY(the_hook_of_a_task), WAY(the_hook_of_a_task_whose_future_is_gone),
     WAY(the_hook_of_a_map),
     WAY(the_hook_of_a_callback), WAY(the_hook_of_a_timer), WAY(the_hook_of_a_destructor),

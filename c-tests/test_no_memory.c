@@ -342,6 +342,25 @@ static bool put_batch(void *arg) {
     return status == LT_OK;
 }
 
+static void *make_watcher(void) {
+    static lt_lock *held; // For all of them.
+    if (held == NULL && (held = lt_allocate_lock()) == NULL) {
+        return NULL;
+    }
+    lt_watcher *watcher = NULL;
+    (void)!lt_watch_fd(held, LT_CASE_LOCK, NULL, &watcher);
+    return watcher;
+}
+
+WAITS_CALL(free_watcher, lt_watch_free(o))
+
+TEST(a_watch_without_memory_is_refused_and_leaks_nothing) {
+    if (in_shim(__func__)) {
+        assert_ok(lt_watch_free(make_watcher())); // The lock is made for good.
+        check_constructor("lt_watch_fd", make_watcher, free_watcher);
+    }
+}
+
 typedef struct nine {
     lt_semaphore *semaphore;
     lt_case cases[9];

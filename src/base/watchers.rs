@@ -231,7 +231,7 @@ impl Watcher {
     /// Its owner, who has left, tells others if it was told and there `is_more`.
     pub fn pass_on(&self, is_more: impl FnOnce() -> bool) {
         if self.was_told.get() && is_more() {
-            Place::of(self.key).tell(self.key, self.side, HEIRS, News::More, || ());
+            Place::of(self.key).tell(self.key, self.side, HEIRS, News::More, &|| ());
         }
     }
 }
@@ -245,17 +245,17 @@ pub const AT_ONCE: usize = if cfg!(shuttle) { 1 } else { 8 };
 /// Tells those who watch the object, for what is in `sides`: up to `n` for each that were not told yet. If nobody
 /// watches it at all, `unwatched` is called, before anybody can begin to; or, seldom, at the next tell.
 #[cold]
-pub fn tell(key: Key, sides: Sides, n: usize, news: News, unwatched: impl FnOnce()) {
+pub fn tell(key: Key, sides: Sides, n: usize, news: News, unwatched: &dyn Fn()) {
     Place::of(key).tell(key, sides, n, news, unwatched);
 }
 
 /// Lulls those who watch the object for what is on one side, and was found not to be possible; if `is_possible` then
 /// finds that it is after all, tells them.
 #[cold]
-pub fn lull(key: Key, side: Sides, is_possible: impl FnOnce() -> bool) {
+pub fn lull(key: Key, side: Sides, is_possible: &dyn Fn() -> bool) {
     let place = Place::of(key);
     if place.lull(key, side) && is_possible() {
-        place.tell(key, side, 0, News::New, || ());
+        place.tell(key, side, 0, News::New, &|| ());
     }
 }
 
@@ -362,7 +362,7 @@ impl List {
     }
 
     /// The first notice that `pins` pins, or the first one behind another.
-    fn pin_next(&self, after: Option<Pinned>, pins: impl Fn(&Watcher, &Notice) -> bool) -> Option<Pinned> {
+    fn pin_next(&self, after: Option<Pinned>, pins: &dyn Fn(&Watcher, &Notice) -> bool) -> Option<Pinned> {
         let first = self.first.get();
         let mut next = match after {
             None => first,
@@ -435,13 +435,13 @@ impl Place {
         self.tell_noted();
     }
 
-    fn tell(&self, key: Key, sides: Sides, n: usize, news: News, unwatched: impl FnOnce()) {
+    fn tell(&self, key: Key, sides: Sides, n: usize, news: News, unwatched: &dyn Fn()) {
         match self.list.try_lock() {
             Some(list) => {
                 if !list.tell(key, sides, n) {
                     unwatched();
                 }
-                self.see_to_each(list, key, |watcher, notice| {
+                self.see_to_each(list, key, &|watcher, notice| {
                     watcher.key == key && sides.has(watcher.side) && notice.hear(news)
                 });
             }
@@ -451,9 +451,9 @@ impl Place {
     }
 
     /// Sees to each notice that is pinned, while nobody has the list.
-    fn see_to_each(&self, list: Guard<'_, List>, key: Key, pins: impl Fn(&Watcher, &Notice) -> bool) {
+    fn see_to_each(&self, list: Guard<'_, List>, key: Key, pins: &dyn Fn(&Watcher, &Notice) -> bool) {
         let process = registry::forks();
-        let mut next = list.pin_next(None, &pins);
+        let mut next = list.pin_next(None, pins);
         drop(list);
         while let Some(pinned @ Pinned(_, notice)) = next {
             notice.see_to();
@@ -462,7 +462,7 @@ impl Place {
                 return;
             }
             next = match self.list.try_lock() {
-                Some(list) => list.pin_next(Some(pinned), &pins),
+                Some(list) => list.pin_next(Some(pinned), pins),
                 None => {
                     self.note(key);
                     None
@@ -476,7 +476,7 @@ impl Place {
     fn lull(&self, key: Key, side: Sides) -> bool {
         let lulled = Cell::new(false);
         match self.list_soon() {
-            Some(list) => self.see_to_each(list, key, |watcher, notice| {
+            Some(list) => self.see_to_each(list, key, &|watcher, notice| {
                 let concerned = watcher.key == key && side.has(watcher.side);
                 let (is_news, is_pinned) = if concerned { notice.lull() } else { (false, false) };
                 lulled.set(lulled.get() | is_news);
@@ -527,7 +527,7 @@ impl Place {
                     key
                 }
             };
-            self.see_to_each(list, Key(key), |watcher, notice| {
+            self.see_to_each(list, Key(key), &|watcher, notice| {
                 (key == ALL || watcher.key == Key(key)) && notice.hear(News::New)
             });
         }

@@ -169,7 +169,7 @@ impl Case {
     /// It was found not to be possible: tells those who are to know that.
     pub fn lull(self) {
         let (key, side) = self.key();
-        watchers::lull(key, side, || self.is_possible());
+        watchers::lull(key, side, &|| self.is_possible());
     }
 
     /// Where it is possible but for a thread's last few steps, sees them out, so that its try form does not fail for them.

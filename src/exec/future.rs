@@ -430,7 +430,7 @@ impl Future {
             let failed = self.state.load(Ordering::Relaxed) & STATE == FAILED;
             self.life.lock().watchers.tell(failed);
             let key = Key::of(self.own.get().addr());
-            watchers::tell(key, Sides::ONE, watchers::AT_ONCE, News::New, || ());
+            watchers::tell(key, Sides::ONE, watchers::AT_ONCE, News::New, &|| ());
         }
         before & LISTENED != 0
     }

@@ -593,7 +593,7 @@ impl Handle<Queue> {
         let here = queue.side(side);
         here.wake(n);
         if here.is_watched() {
-            watchers::tell(self.key(), side, n, news, || {
+            watchers::tell(self.key(), side, n, news, &|| {
                 queue.items.set_unwatched();
                 queue.room.set_unwatched();
             });
@@ -604,7 +604,7 @@ impl Handle<Queue> {
     #[inline]
     fn lull_side(self, queue: &Queue, side: Sides) {
         if queue.side(side).is_watched() {
-            watchers::lull(self.key(), side, || self.is_open(side) == Ok(true));
+            watchers::lull(self.key(), side, &|| self.is_open(side) == Ok(true));
         }
     }
 

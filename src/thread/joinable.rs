@@ -468,7 +468,7 @@ impl Thread {
         wait::wake_all(&self.state);
         // Relaxed: set before the thread ran.
         let key = Key::of(self.handle.load(Ordering::Relaxed).addr());
-        watchers::tell(key, Sides::ONE, watchers::AT_ONCE, News::New, || ());
+        watchers::tell(key, Sides::ONE, watchers::AT_ONCE, News::New, &|| ());
     }
 }
 

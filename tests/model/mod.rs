@@ -30,6 +30,7 @@ mod select;
 mod semaphore;
 mod spinlock;
 mod stall;
+mod watch;
 
 use core::ffi::{c_int, c_void};
 use lowthread::base::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};

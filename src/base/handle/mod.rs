@@ -276,7 +276,7 @@ impl<T: Object> Handle<T> {
 
     #[cold]
     fn tell_slowly(self, sides: Sides, n: usize, news: News) {
-        watchers::tell(self.key(), sides, n, news, || {
+        watchers::tell(self.key(), sides, n, news, &|| {
             let watched = |word: u64| (word & !STATE_MASK == self.tag() | WATCHED).then_some(word & !WATCHED);
             // Relaxed: as in `set_watched`. The slot may be another object's by now, and be watched.
             let _ = self.word().fetch_update(Ordering::Relaxed, Ordering::Relaxed, watched);
@@ -286,10 +286,10 @@ impl<T: Object> Handle<T> {
     /// What is watched for on one side was found not to be possible: tells those who are to know that too. Then
     /// `is_possible` looks again. Async-signal-safe, if that is.
     #[inline]
-    pub fn lull(self, side: Sides, is_possible: impl FnOnce() -> bool) {
+    pub fn lull(self, side: Sides, is_possible: impl Fn() -> bool) {
         // Relaxed: who watches looks after the bit is set.
         if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
-            watchers::lull(self.key(), side, is_possible);
+            watchers::lull(self.key(), side, &is_possible);
         }
     }
 
