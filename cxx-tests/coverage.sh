@@ -3,7 +3,6 @@ set -eu
 export LC_ALL=C
 left_out="
 lt_pool_map: it returns while tasks still run, when it is interrupted; pool::map waits for them, as their arguments are the caller's
-lt_select: a queue<T> passes its items packed, so a C++ form is one of types, not of pointers; native_handle() is for C's
 "
 cd "$LT_SOURCE"
 test -s abi/symbols.txt

@@ -31,6 +31,7 @@
 #include <lowthread/once.hpp>
 #include <lowthread/pool.hpp>
 #include <lowthread/queue.hpp>
+#include <lowthread/select.hpp>
 #include <lowthread/semaphore.hpp>
 #include <lowthread/signal.hpp>
 #include <lowthread/status.hpp>
@@ -38,5 +39,6 @@
 #include <lowthread/thread.hpp>
 #include <lowthread/time.hpp>
 #include <lowthread/timer.hpp>
+#include <lowthread/watcher.hpp>
 
 #endif

@@ -1,10 +1,10 @@
 //! Who watches an object: waits beside those in its line, for that or for something else.
 //!
-//! A *watcher* stands in a list for the address of the object. Whoever does what may make possible what is
+//! A *watcher* stands in a list for the handle of the object. Whoever does what may make possible what is
 //! watched for *tells* the watchers, once that is done and every lock let go of. It is a hint: a watcher that is told
 //! tries, as anybody may, and finds the thing gone or not. What those in line are given does not change by it.
 //!
-//! The lists are in a table of their own, by a hash of the address: an object has no part of it, needs no memory for
+//! The lists are in a table of their own, by a hash of the handle: an object has no part of it, needs no memory for
 //! it and forgets nothing at a fork. What says that it is watched is a bit of what its operations look at anyway
 //! (`base::handle`, `sync::side`, `exec::future`). A watcher that leaves lets the bit stand; a tell that finds nobody
 //! clears it.
@@ -36,7 +36,7 @@ use crate::base::notice::Notice;
 use crate::base::registry;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
-use crate::sys::quiet::{Quiet, quiet};
+use crate::sys::quiet::Quiet;
 use core::cell::Cell;
 use core::marker::PhantomPinned;
 use core::ptr;
@@ -263,8 +263,13 @@ pub fn lull(key: Key, side: Sides, is_possible: &dyn Fn() -> bool) {
 #[cold]
 pub fn end(key: Key) {
     let place = Place::of(key);
-    place.with(&quiet(), |list| list.each_notice(key, Notice::die));
-    place.lull(key, Sides::BOTH);
+    let list = place.list.lock();
+    list.each_notice(key, Notice::die);
+    // It waits for the list: no later tell would make up for a note.
+    place.see_to_each(list, key, &|| Some(place.list.lock()), &|watcher, notice| {
+        watcher.key == key && notice.lull().1
+    });
+    place.tell_noted();
 }
 
 /// The watchers of some objects.
@@ -410,7 +415,7 @@ struct Place {
 }
 
 const NOTHING: usize = 0;
-/// No address of a slot.
+/// No handle.
 const ALL: usize = 1;
 
 const PLACES: usize = 256;
@@ -430,18 +435,18 @@ impl Place {
 
     /// Has the list, for as long as `f` takes. Not for signal handlers, and none comes meanwhile: one that forks would
     /// have the child find the list in the middle of a change.
-    fn with(&self, _quiet: &Quiet, f: impl FnOnce(&List)) {
+    fn with(&'static self, _quiet: &Quiet, f: impl FnOnce(&List)) {
         f(&self.list.lock());
         self.tell_noted();
     }
 
-    fn tell(&self, key: Key, sides: Sides, n: usize, news: News, unwatched: &dyn Fn()) {
+    fn tell(&'static self, key: Key, sides: Sides, n: usize, news: News, unwatched: &dyn Fn()) {
         match self.list.try_lock() {
             Some(list) => {
                 if !list.tell(key, sides, n) {
                     unwatched();
                 }
-                self.see_to_each(list, key, &|watcher, notice| {
+                self.see_to_each(list, key, &|| self.list.try_lock(), &|watcher, notice| {
                     watcher.key == key && sides.has(watcher.side) && notice.hear(news)
                 });
             }
@@ -450,8 +455,15 @@ impl Place {
         self.tell_noted();
     }
 
-    /// Sees to each notice that is pinned, while nobody has the list.
-    fn see_to_each(&self, list: Guard<'_, List>, key: Key, pins: &dyn Fn(&Watcher, &Notice) -> bool) {
+    /// Sees to each notice that is pinned, while nobody has the list, which `again` gives for the next one. Else that is
+    /// left to a note.
+    fn see_to_each(
+        &self,
+        list: Guard<'_, List>,
+        key: Key,
+        again: &dyn Fn() -> Option<Guard<'static, List>>,
+        pins: &dyn Fn(&Watcher, &Notice) -> bool,
+    ) {
         let process = registry::forks();
         let mut next = list.pin_next(None, pins);
         drop(list);
@@ -461,7 +473,7 @@ impl Place {
             if process != registry::forks() {
                 return;
             }
-            next = match self.list.try_lock() {
+            next = match again() {
                 Some(list) => list.pin_next(Some(pinned), pins),
                 None => {
                     self.note(key);
@@ -473,10 +485,10 @@ impl Place {
     }
 
     /// False if nobody heard; or else, one day, by a note: which says that it may be possible, so that they look.
-    fn lull(&self, key: Key, side: Sides) -> bool {
+    fn lull(&'static self, key: Key, side: Sides) -> bool {
         let lulled = Cell::new(false);
         match self.list_soon() {
-            Some(list) => self.see_to_each(list, key, &|watcher, notice| {
+            Some(list) => self.see_to_each(list, key, &|| self.list.try_lock(), &|watcher, notice| {
                 let concerned = watcher.key == key && side.has(watcher.side);
                 let (is_news, is_pinned) = if concerned { notice.lull() } else { (false, false) };
                 lulled.set(lulled.get() | is_news);
@@ -489,7 +501,7 @@ impl Place {
     }
 
     /// The list, if a moment is enough: by a note, an event loop would look once more, and in vain.
-    fn list_soon(&self) -> Option<Guard<'_, List>> {
+    fn list_soon(&'static self) -> Option<Guard<'static, List>> {
         let mut spin = Spin::new();
         loop {
             let list = self.list.try_lock();
@@ -506,7 +518,7 @@ impl Place {
     }
 
     /// After each hold of the list, and after each note.
-    fn tell_noted(&self) {
+    fn tell_noted(&'static self) {
         loop {
             // SeqCst: of one that leaves a note and then tries for the list, and one that has let go of it and then looks
             // for notes, one sees the other.
@@ -527,7 +539,7 @@ impl Place {
                     key
                 }
             };
-            self.see_to_each(list, Key(key), &|watcher, notice| {
+            self.see_to_each(list, Key(key), &|| self.list.try_lock(), &|watcher, notice| {
                 (key == ALL || watcher.key == Key(key)) && notice.hear(News::New)
             });
         }
