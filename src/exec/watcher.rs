@@ -26,7 +26,6 @@ use crate::base::deadline::Deadline;
 use crate::base::fork::Participant;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::notice::{News, Notice, Way};
-use crate::base::registry;
 use crate::base::status::Error;
 use crate::base::unwind::{self, Function};
 use crate::base::waiting::{Verb, What};
@@ -97,6 +96,11 @@ impl Watch {
     fn of(notice: &'static Notice) -> &'static Watch {
         // SAFETY: `begin` gave it, for a slot, which is never unmapped.
         unsafe { &*notice.owner().cast::<Watch>() }
+    }
+
+    /// Not in a child that was forked since it was made.
+    fn is_of_this_process(&self) -> bool {
+        self.entry().is_some_and(Watcher::is_valid)
     }
 
     fn entry(&self) -> Option<&Watcher> {
@@ -184,12 +188,12 @@ static LATER: Way = Way { see_to: stand_in_line, minds_lulls: false };
 
 /// Makes the descriptor say what was last told. Async-signal-safe.
 fn write(notice: &'static Notice) {
-    let process = registry::forks();
-    let Some(readable) = Watch::of(notice).descriptor.get() else { return };
+    let watch = Watch::of(notice);
+    let Some(readable) = watch.descriptor.get() else { return };
     loop {
         // A handler that forked, between this and the call, would have the child take what is the parent's to read.
         let quiet = quiet();
-        if process != registry::forks() {
+        if !watch.is_of_this_process() {
             return;
         }
         let hot = notice.is_hot();
@@ -244,7 +248,7 @@ fn forget_all() {
 
 /// Async-signal-safe.
 fn stand_in_line(notice: &'static Notice) {
-    if !notice.get_in_line() {
+    if !Watch::of(notice).is_of_this_process() || !notice.get_in_line() {
         return;
     }
     // Relaxed: the exchange decides.
