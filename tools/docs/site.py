@@ -31,7 +31,7 @@ NAMED = re.compile(r"`((lt_[a-z0-9_]+)[^`]*)`")
 # The order in which the site has the documents; one that stands nowhere comes last.
 LEARN = ["tutorial", "cookbook"]
 GUIDES = ["from-pthreads", "from-c11", "from-python", "python-to-lt", "from-std-thread", "from-libuv-glib", "cxx", "ffi"]
-TOPICS = ["errors", "signals", "fork", "select", "insight", "platforms", "windows", "limits"]
+TOPICS = ["errors", "signals", "fork", "select", "event-loops", "insight", "platforms", "windows", "limits"]
 INSIDE = ["architecture", "testing", "performance"]
 
 
