@@ -18,7 +18,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist packages asan cxx platforms msrv python test-bindings stress model loom fuzz bench bench-docs clean
+.PHONY: all help demo test header docs install dist packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -41,6 +41,7 @@ help:
 	@echo "make msrv      the oldest Rust that Cargo.toml promises builds the library, and the demo runs"
 	@echo "make python    the package for Python: its wheel, its tests under every Python that is here, CPython's own tests"
 	@echo "make test-bindings   the examples of every other language: installs what they need, and says what it skipped"
+	@echo "make test-insight   the C tests with all of insight on: no false report"
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
@@ -106,6 +107,12 @@ python:
 # make test has those whose tools are there.
 test-bindings:
 	@tools/bindings
+
+# In the folder of the default preset: what must be skipped, and why, stands in the script.
+test-insight:
+	@cmake --preset default
+	@cmake --build --preset default -j $(JOBS)
+	@tools/insight build
 
 platform-%:
 	@tools/platforms $*

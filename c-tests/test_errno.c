@@ -560,7 +560,15 @@ static void call_insight(void) {
     lt_wait_info all[2] = {{.size = sizeof all[0]}};
     IS_OK(lt_waits(all, 2, &count));
     GIVES(LT_INVALID, lt_waits(NULL, 2, &count));
+    IS_OK(lt_set_insight(LT_INSIGHT_ORDER | LT_INSIGHT_CONTENTION));
+    IS_OK(lt_set_insight(0));
+    GIVES(LT_INVALID, lt_set_insight(1U << 31));
+    IS_OK(lt_set_deadlock_hook(NULL, NULL));
+    lt_contention_info contended[2] = {{.size = sizeof contended[0]}};
+    IS_OK(lt_contention(contended, 2, &count));
+    GIVES(LT_INVALID, lt_contention(NULL, 2, &count));
     int sink = open("/dev/null", O_WRONLY);
+    IS_OK(lt_contention_report(sink));
     IS_OK(lt_dump(sink));
     GIVES(LT_INVALID, lt_dump(-1));
     if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {

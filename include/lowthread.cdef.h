@@ -39,6 +39,12 @@ enum {
     LT_ALL = 0,
     LT_ANY = 1,
     LT_FIRST_ERROR = 2,
+    LT_DEADLOCK_CYCLE = 0,
+    LT_DEADLOCK_ORDER = 1,
+    LT_INSIGHT_OWNERS = 1,
+    LT_INSIGHT_DEADLOCK = 2,
+    LT_INSIGHT_ORDER = 4,
+    LT_INSIGHT_CONTENTION = 8,
     LT_CASE_LOCK = 1,
     LT_CASE_RLOCK = 2,
     LT_CASE_SEMAPHORE = 3,
@@ -118,6 +124,18 @@ typedef struct lt_pool_info {
     size_t queued;
     uint64_t completed;
 } lt_pool_info;
+typedef struct lt_deadlock_link {
+    uint64_t thread;
+    const void *holds;
+    const void *wants;
+    const char *text;
+} lt_deadlock_link;
+typedef struct lt_deadlock_info {
+    size_t size;
+    int32_t kind;
+    size_t count;
+    const lt_deadlock_link *links;
+} lt_deadlock_info;
 typedef struct lt_wait_info {
     size_t size;
     lt_ident ident;
@@ -129,6 +147,19 @@ typedef struct lt_wait_info {
     char type[16];
     char name[64];
 } lt_wait_info;
+typedef void (*lt_deadlock_hook)(const lt_deadlock_info*, void*);
+typedef struct lt_contention_info {
+    size_t size;
+    const void *handle;
+    uint64_t waits;
+    double waited;
+    double longest_wait;
+    double longest_hold;
+    uint64_t handovers;
+    char type[16];
+    char name[64];
+    char place[128];
+} lt_contention_info;
 typedef struct lt_case {
     int32_t op;
     lt_status status;
@@ -328,6 +359,10 @@ lt_status lt_name(const void *handle, char *buf, size_t len);
 lt_status lt_dump(int fd);
 lt_status lt_dump_on_signal(int signum, int fd);
 lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
+lt_status lt_set_insight(uint32_t what);
+lt_status lt_set_deadlock_hook(lt_deadlock_hook hook, void *arg);
+lt_status lt_contention(lt_contention_info *array, size_t capacity, size_t *count);
+lt_status lt_contention_report(int fd);
 lt_status lt_select(lt_case *cases, size_t n, double seconds, size_t *index);
 lt_status lt_watch(const void *handle, int32_t op, lt_ready_fn ready, void *arg, lt_watcher **watcher);
 lt_status lt_watch_fd(const void *handle, int32_t op, int *fd, lt_watcher **watcher);

@@ -1181,6 +1181,48 @@ LT_NODISCARD lt_status lt_pool_stats(lt_pool *pool, lt_pool_info *info);
 
 // ---- Insight -----------------------------------------------------------------------------------
 
+enum {
+    LT_DEADLOCK_CYCLE = 0,   // Threads wait for each other, or would: the call has returned LT_DEADLOCK.
+    LT_DEADLOCK_ORDER = 1,   // Two locks were acquired in both orders: threads that do so at once may wait for ever.
+};
+#define LT_DEADLOCK_CYCLE 0
+#define LT_DEADLOCK_ORDER 1
+
+// One of the threads that lt_deadlock_info tells of.
+typedef struct lt_deadlock_link {
+    // Its ident.
+    uint64_t thread;
+    // The handle of what it holds, which the thread before it in the array wants, and the first one what the last
+    // holds: of a lock, of itself where it is joined, of the future of its task.
+    const void *holds;
+    // The handle of what it waits for, or would.
+    const void *wants;
+    // All this in a sentence, with names, and with places where they are known.
+    const char *text;
+} lt_deadlock_link;
+
+// What insight has found, for the hook of lt_set_deadlock_hook(). Valid until that returns.
+typedef struct lt_deadlock_info {
+    size_t size;
+    // One of the LT_DEADLOCK_ constants.
+    int32_t kind;
+    // How many links there are.
+    size_t count;
+    // The first is the calling thread's.
+    const lt_deadlock_link *links;
+} lt_deadlock_info;
+
+enum {
+    LT_INSIGHT_OWNERS = 1,   // Locks remember who acquired them, and where; not those that another thread has ever released.
+    LT_INSIGHT_DEADLOCK = 2,   // A wait that would never end is refused; with what LT_INSIGHT_OWNERS has.
+    LT_INSIGHT_ORDER = 4,   // Two locks that are acquired in both orders are told of; with what LT_INSIGHT_OWNERS has.
+    LT_INSIGHT_CONTENTION = 8,   // What is waited for because others hold it is counted, for lt_contention().
+};
+#define LT_INSIGHT_OWNERS 1
+#define LT_INSIGHT_DEADLOCK 2
+#define LT_INSIGHT_ORDER 4
+#define LT_INSIGHT_CONTENTION 8
+
 // What lt_waits() tells of a thread that waits.
 typedef struct lt_wait_info {
     size_t size;
@@ -1199,6 +1241,28 @@ typedef struct lt_wait_info {
     // As lt_name() has it.
     char name[64];
 } lt_wait_info;
+
+// Is told of a deadlock, or of two orders, on the thread that found it, and should return.
+typedef void (*lt_deadlock_hook)(const lt_deadlock_info*, void*);
+
+// What lt_contention() tells of an object that was waited for. Times are in seconds.
+typedef struct lt_contention_info {
+    size_t size;
+    const void *handle;
+    // How often a thread had to wait, and for how long in all.
+    uint64_t waits;
+    double waited;
+    double longest_wait;
+    // As far as it is known: what was held before anybody waited is not.
+    double longest_hold;
+    // How often the object was handed to one that had waited for too long.
+    uint64_t handovers;
+    char type[16];
+    // As lt_name() has it; "" once the object was freed.
+    char name[64];
+    // Where most was waited; "" if that is not known.
+    char place[128];
+} lt_contention_info;
 
 // Names an object of any type, in UTF-8, for dumps: copied, of any length; NULL or "" takes the name
 // away. A thread's handle names the thread, as lt_set_thread_name() does for the library; LT_INVALID
@@ -1222,6 +1286,22 @@ LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
 // Tells of the threads that wait now. Fills what fits into `array`, as lt_enumerate() does, with the
 // same LT_INVALID; `array` may be NULL as there, `count` is their number. Never blocks.
 LT_NODISCARD lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
+
+// Turns insight on: LT_INSIGHT_ constants, 0 for none. LOWTHREAD_INSIGHT=owners,deadlock,order,contention in the
+// environment does so from the start. LT_INVALID for other bits, LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_set_insight(uint32_t what);
+
+// Sets who is told of deadlocks that were refused, and of two orders; NULL restores the default, which writes it
+// to stderr. What a hook throws goes to the excepthook. LT_OK, always.
+LT_NODISCARD lt_status lt_set_deadlock_hook(lt_deadlock_hook hook, void *arg);
+
+// Tells of the locks, re-entrant and read-write locks and spinlocks that were waited for while LT_INSIGHT_CONTENTION
+// was on, the longest waited for first. Fills what fits into `array`, as lt_enumerate() does, with the same
+// LT_INVALID; `array` may be NULL as there, `count` is their number. LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_contention(lt_contention_info *array, size_t capacity, size_t *count);
+
+// Writes the same to a descriptor, a line for each. LT_INVALID if that cannot be written, LT_NO_MEMORY.
+LT_NODISCARD lt_status lt_contention_report(int fd);
 
 // ---- Waiting for several things at once -------------------------------------------------------
 

@@ -1,10 +1,11 @@
 /// @file
-/// Names of objects, who waits for what, and dumps of all that.
+/// Names of objects, who waits for what, dumps of all that; deadlocks, orders, and what waiting costs.
 #ifndef LOWTHREAD_INSIGHT_HPP
 #define LOWTHREAD_INSIGHT_HPP
 
 #include <lowthread/status.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,47 @@ inline status dump(int fd) noexcept { return status(lt_dump(fd)); }
 /// Has this signal do so; with an fd of -1, what it did before.
 /// @throws lt::error  invalid: it cannot be caught; unsupported
 inline void dump_on_signal(int signum, int fd) { detail::check(lt_dump_on_signal(signum, fd)); }
+
+/// What insight is to look at: a set of these, made with |.
+enum class insight : std::uint32_t {
+    none = 0,
+    owners = LT_INSIGHT_OWNERS,
+    deadlock = LT_INSIGHT_DEADLOCK,
+    order = LT_INSIGHT_ORDER,
+    contention = LT_INSIGHT_CONTENTION
+};
+
+[[nodiscard]] constexpr insight operator|(insight a, insight b) noexcept {
+    return insight(std::uint32_t(a) | std::uint32_t(b));
+}
+
+/// Turns it on, and the rest off.
+/// @throws std::bad_alloc
+inline void set_insight(insight what) { detail::check(lt_set_insight(std::uint32_t(what))); }
+
+/// Sets who is told of deadlocks that were refused, and of two orders; NULL: it is written to stderr.
+inline void set_deadlock_hook(lt_deadlock_hook hook, void *arg = nullptr) {
+    detail::check(lt_set_deadlock_hook(hook, arg));
+}
+
+/// What was waited for because others held it, the longest waited for first.
+[[nodiscard]] inline std::vector<lt_contention_info> contention() {
+    std::vector<lt_contention_info> infos(16);
+    for (;;) {
+        infos[0].size = sizeof(lt_contention_info);
+        std::size_t count = 0;
+        detail::check(lt_contention(infos.data(), infos.size(), &count));
+        if (count <= infos.size()) {
+            infos.resize(count);
+            return infos;
+        }
+        infos.resize(count + 16);
+    }
+}
+
+/// Writes the same to a descriptor, a line for each.
+/// @throws lt::error  invalid: it cannot be written to
+inline void contention_report(int fd) { detail::check(lt_contention_report(fd)); }
 
 LT_NAMESPACE_END
 

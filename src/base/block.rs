@@ -2,12 +2,14 @@
 
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::deadline::{Deadline, Timeout, now};
+use crate::base::insight::{self, Waited};
 use crate::base::interrupt::Interrupt;
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::wait::{self, Wake};
-use crate::base::waiting::{Wait, What};
+use crate::base::waiting::{Told, Wait, What};
+use core::cell::Cell;
 
 /// How long a waiter lets others overtake it, in nanoseconds.
 const PATIENCE: u64 = 1_000_000;
@@ -21,6 +23,11 @@ pub struct Block {
     what: Option<What>,
     record: Option<&'static Record>,
     can_be_interrupted: bool,
+    can_be_refused: bool,
+    /// Whether it is told of as a whole, and not only while the thread sleeps.
+    declared: Cell<bool>,
+    /// Whether it ended by a hand-over.
+    pub handed_over: Cell<bool>,
 }
 
 impl Block {
@@ -36,7 +43,7 @@ impl Block {
     pub fn start(what: What, timeout: Timeout) -> Block {
         let record = if timeout == Timeout::Poll { None } else { this_thread::current() };
         let deadline = timeout.start();
-        Block { deadline, began: now(), what: Some(what), record, can_be_interrupted: true }
+        Block { deadline, what: Some(what), record, can_be_interrupted: true, ..Block::brief() }
     }
 
     /// For an operation that may not be interrupted.
@@ -44,10 +51,51 @@ impl Block {
         Block { what: Some(what), record: this_thread::existing(), ..Block::brief() }
     }
 
+    /// The same, and that comes back with what it waits for, whatever insight says.
+    pub fn irrefusable(what: What) -> Block {
+        Block { can_be_refused: false, ..Block::uninterruptible(what) }
+    }
+
     /// For what is on its way, and comes in a moment.
     pub fn brief() -> Block {
-        let deadline = Deadline::Never;
-        Block { deadline, began: now(), what: None, record: None, can_be_interrupted: false }
+        Block {
+            deadline: Deadline::Never,
+            began: now(),
+            what: None,
+            record: None,
+            can_be_interrupted: false,
+            can_be_refused: true,
+            declared: Cell::new(false),
+            handed_over: Cell::new(false),
+        }
+    }
+
+    /// Tells of the wait until the result is dropped. Where insight looks for circles it fails if the wait would close
+    /// one. For a wait for what is held, before its thread stands anywhere.
+    pub fn declare(&self) -> Result<Option<Told<'static>>, Error> {
+        let Some(hooks) = insight::told(insight::DEADLOCK) else { return Ok(None) };
+        let Some((record, wait)) = self.record.zip(self.wait()) else { return Ok(None) };
+        let told = (hooks.waits)(record, wait, self.can_be_refused)?;
+        self.declared.set(true);
+        Ok(Some(told))
+    }
+
+    /// The wait is over, which was for what is held.
+    pub fn count(&self, longest_hold: impl FnOnce() -> u32) {
+        if let Some((hooks, what)) = insight::told(insight::CONTENTION).zip(self.what) {
+            let waited = Waited {
+                nanoseconds: now().saturating_sub(self.began),
+                handed_over: self.handed_over.get(),
+                longest_hold: longest_hold(),
+                place: self.record.map_or(0, |record| record.own().called_from.get()),
+            };
+            (hooks.has_waited)(what, waited);
+        }
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        let until = self.deadline.in_nanoseconds();
+        self.what.map(|what| Wait { what, since: self.began, until })
     }
 
     /// Sleeps until `done` says that it is so. `word` changes, and is woken, after whatever may make it so.
@@ -82,9 +130,8 @@ impl Block {
 
     /// Sleeps while `word` is `expected`.
     pub fn sleep(&self, word: &AtomicU32, expected: u32) -> Wake {
-        let _told = self.record.zip(self.what).map(|(record, what)| {
-            record.waiting.tell(Wait { what, since: self.began, until: self.deadline.in_nanoseconds() })
-        });
+        let untold = self.record.filter(|_| !self.declared.get());
+        let _told = untold.zip(self.wait()).map(|(record, wait)| record.waiting.tell(wait));
         wait::wait(word, expected, self.deadline, self.interrupt())
     }
 

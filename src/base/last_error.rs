@@ -5,8 +5,9 @@ use crate::base::note::Note;
 use crate::base::status::{Error, LT_OK, lt_status};
 use crate::base::this_thread;
 use core::cell::{Cell, UnsafeCell};
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
+use core::ptr;
 
 /// The last call of a thread that failed. Part of its record, and touched by no other thread, but by
 /// signal handlers on the same one.
@@ -14,6 +15,8 @@ pub struct LastError {
     function: Cell<&'static &'static str>,
     error: Cell<Option<Error>>,
     text: UnsafeCell<[u8; 192]>,
+    /// The sentence for a circle, of whoever has set it.
+    detail: Cell<*const c_char>,
     /// Set while the fields are read or written: a signal handler then leaves them alone.
     busy: AtomicBool,
 }
@@ -30,6 +33,7 @@ impl LastError {
             function: Cell::new(&""),
             error: Cell::new(None),
             text: UnsafeCell::new([0; 192]),
+            detail: Cell::new(ptr::null()),
             busy: AtomicBool::new(false),
         }
     }
@@ -40,6 +44,11 @@ impl LastError {
             self.function.set(function);
             self.error.set(Some(error));
         });
+    }
+
+    /// The sentence for a circle; who sets it takes it back before it ends.
+    pub fn set_detail(&self, sentence: Option<*const c_char>) {
+        self.detail.set(sentence.unwrap_or(ptr::null()));
     }
 
     /// Calls `f` unless this thread is in the middle of such a call already.
@@ -88,6 +97,10 @@ pub fn sentence() -> &'static CStr {
     let last = &record.own().last_error;
     let write = || {
         let Some(error) = last.error.get() else { return c"" };
+        if error == Error::ClosesCircle && !last.detail.get().is_null() {
+            // SAFETY: a C string, that is there until it is taken back.
+            return unsafe { CStr::from_ptr(last.detail.get()) };
+        }
         // SAFETY: the text belongs to this thread, and nobody holds a reference into it but the caller
         // of an earlier call, which this one is documented to end.
         let text = unsafe { &mut *last.text.get() };

@@ -29,6 +29,8 @@ pub mod registry;
 pub mod this_thread;
 pub mod last_error;
 pub mod waiting;
+pub mod insight;
+pub mod holding;
 pub mod block;
 pub mod unwind;
 pub mod cleanup;

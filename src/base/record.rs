@@ -6,6 +6,7 @@ use crate::base::fence;
 use crate::base::fork::Stays;
 use crate::base::handle::{Kind, Object};
 use crate::base::heap::Text;
+use crate::base::holding::Held;
 use crate::base::interrupt::Interrupt;
 use crate::base::last_error::LastError;
 use crate::base::spare::Magazine;
@@ -32,6 +33,8 @@ pub struct Record {
     pub interrupt: Interrupt,
     /// What it waits for.
     pub waiting: Waiting,
+    /// What it holds, as far as that is recorded.
+    pub held: Held,
     pub(super) ident: AtomicU64,
     pub(super) native_id: AtomicI64,
     /// The C library's name of the thread: its pthread_t. 0 as long as it is not known.
@@ -85,6 +88,10 @@ pub struct Own {
     pub stack_reserve: Cell<usize>,
     /// What its next choice by chance goes by.
     pub chance: Cell<u64>,
+    /// The return address of the call that it is in, as far as insight asks for it; 0 if that is not known.
+    pub called_from: Cell<usize>,
+    /// What insight has found out for it and nobody was told yet, and what ends that.
+    pub found: Cell<Option<(*mut c_void, End)>>,
     /// Whether something is left of an exception that could not be ended wholly: it runs no more tasks.
     pub spoilt: Cell<bool>,
     /// What the thread must free, unless it ends before it can.
@@ -113,6 +120,8 @@ impl Own {
             pool: Cell::new(ptr::null_mut()),
             stack_reserve: Cell::new(0),
             chance: Cell::new(0),
+            called_from: Cell::new(0),
+            found: Cell::new(None),
             spoilt: Cell::new(false),
             held: Cell::new(None),
             on_round: Cell::new(None),
@@ -175,6 +184,7 @@ impl Record {
             stays: Stays::none(),
             interrupt: Interrupt::new(),
             waiting: Waiting::for_nothing(),
+            held: Held::nothing(),
             ident: AtomicU64::new(ident),
             native_id: AtomicI64::new(0),
             native_handle: AtomicUsize::new(0),
@@ -252,7 +262,7 @@ impl Record {
     /// Ends the record: its thread is over, or was never started.
     pub fn end(&'static self) {
         let own = self.own();
-        for (what, end) in [own.held.take(), own.failure.take()].into_iter().flatten() {
+        for (what, end) in [own.held.take(), own.failure.take(), own.found.take()].into_iter().flatten() {
             // SAFETY: held by this thread, which has left without letting go.
             unsafe { end(what) };
         }
@@ -382,6 +392,7 @@ impl Object for Record {
     fn reset(&self) {
         self.interrupt.clear();
         self.waiting.clear();
+        self.held.clear();
         self.ident.store(0, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
         self.native_handle.store(0, Ordering::Relaxed);

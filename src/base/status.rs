@@ -164,6 +164,10 @@ pub enum Error {
     /// A wait for nothing, without an end.
     NoCases,
     WaitsForItself,
+    /// A wait that would never end: insight knows more.
+    ClosesCircle,
+    /// Bits that stand for nothing.
+    NoSuchInsight,
     NoFunction,
     NoReport,
     WaitsForItsPool,
@@ -239,6 +243,11 @@ impl Error {
             Error::NoFunction => {
                 (LT_INVALID, "the calling thread runs no function that the library was given")
             }
+            Error::ClosesCircle => (
+                LT_DEADLOCK,
+                "the wait would never end: each thread would wait for the next, round to this one",
+            ),
+            Error::NoSuchInsight => (LT_INVALID, "what has a bit that is none of the LT_INSIGHT_ constants"),
             Error::WaitsForItself => (LT_DEADLOCK, "the task would wait for itself"),
             Error::WaitsForItsPool => (LT_DEADLOCK, "the calling thread is a worker of the pool"),
             Error::NoStackLeft => {

@@ -229,7 +229,14 @@ impl Case {
             Case::Lock(lock) => lock.is_served(),
             Case::RLock(rlock) => rlock.is_served().and_then(|served| entered(rlock, served)),
             Case::Semaphore(semaphore) => semaphore.is_served(),
-            _ => Ok(place.as_ref().is_some_and(|waiter| waiter.served().is_some())),
+            Case::Access(rwlock, access) => {
+                let served = place.as_ref().is_some_and(|waiter| waiter.served().is_some());
+                if served {
+                    rwlock.was_served(access);
+                }
+                Ok(served)
+            }
+            _ => Ok(false),
         }
     }
 

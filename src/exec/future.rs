@@ -221,6 +221,7 @@ impl Handle<Future> {
         // SeqCst: see `Awaited`. It is this future that the thread is a resident of.
         self.state(Ordering::SeqCst)?;
         let mut block = None;
+        let mut told = None;
         let mut spin = Spin::new();
         loop {
             if let Some(outcome) = future.outcome() {
@@ -233,6 +234,9 @@ impl Handle<Future> {
                 Some(block) => block,
                 None => block.insert(Block::begin(What::of(Verb::Wait, self), timeout)?),
             };
+            if told.is_none() {
+                told = block.declare()?;
+            }
             let Some(state) = future.mark(AWAITED) else { continue };
             let wake = block.sleep(&future.state, state);
             if wake.ends_wait() && future.outcome().is_none() {

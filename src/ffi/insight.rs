@@ -3,13 +3,15 @@
 use crate::base::deadline::in_seconds;
 use crate::base::errno::Errno;
 use crate::base::handle::Any;
-use crate::base::status::{Argument, Error, lt_status};
+use crate::base::status::{Argument, Error, LT_OK, lt_status};
 use crate::base::waiting::Wait;
 use crate::ffi::sized::{Array, sized};
 use crate::ffi::thread::lt_ident;
 use crate::ffi::{report, report_in_handler, report_value};
+use crate::insight::contention::{self, Count};
 use crate::insight::dump::{self, Names};
-use crate::insight::{holder, names, on_signal, waits};
+use crate::insight::told::lt_deadlock_info;
+use crate::insight::{found, holder, names, on_signal, place, switch, waits};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// What lt_waits() tells of a thread that waits.
@@ -139,4 +141,131 @@ fn word(word: &str) -> [c_char; 16] {
     let mut to = [0; 16];
     to.iter_mut().zip(word.bytes().take(15)).for_each(|(to, byte)| *to = byte as c_char);
     to
+}
+
+/// Locks remember who acquired them, and where; not those that another thread has ever released.
+pub const LT_INSIGHT_OWNERS: u32 = 1;
+/// A wait that would never end is refused; with what LT_INSIGHT_OWNERS has.
+pub const LT_INSIGHT_DEADLOCK: u32 = 2;
+/// Two locks that are acquired in both orders are told of; with what LT_INSIGHT_OWNERS has.
+pub const LT_INSIGHT_ORDER: u32 = 4;
+/// What is waited for because others hold it is counted, for lt_contention().
+pub const LT_INSIGHT_CONTENTION: u32 = 8;
+
+/// Turns insight on: LT_INSIGHT_ constants, 0 for none. LOWTHREAD_INSIGHT=owners,deadlock,order,contention in the
+/// environment does so from the start. LT_INVALID for other bits, LT_NO_MEMORY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_set_insight(what: u32) -> lt_status {
+    let _errno = Errno::keep();
+    report(&"lt_set_insight", switch::set(what))
+}
+
+/// Is told of a deadlock, or of two orders, on the thread that found it. It returns: lt_exit() in it ends the process.
+pub type lt_deadlock_hook = Option<unsafe extern "C-unwind" fn(*const lt_deadlock_info, *mut c_void)>;
+
+/// Sets who is told of deadlocks that were refused, and of two orders; NULL restores the default, which writes it
+/// to stderr. What a hook throws goes to the excepthook. LT_OK, always.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_set_deadlock_hook(hook: lt_deadlock_hook, arg: *mut c_void) -> lt_status {
+    found::set_hook(hook, arg);
+    LT_OK
+}
+
+/// What lt_contention() tells of an object that was waited for. Times are in seconds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lt_contention_info {
+    pub size: usize,
+    pub handle: *const c_void,
+    /// How often a thread had to wait, and for how long in all.
+    pub waits: u64,
+    pub waited: f64,
+    pub longest_wait: f64,
+    /// As far as it is known: what was held before anybody waited is not.
+    pub longest_hold: f64,
+    /// How often the object was handed to one that had waited for too long.
+    pub handovers: u64,
+    pub r#type: [c_char; 16],
+    /// As lt_name() has it; "" once the object was freed.
+    pub name: [c_char; 64],
+    /// Where most was waited; "" if that is not known.
+    pub place: [c_char; 128],
+}
+sized!(lt_contention_info {
+    size,
+    handle,
+    waits,
+    waited,
+    longest_wait,
+    longest_hold,
+    handovers,
+    r#type,
+    name,
+    place
+});
+
+/// Tells of the locks, re-entrant and read-write locks and spinlocks that were waited for while LT_INSIGHT_CONTENTION
+/// was on, the longest waited for first. Fills what fits into `array`, as lt_enumerate() does, with the same
+/// LT_INVALID; `array` may be NULL as there, `count` is their number. LT_NO_MEMORY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_contention(
+    array: *mut lt_contention_info,
+    capacity: usize,
+    count: *mut usize,
+) -> lt_status {
+    let _errno = Errno::keep();
+    // SAFETY: `array` has `capacity` elements, and `count` is NULL or valid to write to, as the header
+    // asks.
+    unsafe { report_value(&"lt_contention", contended(array, capacity), count) }
+}
+
+/// Writes the same to a descriptor, a line for each. LT_INVALID if that cannot be written, LT_NO_MEMORY.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_contention_report(fd: c_int) -> lt_status {
+    let _errno = Errno::keep();
+    report(&"lt_contention_report", contention::write(fd))
+}
+
+/// # Safety
+/// As for `waiting`.
+unsafe fn contended(array: *mut lt_contention_info, capacity: usize) -> Result<usize, Error> {
+    if array.is_null() && capacity > 0 {
+        return Err(Error::NullArgument(Argument::Array));
+    }
+    // SAFETY: as the caller vouches.
+    let array = unsafe { Array::new(array, capacity) }?;
+    let counts = contention::sorted()?;
+    for (i, count) in counts.iter().take(capacity).enumerate() {
+        array.write(i, contention_info(count));
+    }
+    Ok(counts.len())
+}
+
+fn contention_info(count: &Count) -> lt_contention_info {
+    let mut name = [0; 64];
+    if let Some(object) = Any::numbered(count.handle) {
+        names::copy(object, &mut name);
+    }
+    let mut place = [0; 128];
+    if count.place() != 0 {
+        place::with(count.place(), |text| {
+            text.bytes().take(127).zip(&mut place).for_each(|(from, to)| *to = from);
+        });
+    }
+    lt_contention_info {
+        size: size_of::<lt_contention_info>(),
+        handle: core::ptr::without_provenance(count.handle),
+        waits: count.waits,
+        waited: in_seconds(count.waited),
+        longest_wait: in_seconds(count.longest_wait),
+        longest_hold: in_seconds(count.longest_hold),
+        handovers: count.handovers,
+        r#type: word(count.kind.map_or("", |kind| kind.name())),
+        name: name.map(|byte| byte as c_char),
+        place: place.map(|byte| byte as c_char),
+    }
 }

@@ -2,8 +2,10 @@
 
 use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
-use crate::base::status::lt_status;
-use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
+use crate::base::status::{Error, lt_status};
+use crate::ffi::{
+    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_in_handler, value_or_default,
+};
 use crate::sync::lock::Lock;
 
 /// A lock is a binary semaphore: acquired or not. Nobody owns it, so any thread may release it,
@@ -38,7 +40,7 @@ pub unsafe extern "C" fn lt_lock_free(lock: *mut lt_lock) -> lt_status {
 pub unsafe extern "C" fn lt_lock_acquire(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(lock, Handle::<Lock>::acquire_at_once, |lock| {
+        acquired_at_once(lock, Handle::<Lock>::acquire_at_once, |lock| {
             report(&"lt_lock_acquire", lock.and_then(Handle::<Lock>::acquire))
         })
     }
@@ -49,10 +51,11 @@ pub unsafe extern "C" fn lt_lock_acquire(lock: *mut lt_lock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report_in_handler(
-        &"lt_lock_try_acquire",
-        unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::try_acquire),
-    )
+    unsafe {
+        acquired_at_once(lock, Handle::<Lock>::try_acquire_at_once, |lock| {
+            report_in_handler(&"lt_lock_try_acquire", lock.and_then(Handle::<Lock>::try_acquire))
+        })
+    }
 }
 
 /// Acquires the lock; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not
@@ -62,10 +65,12 @@ pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
 pub unsafe extern "C" fn lt_lock_acquire_timeout(lock: *mut lt_lock, seconds: f64) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(
+        acquired_at_once(
             lock,
             |lock: Handle<Lock>| Timeout::is_valid(seconds) && lock.acquire_at_once(),
-            |lock| report(&"lt_lock_acquire_timeout", lock.and_then(|lock| lock.acquire_timeout(seconds))),
+            move |lock| {
+                report(&"lt_lock_acquire_timeout", lock.and_then(|lock| lock.acquire_timeout(seconds)))
+            },
         )
     }
 }
@@ -75,8 +80,11 @@ pub unsafe extern "C" fn lt_lock_acquire_timeout(lock: *mut lt_lock, seconds: f6
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_acquire_uninterruptible(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::acquire_uninterruptible);
-    report(&"lt_lock_acquire_uninterruptible", result)
+    unsafe {
+        from_here(lock, move |lock: Result<Handle<Lock>, Error>| {
+            report(&"lt_lock_acquire_uninterruptible", lock.and_then(Handle::<Lock>::acquire_uninterruptible))
+        })
+    }
 }
 
 /// Releases the lock, whichever thread acquired it. LT_NOT_HELD if it is not acquired: of two

@@ -32,9 +32,12 @@ pub mod watch;
 mod sized;
 
 use crate::base::handle::{Handle, Object};
+use crate::base::insight as asked;
 use crate::base::last_error::{record_error, record_error_in_handler};
 use crate::base::status::{Error, LT_BUSY, LT_OK, lt_status};
 use crate::base::this_thread;
+use crate::insight::found;
+use crate::sys::caller;
 
 /// The object behind a handle.
 ///
@@ -51,8 +54,16 @@ unsafe fn at<T: Object>(raw: *const impl Sized) -> Result<Handle<T>, Error> {
 fn report(function: &'static &'static str, result: Result<(), Error>) -> lt_status {
     match result {
         Ok(()) => LT_OK,
+        Err(Error::ClosesCircle) => closes_circle(function),
         Err(error) => record_error(function, error),
     }
+}
+
+/// The status of a call that was refused: who wants to know is told.
+#[cold]
+fn closes_circle(function: &'static &'static str) -> lt_status {
+    found::deliver(function);
+    record_error(function, Error::ClosesCircle)
 }
 
 /// The status of a call that signal handlers may make.
@@ -94,6 +105,60 @@ unsafe fn at_once<T: Object, H>(
             Ok(handle) if short(handle) => LT_OK,
             _ => out_of_line(raw, full),
         }
+    }
+}
+
+/// The same for a call that acquires what is held from then on: see `from_here`.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+#[inline(always)]
+unsafe fn acquired_at_once<T: Object, H>(
+    raw: *mut H,
+    short: impl FnOnce(Handle<T>) -> bool,
+    full: impl FnOnce(Result<Handle<T>, Error>) -> lt_status,
+) -> lt_status {
+    // SAFETY: passed on.
+    unsafe {
+        match at(raw) {
+            Ok(handle) if short(handle) => LT_OK,
+            _ => from_here(raw, full),
+        }
+    }
+}
+
+/// The status of a call, all of it out of line, which notes where it came from if insight wants to know: what `full`
+/// takes along it takes by value.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+#[inline(always)]
+unsafe fn from_here<T: Object, H, F>(raw: *mut H, full: F) -> lt_status
+where
+    F: FnOnce(Result<Handle<T>, Error>) -> lt_status,
+{
+    // Of the C kind, which does not unwind, so that the call to it can be a jump.
+    #[cold]
+    #[inline(never)]
+    #[allow(improper_ctypes_definitions, reason = "only the kind of the call matters")]
+    unsafe extern "C" fn out_of_line<T: Object, H, F>(raw: *mut H, caller: usize, full: F) -> lt_status
+    where
+        F: FnOnce(Result<Handle<T>, Error>) -> lt_status,
+    {
+        if asked::is_on(asked::SOME_HOLDERS) {
+            called_from(caller);
+        }
+        // SAFETY: passed on.
+        full(unsafe { at(raw) })
+    }
+    // SAFETY: passed on.
+    unsafe { caller::tell(raw, out_of_line::<T, H, F>, full) }
+}
+
+#[cold]
+fn called_from(caller: usize) {
+    if let Some(record) = this_thread::existing() {
+        record.own().called_from.set(caller);
     }
 }
 
@@ -144,9 +209,8 @@ fn value_or_default<V: Default>(function: &'static &'static str, result: Result<
 }
 
 /// What a constructor returns: the handle, or NULL.
+/// Who has made one has a record, so that the calls which make none find it.
 fn new_handle<T: Object, H>(function: &'static &'static str, result: Result<Handle<T>, Error>) -> *mut H {
-    // Whoever makes objects has a record, so that the calls which make none find it.
-    this_thread::current();
     match result {
         Ok(handle) => handle.into_raw().cast(),
         Err(error) => {

@@ -1,9 +1,11 @@
 //! Section 8 of the header: the re-entrant lock.
 
 use crate::base::handle::Handle;
-use crate::base::status::lt_status;
+use crate::base::status::{Error, lt_status};
 use crate::ffi::thread::lt_ident;
-use crate::ffi::{at, at_once, free, new_handle, report, report_value, value_or_default};
+use crate::ffi::{
+    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_value, value_or_default,
+};
 use crate::sync::rlock::RLock;
 
 /// A re-entrant lock is owned by the thread that acquired it, which may acquire it again and must
@@ -36,7 +38,7 @@ pub unsafe extern "C" fn lt_rlock_free(rlock: *mut lt_rlock) -> lt_status {
 pub unsafe extern "C" fn lt_rlock_acquire(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(rlock, Handle::<RLock>::enter_at_once, |rlock| {
+        acquired_at_once(rlock, Handle::<RLock>::enter_at_once, |rlock| {
             report(&"lt_rlock_acquire", rlock.and_then(Handle::<RLock>::enter))
         })
     }
@@ -47,8 +49,14 @@ pub unsafe extern "C" fn lt_rlock_acquire(rlock: *mut lt_rlock) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_acquire_uninterruptible(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::enter_uninterruptible);
-    report(&"lt_rlock_acquire_uninterruptible", result)
+    unsafe {
+        from_here(rlock, move |rlock: Result<Handle<RLock>, Error>| {
+            report(
+                &"lt_rlock_acquire_uninterruptible",
+                rlock.and_then(Handle::<RLock>::enter_uninterruptible),
+            )
+        })
+    }
 }
 
 /// Acquires the lock unless another thread holds it: then LT_BUSY. Never blocks.
@@ -56,8 +64,11 @@ pub unsafe extern "C" fn lt_rlock_acquire_uninterruptible(rlock: *mut lt_rlock) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_try_acquire(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::try_enter);
-    report(&"lt_rlock_try_acquire", result)
+    unsafe {
+        from_here(rlock, move |rlock: Result<Handle<RLock>, Error>| {
+            report(&"lt_rlock_try_acquire", rlock.and_then(Handle::<RLock>::try_enter))
+        })
+    }
 }
 
 /// Acquires the lock; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not
@@ -66,8 +77,11 @@ pub unsafe extern "C" fn lt_rlock_try_acquire(rlock: *mut lt_rlock) -> lt_status
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_acquire_timeout(rlock: *mut lt_rlock, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(|rlock| rlock.enter_timeout(seconds));
-    report(&"lt_rlock_acquire_timeout", result)
+    unsafe {
+        from_here(rlock, move |rlock: Result<Handle<RLock>, Error>| {
+            report(&"lt_rlock_acquire_timeout", rlock.and_then(|rlock| rlock.enter_timeout(seconds)))
+        })
+    }
 }
 
 /// Releases the lock once. LT_NOT_OWNER if another thread holds it, LT_NOT_HELD if none does.
@@ -141,8 +155,11 @@ pub unsafe extern "C" fn lt_rlock_release_save(rlock: *mut lt_rlock, count: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rlock_acquire_restore(rlock: *mut lt_rlock, count: u64) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(|rlock| rlock.acquire_restore(count));
-    report(&"lt_rlock_acquire_restore", result)
+    unsafe {
+        from_here(rlock, move |rlock: Result<Handle<RLock>, Error>| {
+            report(&"lt_rlock_acquire_restore", rlock.and_then(|rlock| rlock.acquire_restore(count)))
+        })
+    }
 }
 
 /// The same as lt_rlock_acquire_restore(), but no interrupt ends it: that stays pending.
@@ -153,8 +170,14 @@ pub unsafe extern "C" fn lt_rlock_acquire_restore_uninterruptible(
     count: u64,
 ) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RLock>(rlock) }.and_then(|rlock| rlock.acquire_restore_uninterruptible(count));
-    report(&"lt_rlock_acquire_restore_uninterruptible", result)
+    unsafe {
+        from_here(rlock, move |rlock: Result<Handle<RLock>, Error>| {
+            report(
+                &"lt_rlock_acquire_restore_uninterruptible",
+                rlock.and_then(|rlock| rlock.acquire_restore_uninterruptible(count)),
+            )
+        })
+    }
 }
 
 /// Makes the lock free, in a forked child: its owner may be a thread that the child does not have.

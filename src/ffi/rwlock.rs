@@ -1,8 +1,8 @@
 //! Section 8 of the header: the read-write lock.
 
 use crate::base::handle::Handle;
-use crate::base::status::lt_status;
-use crate::ffi::{at, at_once, free, new_handle, report};
+use crate::base::status::{Error, lt_status};
+use crate::ffi::{acquired_at_once, at, at_once, free, from_here, new_handle, report};
 use crate::sync::rwlock::{Access, RwLock};
 
 /// A read-write lock is held by any number of readers or by one writer. Nobody owns it: any thread
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn lt_rwlock_free(rwlock: *mut lt_rwlock) -> lt_status {
 pub unsafe extern "C" fn lt_rwlock_read_acquire(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(
+        acquired_at_once(
             rwlock,
             |rwlock: Handle<RwLock>| rwlock.acquire_at_once(Access::Read),
             |rwlock| {
@@ -51,8 +51,11 @@ pub unsafe extern "C" fn lt_rwlock_read_acquire(rwlock: *mut lt_rwlock) -> lt_st
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rwlock_try_read_acquire(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RwLock>(rwlock) }.and_then(|rwlock| rwlock.try_acquire(Access::Read));
-    report(&"lt_rwlock_try_read_acquire", result)
+    unsafe {
+        from_here(rwlock, move |rwlock: Result<Handle<RwLock>, Error>| {
+            report(&"lt_rwlock_try_read_acquire", rwlock.and_then(|rwlock| rwlock.try_acquire(Access::Read)))
+        })
+    }
 }
 
 /// Acquires the lock for reading; blocks for at most this many seconds. LT_TIMED_OUT or
@@ -61,9 +64,14 @@ pub unsafe extern "C" fn lt_rwlock_try_read_acquire(rwlock: *mut lt_rwlock) -> l
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rwlock_read_acquire_timeout(rwlock: *mut lt_rwlock, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    let result =
-        unsafe { at::<RwLock>(rwlock) }.and_then(|rwlock| rwlock.acquire_timeout(Access::Read, seconds));
-    report(&"lt_rwlock_read_acquire_timeout", result)
+    unsafe {
+        from_here(rwlock, move |rwlock: Result<Handle<RwLock>, Error>| {
+            report(
+                &"lt_rwlock_read_acquire_timeout",
+                rwlock.and_then(|rwlock| rwlock.acquire_timeout(Access::Read, seconds)),
+            )
+        })
+    }
 }
 
 /// Releases the lock for one reader. LT_NOT_HELD if no reader holds it.
@@ -90,7 +98,7 @@ pub unsafe extern "C" fn lt_rwlock_read_release(rwlock: *mut lt_rwlock) -> lt_st
 pub unsafe extern "C" fn lt_rwlock_write_acquire(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(
+        acquired_at_once(
             rwlock,
             |rwlock: Handle<RwLock>| rwlock.acquire_at_once(Access::Write),
             |rwlock| {
@@ -105,8 +113,14 @@ pub unsafe extern "C" fn lt_rwlock_write_acquire(rwlock: *mut lt_rwlock) -> lt_s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rwlock_try_write_acquire(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<RwLock>(rwlock) }.and_then(|rwlock| rwlock.try_acquire(Access::Write));
-    report(&"lt_rwlock_try_write_acquire", result)
+    unsafe {
+        from_here(rwlock, move |rwlock: Result<Handle<RwLock>, Error>| {
+            report(
+                &"lt_rwlock_try_write_acquire",
+                rwlock.and_then(|rwlock| rwlock.try_acquire(Access::Write)),
+            )
+        })
+    }
 }
 
 /// Acquires the lock for writing; blocks for at most this many seconds. LT_TIMED_OUT or
@@ -115,9 +129,14 @@ pub unsafe extern "C" fn lt_rwlock_try_write_acquire(rwlock: *mut lt_rwlock) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_rwlock_write_acquire_timeout(rwlock: *mut lt_rwlock, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    let result =
-        unsafe { at::<RwLock>(rwlock) }.and_then(|rwlock| rwlock.acquire_timeout(Access::Write, seconds));
-    report(&"lt_rwlock_write_acquire_timeout", result)
+    unsafe {
+        from_here(rwlock, move |rwlock: Result<Handle<RwLock>, Error>| {
+            report(
+                &"lt_rwlock_write_acquire_timeout",
+                rwlock.and_then(|rwlock| rwlock.acquire_timeout(Access::Write, seconds)),
+            )
+        })
+    }
 }
 
 /// Releases the lock for its writer. LT_NOT_HELD if no writer holds it.

@@ -1,8 +1,8 @@
 //! Section 8 of the header: the spinlock.
 
 use crate::base::handle::Handle;
-use crate::base::status::lt_status;
-use crate::ffi::{at, at_once, free, new_handle, report};
+use crate::base::status::{Error, lt_status};
+use crate::ffi::{acquired_at_once, at_once, free, from_here, new_handle, report};
 use crate::sync::spinlock::Spinlock;
 
 /// A spinlock is for sections of a few instructions: who waits for it stays awake. Nobody owns it,
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn lt_spinlock_free(spinlock: *mut lt_spinlock) -> lt_stat
 pub unsafe extern "C" fn lt_spinlock_acquire(spinlock: *mut lt_spinlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(spinlock, Handle::<Spinlock>::acquire_at_once, |spinlock| {
+        acquired_at_once(spinlock, Handle::<Spinlock>::acquire_at_once, |spinlock| {
             report(&"lt_spinlock_acquire", spinlock.and_then(Handle::<Spinlock>::acquire))
         })
     }
@@ -45,8 +45,11 @@ pub unsafe extern "C" fn lt_spinlock_acquire(spinlock: *mut lt_spinlock) -> lt_s
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_spinlock_try_acquire(spinlock: *mut lt_spinlock) -> lt_status {
     // SAFETY: see above.
-    let result = unsafe { at::<Spinlock>(spinlock) }.and_then(Handle::<Spinlock>::try_acquire);
-    report(&"lt_spinlock_try_acquire", result)
+    unsafe {
+        from_here(spinlock, move |spinlock: Result<Handle<Spinlock>, Error>| {
+            report(&"lt_spinlock_try_acquire", spinlock.and_then(Handle::<Spinlock>::try_acquire))
+        })
+    }
 }
 
 /// Releases the spinlock, whichever thread acquired it. LT_NOT_HELD if it is not acquired.

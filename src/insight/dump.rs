@@ -178,7 +178,14 @@ impl fmt::Display for Held {
             _ => "holds",
         };
         match waits::find(ident) {
-            Some(holder) => write!(f, ", which {} (ident {ident}) {does}", Name(holder, names)),
+            Some(holder) => {
+                write!(f, ", which {} (ident {ident}) {does}", Name(holder, names))?;
+                // What stands there takes memory to find out.
+                match holder.held.find(what.handle).map_or(0, |hold| hold.place) {
+                    0 => Ok(()),
+                    place => write!(f, ", acquired at {place:#x}"),
+                }
+            }
             None => write!(f, ", which a thread that is no more (ident {ident}) {does}"),
         }
     }
@@ -194,7 +201,7 @@ impl fmt::Display for Of {
 }
 
 /// The type, the name in quotes if there is one, and the handle.
-struct Object(What, Names);
+pub struct Object(pub What, pub Names);
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,7 +220,7 @@ impl fmt::Display for Object {
 }
 
 /// A thread's name, or the number that is in the default one.
-struct Name(&'static Record, Names);
+pub struct Name(pub &'static Record, pub Names);
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,11 @@ impl Line {
         Line { bytes: [0; 512], length: 0 }
     }
 
+    /// What there is.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
     /// What there is, with the end of a line.
     pub fn ended(&mut self) -> &[u8] {
         self.length = self.length.min(self.bytes.len() - 1);

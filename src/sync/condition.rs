@@ -84,7 +84,7 @@ impl Held for Lock {
     }
 
     fn take_up(lock: Handle<Lock>, (): ()) -> Result<(), Error> {
-        lock.acquire_uninterruptible()
+        lock.acquire_in_any_case()
     }
 }
 

@@ -34,7 +34,9 @@
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
-use crate::base::handle::{self, Handle, Object, bits_of_word};
+use crate::base::handle::{self, Handle, bits_of_word};
+use crate::base::holding::{How, Owned};
+use crate::base::insight;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
@@ -157,7 +159,7 @@ impl State {
 bits_of_word!(State);
 
 /// A type whose state is this one.
-pub trait Exclusive: Object {
+pub trait Exclusive: Owned {
     /// Hand-overs that starving waiters have not seen yet.
     fn handovers(&self) -> &Grants;
 }
@@ -186,6 +188,7 @@ impl<T: Exclusive> Handle<T> {
         if self.acquire_at_once() {
             Ok(())
         } else {
+            self.is_wanted(Verb::Acquire);
             self.acquire_slowly(|what| Block::begin(what, Timeout::Forever))
         }
     }
@@ -195,26 +198,45 @@ impl<T: Exclusive> Handle<T> {
         if self.acquire_at_once() {
             Ok(())
         } else {
+            self.is_wanted(Verb::Acquire);
             self.acquire_slowly(|what| Ok(Block::uninterruptible(what)))
         }
+    }
+
+    /// The same for who cannot go on without, whatever insight says.
+    pub fn acquire_in_any_case(self) -> Result<(), Error> {
+        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|what| Ok(Block::irrefusable(what))) }
     }
 
     pub fn acquire_timeout(self, seconds: f64) -> Result<(), Error> {
         self.check()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly(|what| Block::begin(what, timeout)) }
+        if self.acquire_at_once() {
+            return Ok(());
+        }
+        if timeout == Timeout::Forever {
+            self.is_wanted(Verb::Acquire);
+        }
+        self.acquire_slowly(|what| Block::begin(what, timeout))
     }
 
+    /// Acquires if it is free, and nobody waits; a look alone, if it is not.
     #[inline]
+    pub fn try_acquire_at_once(self) -> bool {
+        // Relaxed: the exchange decides.
+        self.word().load(Ordering::Relaxed) == self.tag() && self.acquire_at_once()
+    }
+
     pub fn try_acquire(self) -> Result<(), Error> {
         let taken = self.try_take();
         if taken == Err(Error::Busy) {
             self.lull(Sides::ONE, || self.locked() == Ok(false));
         }
-        taken
+        taken.inspect(|()| self.has_acquired_in_handler(How::Alone))
     }
 
-    /// The same, not seen by those who watch.
+    /// The same, not seen by those who watch, nor by insight.
+
     #[inline]
     fn try_take(self) -> Result<(), Error> {
         // A refusal is a look alone, which spares a held lock the write.
@@ -240,11 +262,22 @@ impl<T: Exclusive> Handle<T> {
 
     #[cold]
     fn acquire_slowly(self, begin: impl FnOnce(What) -> Result<Block, Error>) -> Result<(), Error> {
-        if self.try_acquire() == Ok(()) {
-            return Ok(());
+        if self.try_take() != Ok(()) {
+            self.check()?;
+            let block = begin(What::of(Verb::Acquire, self))?;
+            let result = self.acquire_later(&block);
+            block.count(|| self.alive().map_or(0, |lock| lock.holding().longest()));
+            result?;
         }
-        self.check()?;
-        let block = begin(What::of(Verb::Acquire, self))?;
+        self.has_acquired(How::Alone);
+        Ok(())
+    }
+
+    fn acquire_later(self, block: &Block) -> Result<(), Error> {
+        let _told = block.declare()?;
+        if insight::is_on(insight::CONTENTION) {
+            self.set_watched()?;
+        }
         let mut spin = Spin::new();
         while spin.pause() {
             match self.try_take() {
@@ -261,7 +294,7 @@ impl<T: Exclusive> Handle<T> {
                     result => return result,
                 }
             }
-            if let Some(result) = self.acquire_asleep(&lock, &block) {
+            if let Some(result) = self.acquire_asleep(&lock, block) {
                 return result;
             }
             spin = Spin::new();
@@ -312,32 +345,45 @@ impl<T: Exclusive> Handle<T> {
 
     /// Waits for the next release, which will hand the lock over. None as for `acquire_asleep`.
     fn await_handover(self, lock: &T, block: &Block) -> Option<Result<(), Error>> {
-        let Err(wake) = lock.handovers().take(block) else { return Some(Ok(())) };
+        let Err(wake) = lock.handovers().take(block) else {
+            block.handed_over.set(true);
+            return Some(Ok(()));
+        };
         // Relaxed: nothing was acquired.
         if self.update(Ordering::Relaxed, State::promise_taken_back).is_ok() {
             return block.reason(wake).map(Err);
         }
         // Handed over by now: nobody frees the lock before that either.
         lock.handovers().take_the_coming();
+        block.handed_over.set(true);
         Some(Ok(()))
     }
 
     /// Has the lock promised to who sleeps elsewhere, and is told; or takes it: then true. Busy if it is promised to
     /// another. The caller is a resident, as for the next two.
     pub fn stand_in_line(self) -> Result<bool, Error> {
-        match self.take_or(State::acquired, State::joined_starving)? {
-            Turn::Taken => Ok(true),
+        let turn = match self.take_or(State::acquired, State::joined_starving)? {
+            Turn::Waiting(_) => self.take_or(State::acquired_by_waiter, State::given_up)?,
+            turn => turn,
+        };
+        match turn {
+            Turn::Taken => Ok(self.served(true)),
             Turn::Promised => Ok(false),
-            Turn::Waiting(_) => match self.take_or(State::acquired_by_waiter, State::given_up)? {
-                Turn::Taken => Ok(true),
-                _ => Err(Error::Busy),
-            },
+            Turn::Waiting(_) => Err(Error::Busy),
         }
+    }
+
+    /// Passed on: who stands in line has acquired it, if that is so.
+    fn served(self, served: bool) -> bool {
+        if served {
+            self.has_acquired(How::Alone);
+        }
+        served
     }
 
     /// Whether who stands there has been handed the lock.
     pub fn is_served(self) -> Result<bool, Error> {
-        Ok(self.alive()?.handovers().try_take())
+        Ok(self.served(self.alive()?.handovers().try_take()))
     }
 
     /// Stands there no more. True if it has been handed the lock after all.
@@ -348,7 +394,7 @@ impl<T: Exclusive> Handle<T> {
         if served {
             lock.handovers().take_the_coming();
         }
-        Ok(served)
+        Ok(self.served(served))
     }
 
     /// Takes the lock, to the state `taken`, if it is free; else changes the state to `otherwise`.
@@ -364,6 +410,9 @@ impl<T: Exclusive> Handle<T> {
 
     #[cold]
     fn release_slowly(self) -> Result<(), Error> {
+        if insight::is_on(insight::SOME_HOLDERS) && self.locked()? {
+            self.releases(How::Alone);
+        }
         let released = |s: State| if s.is_locked() { Ok(s.released()) } else { Err(Error::NotHeld) };
         let (from, to) = self.update(Ordering::Release, released)?;
         if from.is_starving() {

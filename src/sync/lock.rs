@@ -3,6 +3,7 @@
 use crate::base::arena::Arena;
 use crate::base::atomic::AtomicU64;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::holding::{Holding, Owned};
 use crate::base::status::Error;
 use crate::sync::exclusion::{Exclusive, forget_waiters};
 use crate::sync::grants::Grants;
@@ -11,26 +12,35 @@ use crate::sync::grants::Grants;
 #[derive(Debug)]
 pub struct Lock {
     handovers: Grants,
+    holding: Holding,
 }
 
 impl Object for Lock {
     const KIND: Kind = Kind::Lock;
     const SLEEPS_ON_WORD: bool = true;
+    const RECORDED: bool = true;
 
     fn arena() -> &'static Arena<Lock> {
         &LOCKS
     }
 
     fn blank() -> Lock {
-        Lock { handovers: Grants::none() }
+        Lock { handovers: Grants::none(), holding: Holding::unknown() }
     }
 
     fn reset(&self) {
         self.handovers.forget();
+        self.holding.reset();
     }
 
     fn forget(&self, word: &AtomicU64) {
         forget_waiters(word, self);
+    }
+}
+
+impl Owned for Lock {
+    fn holding(&self) -> &Holding {
+        &self.holding
     }
 }
 
@@ -49,6 +59,7 @@ impl Handle<Lock> {
 
     /// Frees the lock from a holder that did not survive a fork.
     pub fn at_fork_reinit(self) -> Result<(), Error> {
+        self.alive()?.holding.forget();
         match self.release() {
             Err(Error::NotHeld) => Ok(()),
             result => result,

@@ -15,6 +15,7 @@ use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::holding::{Holding, Owned};
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
@@ -25,6 +26,7 @@ use crate::sync::grants::Grants;
 #[derive(Debug)]
 pub struct RLock {
     handovers: Grants,
+    holding: Holding,
     /// The ident of the owner, or `NOBODY`.
     owner: AtomicU64,
     count: AtomicU64,
@@ -35,22 +37,35 @@ const NOBODY: u64 = 0;
 impl Object for RLock {
     const KIND: Kind = Kind::RLock;
     const SLEEPS_ON_WORD: bool = true;
+    const RECORDED: bool = true;
 
     fn arena() -> &'static Arena<RLock> {
         &RLOCKS
     }
 
     fn blank() -> RLock {
-        RLock { handovers: Grants::none(), owner: AtomicU64::new(NOBODY), count: AtomicU64::new(0) }
+        RLock {
+            handovers: Grants::none(),
+            holding: Holding::unknown(),
+            owner: AtomicU64::new(NOBODY),
+            count: AtomicU64::new(0),
+        }
     }
 
     fn reset(&self) {
         self.handovers.forget();
+        self.holding.reset();
         self.set(NOBODY, 0);
     }
 
     fn forget(&self, word: &AtomicU64) {
         forget_waiters(word, self);
+    }
+}
+
+impl Owned for RLock {
+    fn holding(&self) -> &Holding {
+        &self.holding
     }
 }
 
@@ -216,9 +231,9 @@ impl Handle<RLock> {
         self.restore_by(count, Handle::<RLock>::acquire)
     }
 
-    /// The same, and leaves an interrupt pending.
+    /// The same in any case: leaves an interrupt pending, and is not refused by insight.
     pub fn acquire_restore_uninterruptible(self, count: u64) -> Result<(), Error> {
-        self.restore_by(count, Handle::<RLock>::acquire_uninterruptible)
+        self.restore_by(count, Handle::<RLock>::acquire_in_any_case)
     }
 
     fn restore_by(self, count: u64, acquire: impl Fn(Self) -> Result<(), Error>) -> Result<(), Error> {
@@ -237,7 +252,9 @@ impl Handle<RLock> {
 
     /// Frees the lock from an owner that did not survive a fork.
     pub fn at_fork_reinit(self) -> Result<(), Error> {
-        self.alive()?.set(NOBODY, 0);
+        let rlock = self.alive()?;
+        rlock.set(NOBODY, 0);
+        rlock.holding.forget();
         match self.release() {
             Err(Error::NotHeld) => Ok(()),
             result => result,

@@ -46,6 +46,8 @@ use crate::base::awaited::{Awaited, Waits};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{self, Handle, Kind, Object, bits_of_word};
+use crate::base::holding::{Holding, How, Owned};
+use crate::base::insight;
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
@@ -67,6 +69,7 @@ pub struct RwLock {
     line: Mutex<Waiters>,
     /// By those in the line, and those about to join it.
     awaited: Awaited,
+    holding: Holding,
 }
 
 /// How a thread wants the lock.
@@ -80,6 +83,13 @@ impl Access {
     /// As what a waiter wants.
     fn of(wants: usize) -> Access {
         if wants == Access::Read as usize { Access::Read } else { Access::Write }
+    }
+
+    fn how(self) -> How {
+        match self {
+            Access::Read => How::Shared,
+            Access::Write => How::Alone,
+        }
     }
 
     fn verb(self) -> Verb {
@@ -114,23 +124,32 @@ const WOKEN: u32 = 2;
 
 impl Object for RwLock {
     const KIND: Kind = Kind::RwLock;
+    const RECORDED: bool = true;
 
     fn arena() -> &'static Arena<RwLock> {
         &RWLOCKS
     }
 
     fn blank() -> RwLock {
-        RwLock { line: Mutex::new(Waiters::none()), awaited: Awaited::by_none() }
+        RwLock { line: Mutex::new(Waiters::none()), awaited: Awaited::by_none(), holding: Holding::unknown() }
     }
 
     /// Nobody waits for a lock that is freed.
-    fn reset(&self) {}
+    fn reset(&self) {
+        self.holding.reset();
+    }
 
     fn forget(&self, word: &AtomicU64) {
         self.awaited.forget();
         if handle::amend(word, State::without_line) {
             self.line.lock().forget();
         }
+    }
+}
+
+impl Owned for RwLock {
+    fn holding(&self) -> &Holding {
+        &self.holding
     }
 }
 
@@ -282,19 +301,19 @@ impl Handle<RwLock> {
     }
 
     pub fn acquire(self, access: Access) -> Result<(), Error> {
+        self.is_wanted(access.verb());
         match self.try_acquire(access) {
             Err(Error::Busy) => self.acquire_slowly(access, Timeout::Forever),
             result => result,
         }
     }
 
-    #[inline]
     pub fn try_acquire(self, access: Access) -> Result<(), Error> {
         let taken = self.try_take(access);
         if taken == Err(Error::Busy) {
             self.lull(access.side(), || self.is_open(access) == Ok(true));
         }
-        taken
+        taken.inspect(|()| self.has_acquired(access.how()))
     }
 
     /// The same, not seen by those who watch.
@@ -307,6 +326,9 @@ impl Handle<RwLock> {
     pub fn acquire_timeout(self, access: Access, seconds: f64) -> Result<(), Error> {
         self.check()?;
         let timeout = Timeout::from_seconds(seconds)?;
+        if timeout == Timeout::Forever {
+            self.is_wanted(access.verb());
+        }
         match self.try_acquire(access) {
             Err(Error::Busy) => self.acquire_slowly(access, timeout),
             result => result,
@@ -321,6 +343,10 @@ impl Handle<RwLock> {
     }
 
     pub fn release(self, access: Access) -> Result<(), Error> {
+        // Relaxed: a look for insight.
+        if insight::is_on(insight::SOME_HOLDERS) && State(self.state(Ordering::Relaxed)?).is_held(access) {
+            self.releases(access.how());
+        }
         // AcqRel: what other readers did happens before the hand-over too.
         let (from, to) = self.update(Ordering::AcqRel, |state: State| state.released(access))?;
         if to.is_due() {
@@ -334,6 +360,7 @@ impl Handle<RwLock> {
     /// Frees the lock from holders that did not survive a fork.
     pub fn at_fork_reinit(self) -> Result<(), Error> {
         let rwlock = self.reside()?;
+        rwlock.holding.forget();
         let line = rwlock.line.lock();
         // AcqRel: as a release.
         self.update(Ordering::AcqRel, |state: State| Ok(state.without_holders()))?;
@@ -391,6 +418,18 @@ impl Handle<RwLock> {
     #[cold]
     fn acquire_slowly(self, access: Access, timeout: Timeout) -> Result<(), Error> {
         let block = Block::begin(What::of(access.verb(), self), timeout)?;
+        let result = self.acquire_later(access, &block);
+        block.count(|| self.alive().map_or(0, |rwlock| rwlock.holding.longest()));
+        result?;
+        self.has_acquired(access.how());
+        Ok(())
+    }
+
+    fn acquire_later(self, access: Access, block: &Block) -> Result<(), Error> {
+        let _told = block.declare()?;
+        if insight::is_on(insight::CONTENTION) {
+            self.set_watched()?;
+        }
         let mut spin = Spin::new();
         while spin.pause() {
             match self.try_take(access) {
@@ -408,10 +447,10 @@ impl Handle<RwLock> {
             }
         }
         let waiter = Waiter::new(access as usize);
-        if self.join(&rwlock, &waiter, access)? || self.await_turn(&rwlock, &waiter, &block)? == HANDED_OVER {
+        if self.join(&rwlock, &waiter, access)? || self.await_turn(&rwlock, &waiter, block)? == HANDED_OVER {
             return Ok(());
         }
-        self.write_awake(&rwlock, &block)
+        self.write_awake(&rwlock, block)
     }
 
     /// Counts as one that waits, and says that somebody watches: who is in the list of `base::watchers` by now.
@@ -440,7 +479,16 @@ impl Handle<RwLock> {
     /// # Safety
     /// It is from `waiter`, and stays where it is until it is served, or stands there no more.
     pub unsafe fn stand_in_line(self, waiter: &Waiter, access: Access) -> Result<bool, Error> {
-        self.join(self.alive()?, waiter, access)
+        let acquired = self.join(self.alive()?, waiter, access)?;
+        if acquired {
+            self.has_acquired(access.how());
+        }
+        Ok(acquired)
+    }
+
+    /// Who stands there was let in.
+    pub fn was_served(self, access: Access) {
+        self.has_acquired(access.how());
     }
 
     /// Stands there no more. True if it has the lock after all.
@@ -449,7 +497,12 @@ impl Handle<RwLock> {
         if !line.has(waiter) {
             drop(line);
             // One that starves is let in, and nothing else.
-            return Ok(waiter.sleep_till_served().with() == HANDED_OVER);
+            let served = waiter.sleep_till_served();
+            let acquired = served.with() == HANDED_OVER;
+            if acquired {
+                self.has_acquired(Access::of(waiter.wants()).how());
+            }
+            return Ok(acquired);
         }
         line.leave(waiter);
         self.settle(&line);
@@ -476,7 +529,10 @@ impl Handle<RwLock> {
     /// Sleeps in line. What it was served with.
     fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
         match waiter.await_service(block, &rwlock.line) {
-            Ok(served) => Ok(served.with()),
+            Ok(served) => {
+                block.handed_over.set(served.with() == HANDED_OVER);
+                Ok(served.with())
+            }
             Err((line, reason)) => {
                 line.leave(waiter);
                 self.settle(&line);

@@ -10,13 +10,20 @@
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::block::Block;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::holding::{Holding, How, Owned};
+use crate::base::insight;
 use crate::base::spin::give_way;
 use crate::base::status::Error;
+use crate::base::waiting::{Verb, What};
+use crate::base::watchers::Sides;
 
-/// What a spinlock has beside its word: nothing.
+/// What a spinlock has beside its word: what insight knows.
 #[derive(Debug)]
-pub struct Spinlock;
+pub struct Spinlock {
+    holding: Holding,
+}
 
 const FREE: u64 = 0;
 const LOCKED: u64 = 1;
@@ -26,18 +33,27 @@ const LONGEST: u32 = if cfg!(shuttle) { 1 } else { 64 };
 
 impl Object for Spinlock {
     const KIND: Kind = Kind::Spinlock;
+    const RECORDED: bool = true;
 
     fn arena() -> &'static Arena<Spinlock> {
         &SPINLOCKS
     }
 
     fn blank() -> Spinlock {
-        Spinlock
+        Spinlock { holding: Holding::unknown() }
     }
 
-    fn reset(&self) {}
+    fn reset(&self) {
+        self.holding.reset();
+    }
 
     fn forget(&self, _word: &AtomicU64) {}
+}
+
+impl Owned for Spinlock {
+    fn holding(&self) -> &Holding {
+        &self.holding
+    }
 }
 
 static SPINLOCKS: Arena<Spinlock> = Arena::new();
@@ -59,19 +75,25 @@ impl Handle<Spinlock> {
     }
 
     pub fn acquire(self) -> Result<(), Error> {
-        if self.acquire_at_once() { Ok(()) } else { self.acquire_slowly() }
+        if self.acquire_at_once() {
+            return Ok(());
+        }
+        self.is_wanted(Verb::Acquire);
+        self.acquire_slowly()
+    }
+
+    pub fn try_acquire(self) -> Result<(), Error> {
+        self.try_take().inspect(|()| self.has_acquired(How::Alone))
     }
 
     #[inline]
-    pub fn try_acquire(self) -> Result<(), Error> {
+    fn try_take(self) -> Result<(), Error> {
         // Relaxed: a first look, which spares a held lock the write.
         if self.state(Ordering::Relaxed)? == LOCKED {
             return Err(Error::Busy);
         }
-        match self.exchange(FREE, LOCKED, Ordering::Acquire) {
-            Ok(()) => Ok(()),
-            Err(found) => self.state_of(found).and(Err(Error::Busy)),
-        }
+        let take = |state: u64| if state == FREE { Ok(LOCKED) } else { Err(Error::Busy) };
+        self.update(Ordering::Acquire, take).map(drop)
     }
 
     #[inline]
@@ -81,19 +103,39 @@ impl Handle<Spinlock> {
     }
 
     pub fn release(self) -> Result<(), Error> {
-        match self.exchange(LOCKED, FREE, Ordering::Release) {
-            Ok(()) => Ok(()),
-            Err(found) => self.state_of(found).and(Err(Error::NotHeld)),
+        // Relaxed: a look for insight.
+        if insight::is_on(insight::SOME_HOLDERS) && self.state(Ordering::Relaxed)? == LOCKED {
+            self.releases(How::Alone);
         }
+        let release = |state: u64| if state == LOCKED { Ok(FREE) } else { Err(Error::NotHeld) };
+        self.update(Ordering::Release, release)?;
+        self.tell(Sides::ONE, 1);
+        Ok(())
     }
 
     #[cold]
     fn acquire_slowly(self) -> Result<(), Error> {
+        if self.try_take() != Ok(()) {
+            self.check()?;
+            let block = Block::uninterruptible(What::of(Verb::Acquire, self));
+            let result = self.acquire_later(&block);
+            block.count(|| self.alive().map_or(0, |spinlock| spinlock.holding.longest()));
+            result?;
+        }
+        self.has_acquired(How::Alone);
+        Ok(())
+    }
+
+    fn acquire_later(self, block: &Block) -> Result<(), Error> {
+        let _told = block.declare()?;
+        if insight::is_on(insight::CONTENTION) {
+            self.set_watched()?;
+        }
         // From here on, `free` sees that a thread waits.
         let _resident = self.reside()?;
         let mut pauses = 1;
         loop {
-            match self.try_acquire() {
+            match self.try_take() {
                 Err(Error::Busy) => (),
                 result => return result,
             }

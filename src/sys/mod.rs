@@ -25,10 +25,12 @@
 //! | `thread` | starting, joining and naming threads; their stacks |
 //! | `trace` | what stands at addresses of code |
 //!
-//! `exception` is by the processor instead: how an exception lies in memory. Nothing outside asks for that either.
+//! Two are by the processor instead: `exception`, how an exception lies in memory, and `caller`, where a call came
+//! from. Nothing outside asks for that either.
 //!
 //! The wait engine is `base::wait`, which takes a thread to sleep as the system can.
 
+pub mod caller;
 pub mod exception;
 
 #[cfg(unix)]

@@ -415,6 +415,7 @@ impl Thread {
     /// Waits until the thread is gone. `block` is the same for all that the caller waits for.
     pub fn await_end(&self, what: What, timeout: Timeout, block: &mut Option<Block>) -> Result<(), Error> {
         let how = if timeout == Timeout::Poll { SeeOut::IfOut } else { SeeOut::Wait };
+        let mut told = None;
         loop {
             // Acquire: pairs with `ended`.
             match self.state.load(Ordering::Acquire) {
@@ -427,6 +428,9 @@ impl Thread {
                         Some(block) => block,
                         None => block.insert(Block::begin(what, timeout)?),
                     };
+                    if what.verb == Verb::Join && told.is_none() {
+                        told = block.declare()?;
+                    }
                     let wake = block.sleep(&self.state, state);
                     if wake.ends_wait() && self.state.load(Ordering::Acquire) == state {
                         block.reason(wake).map_or(Ok(()), Err)?;

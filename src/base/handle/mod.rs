@@ -11,7 +11,8 @@
 //! and never serves another kind, so looking at the word is always allowed.
 //!
 //! Whether somebody *watches* the object (`base::watchers`) is a bit that no state machine knows of, and no fast path
-//! expects: its exchange fails, and the slow path tells those who watch. So it costs nothing while it is clear.
+//! expects: its exchange fails, and the slow path tells those who watch. So it costs nothing while it is clear. Insight
+//! sets it too, for good, on what it records (`base::holding`).
 
 #[cfg(any(target_pointer_width = "32", test))]
 #[cfg_attr(target_pointer_width = "64", allow(dead_code, reason = "here for its tests"))]
@@ -29,6 +30,7 @@ pub use width::{Place, chunk};
 
 use crate::base::arena::{Arena, Resident, Slot};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::insight;
 use crate::base::status::Error;
 use crate::base::watchers::{self, Key, News, Sides};
 use core::ffi::c_void;
@@ -114,6 +116,8 @@ pub trait Object: Sized + Sync + fmt::Debug + 'static {
     const KIND: Kind;
     /// Whether threads sleep on the word itself, and a free that one overlooked has to wake it.
     const SLEEPS_ON_WORD: bool = false;
+    /// Whether insight records who holds it (`base::holding`).
+    const RECORDED: bool = false;
     fn arena() -> &'static Arena<Self>;
     /// The body of a slot that never served.
     fn blank() -> Self;
@@ -171,7 +175,9 @@ impl<T: Object> Handle<T> {
         init(&slot.body);
         // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
         let generation = slot.word.load(Ordering::Relaxed) & width::IN_WORD;
+        let recorded = T::RECORDED && insight::is_on(insight::HOLDERS);
         let live = generation | (T::KIND as u64) << KIND_SHIFT | state & STATE_MASK;
+        let live = if recorded { live | WATCHED } else { live };
         // Release: whoever reads the live word sees the body that `init` wrote.
         slot.word.store(live, Ordering::Release);
         let raw = Raw::of(slot.place, core::ptr::from_ref(slot).cast(), generation);
@@ -279,7 +285,9 @@ impl<T: Object> Handle<T> {
         watchers::tell(self.key(), sides, n, news, &|| {
             let watched = |word: u64| (word & !STATE_MASK == self.tag() | WATCHED).then_some(word & !WATCHED);
             // Relaxed: as in `set_watched`. The slot may be another object's by now, and be watched.
-            let _ = self.word().fetch_update(Ordering::Relaxed, Ordering::Relaxed, watched);
+            if !(T::RECORDED && insight::is_on(insight::SOME_HOLDERS)) {
+                let _ = self.word().fetch_update(Ordering::Relaxed, Ordering::Relaxed, watched);
+            }
         });
     }
 
@@ -291,6 +299,16 @@ impl<T: Object> Handle<T> {
         if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
             watchers::lull(self.key(), side, &is_possible);
         }
+    }
+
+    /// Whether somebody watches, or insight does.
+    pub fn is_watched(self) -> bool {
+        // Relaxed: whoever relies on it sets it first.
+        self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED
+    }
+
+    pub fn number(self) -> usize {
+        self.raw.number()
     }
 
     /// What those who watch the object are found by.
@@ -495,6 +513,15 @@ pub fn amend<S: From<u64> + Into<u64>>(word: &AtomicU64, change: impl FnOnce(S) 
         word.store(new, Ordering::Relaxed);
     }
     new != old
+}
+
+impl<T: Object> Slot<T> {
+    /// Says in the word that the object's operations are watched, if there is one.
+    pub fn watch(&self) {
+        let watched = |word: u64| is_live(word).then_some(word | WATCHED);
+        // Relaxed: as in `set_watched`.
+        let _ = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, watched);
+    }
 }
 
 /// Whether the word is that of a live object.

@@ -1,0 +1,63 @@
+//! Turning insight on and off.
+//!
+//! LOWTHREAD_INSIGHT in the environment does so when the library is loaded: owners,deadlock,order,contention.
+
+use crate::base::holding;
+use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS};
+use crate::base::record;
+use crate::base::status::Error;
+use crate::insight::{circle, contention, order};
+use crate::sync::lock::Lock;
+use crate::sync::rlock::RLock;
+use crate::sync::rwlock::RwLock;
+use crate::sync::spinlock::Spinlock;
+use core::ffi::CStr;
+
+static HOOKS: Hooks =
+    Hooks { waits: circle::waits, goes_for: order::goes_for, has_waited: contention::has_waited };
+
+const NAMES: [(&str, u32); 4] =
+    [("owners", OWNERS), ("deadlock", DEADLOCK), ("order", ORDER), ("contention", CONTENTION)];
+
+/// Turns these on, and the others off.
+pub fn set(what: u32) -> Result<(), Error> {
+    if what & !(OWNERS | DEADLOCK | ORDER | CONTENTION) != 0 {
+        return Err(Error::NoSuchInsight);
+    }
+    if what & ORDER != 0 {
+        order::prepare()?;
+    }
+    if what & CONTENTION != 0 {
+        contention::prepare()?;
+    }
+    let before = insight::turn(what, &HOOKS);
+    if what & HOLDERS != 0 && before & HOLDERS == 0 {
+        record::each(|record| record.held.clear());
+        holding::begin::<Lock>();
+        holding::begin::<RLock>();
+        holding::begin::<RwLock>();
+        holding::begin::<Spinlock>();
+    }
+    Ok(())
+}
+
+crate::sys::at_load!(load);
+
+fn load() {
+    // SAFETY: a name; what it gives is not changed by anybody while the library is loaded.
+    let wanted = unsafe {
+        let value = libc::getenv(c"LOWTHREAD_INSIGHT".as_ptr());
+        (!value.is_null()).then(|| CStr::from_ptr(value))
+    };
+    if let Some(words) = wanted {
+        // Without memory it stays off: there is nobody to be told.
+        let _ = set(named(words.to_bytes()));
+    }
+}
+
+/// What these words stand for; unknown ones for nothing.
+fn named(words: &[u8]) -> u32 {
+    let of =
+        |word: &[u8]| NAMES.iter().find(|(name, _)| name.as_bytes() == word).map_or(0, |(_, what)| *what);
+    words.split(|byte| *byte == b',').map(of).fold(0, |all, what| all | what)
+}
