@@ -226,6 +226,76 @@ TEST(a_condition_puts_its_lock_down_and_takes_it_up_again) {
     look_no_more();
 }
 
+static void interrupt_thread(void *ident) {
+    must(lt_interrupt(*(lt_ident *)ident) == LT_OK);
+}
+
+typedef struct sleeper {
+    lt_lock *lock;
+    lt_rlock *rlock;
+    lt_lock *other;
+    lt_event *asleep;
+    lt_status status;
+    lt_status waited_with;
+} sleeper;
+
+static void wait_with_lock(void *arg) {
+    sleeper *s = arg;
+    lt_condition *condition = lt_condition_new();
+    must(lt_lock_acquire(s->other) == LT_OK);
+    must(s->lock == NULL || lt_lock_acquire(s->lock) == LT_OK);
+    must(s->rlock == NULL || lt_rlock_acquire(s->rlock) == LT_OK);
+    must(lt_event_set(s->asleep) == LT_OK);
+    s->waited_with = s->lock != NULL ? lt_condition_wait_timeout(condition, s->lock, 0.2)
+                                     : lt_condition_wait_rlock_timeout(condition, s->rlock, 0.2);
+    s->status = s->lock != NULL ? lt_lock_release(s->lock) : lt_rlock_release(s->rlock);
+    must(lt_lock_release(s->other) == LT_OK);
+    must(lt_condition_free(condition) == LT_OK);
+}
+
+// No wait for a condition comes back without its lock.
+TEST(a_condition_takes_its_lock_up_again_though_that_closes_a_circle) {
+    look_for(LT_INSIGHT_DEADLOCK | LT_INSIGHT_ORDER);
+    for (int re_entrant = 0; re_entrant < 2; re_entrant++) {
+        sleeper s = {.other = lt_allocate_lock(), .asleep = lt_event_new()};
+        lt_thread *thread;
+        void *lock = re_entrant ? (void *)lt_rlock_new() : (void *)lt_allocate_lock();
+        s.lock = re_entrant ? NULL : lock;
+        s.rlock = re_entrant ? lock : NULL;
+        assert_ok(lt_thread_start(wait_with_lock, &s, NULL, &thread));
+        assert_ok(lt_event_wait(s.asleep));
+        assert_ok(re_entrant ? lt_rlock_acquire(lock) : lt_lock_acquire(lock)); // It sleeps.
+        lt_wait_info info;
+        assert_ok(lt_sleep(0.3)); // It wants the lock by now.
+        assert_true(wait_of(lt_thread_ident(thread), &info) && info.handle == lock);
+        assert_status(lt_lock_acquire(s.other), LT_DEADLOCK);
+        assert_ok(re_entrant ? lt_rlock_release(lock) : lt_lock_release(lock));
+        assert_ok(lt_thread_join(thread));
+        assert_status(s.waited_with, LT_TIMED_OUT);
+        assert_ok(s.status);
+        assert_ok(lt_thread_free(thread));
+        // The other way round: this thread waits for what that one holds, and then that one for this one's.
+        assert_ok(lt_event_clear(s.asleep));
+        assert_ok(lt_thread_start(wait_with_lock, &s, NULL, &thread));
+        assert_ok(lt_event_wait(s.asleep));
+        assert_ok(re_entrant ? lt_rlock_acquire(lock) : lt_lock_acquire(lock));
+        lt_ident me = lt_get_ident();
+        lt_timer *timer = NULL;
+        assert_ok(lt_timer_start(0.5, 0.0, interrupt_thread, &me, &timer));
+        assert_status(lt_lock_acquire(s.other), LT_INTERRUPTED);
+        assert_ok(re_entrant ? lt_rlock_release(lock) : lt_lock_release(lock));
+        assert_ok(lt_thread_join(thread));
+        assert_status(s.waited_with, LT_TIMED_OUT);
+        assert_ok(s.status);
+        assert_ok(lt_timer_free(timer));
+        assert_ok(lt_thread_free(thread));
+        assert_ok(lt_lock_free(s.other));
+        assert_ok(lt_event_free(s.asleep));
+        assert_ok(re_entrant ? lt_rlock_free(lock) : lt_lock_free(lock));
+    }
+    look_no_more();
+}
+
 // ---- Circles
 
 // A thread that takes the first, meets the others, and goes for the second.

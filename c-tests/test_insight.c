@@ -101,6 +101,32 @@ TEST(what_is_wrong_with_a_name_is_told) {
     assert_ok(lt_lock_free(lock));
 }
 
+TEST(an_error_calls_its_object_by_its_name) {
+    lt_lock *lock = lt_allocate_lock();
+    lt_queue *queue = lt_queue_new(1);
+    lt_semaphore *semaphore = lt_semaphore_new_bounded(1, 1);
+    assert_status(lt_lock_release(lock), LT_NOT_HELD);
+    assert_string_equal(lt_last_error(), "lt_lock_release: the lock is not held");
+    assert_ok(lt_set_name(lock, "journal"));
+    assert_string_equal(lt_last_error(), "lt_lock_release: lock \"journal\": the lock is not held");
+    assert_ok(lt_set_name(queue, "jobs"));
+    assert_status(lt_queue_task_done(queue), LT_INVALID);
+    assert_string_equal(lt_last_error(), "lt_queue_task_done: queue \"jobs\": called more often than items were put");
+    assert_ok(lt_set_name(semaphore, "p\xc3\xa4sse"));
+    assert_status(lt_semaphore_release(semaphore, 1), LT_OVERFLOW);
+    assert_string_equal(lt_last_error(),
+        "lt_semaphore_release: semaphore \"p\xc3\xa4sse\": the value would rise above the bound of the semaphore");
+    assert_status(lt_semaphore_release((lt_semaphore *)(void *)lock, 1), LT_BAD_HANDLE);
+    assert_string_equal(lt_last_error(),
+        "lt_semaphore_release: lock \"journal\": semaphore is of another type: lt_lock");
+    assert_ok(lt_lock_free(lock));
+    assert_string_equal(lt_last_error(), "lt_semaphore_release: semaphore is of another type: lt_lock");
+    assert_status(lt_sleep(-1.0), LT_INVALID); // About nothing, and not about the object of the error before.
+    assert_string_equal(lt_last_error(), "lt_sleep: seconds is negative");
+    assert_ok(lt_queue_free(queue));
+    assert_ok(lt_semaphore_free(semaphore));
+}
+
 static void wait_for_event(void *event) {
     must(lt_event_wait(event) == LT_OK);
 }

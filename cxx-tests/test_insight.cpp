@@ -54,3 +54,32 @@ TEST_CASE("a thread is named, and what it waits for is told") {
     CHECK(lt::dump(-1) == lt::status::invalid);
     CHECK_THROWS_AS(lt::dump_on_signal(SIGKILL, 1), lt::error);
 }
+
+TEST_CASE("a wait that would never end throws, and is told to the hook") {
+    static int told = 0;
+    lt::set_deadlock_hook([](const lt_deadlock_info *info, void *) { told += info->count == 2 ? 1 : 100; });
+    lt::set_insight(lt::insight::deadlock | lt::insight::contention);
+    lt::lock first, second;
+    lt::event both;
+    first.acquire();
+    lt::thread thread([&] {
+        second.acquire();
+        both.set();
+        first.acquire();
+        first.release();
+        second.release();
+    });
+    both.wait();
+    while (lt::waits().empty()) {
+        std::this_thread::yield();
+    }
+    CHECK_THROWS_AS(second.acquire(), lt::error);
+    CHECK(told == 1);
+    first.release();
+    thread.join();
+    const std::vector<lt_contention_info> contention = lt::contention();
+    CHECK(!contention.empty());
+    CHECK_THROWS_AS(lt::contention_report(-1), lt::error);
+    lt::set_insight(lt::insight::none);
+    lt::set_deadlock_hook(nullptr);
+}

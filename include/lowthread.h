@@ -1242,7 +1242,7 @@ typedef struct lt_wait_info {
     char name[64];
 } lt_wait_info;
 
-// Is told of a deadlock, or of two orders, on the thread that found it, and should return.
+// Is told of a deadlock, or of two orders, on the thread that found it. It returns: lt_exit() in it ends the process.
 typedef void (*lt_deadlock_hook)(const lt_deadlock_info*, void*);
 
 // What lt_contention() tells of an object that was waited for. Times are in seconds.

@@ -15,6 +15,8 @@ pub struct LastError {
     function: Cell<&'static &'static str>,
     error: Cell<Option<Error>>,
     text: UnsafeCell<[u8; 192]>,
+    /// The number of the handle of the object that it is about; 0 if that is not known.
+    object: Cell<usize>,
     /// The sentence for a circle, of whoever has set it.
     detail: Cell<*const c_char>,
     /// Set while the fields are read or written: a signal handler then leaves them alone.
@@ -33,6 +35,7 @@ impl LastError {
             function: Cell::new(&""),
             error: Cell::new(None),
             text: UnsafeCell::new([0; 192]),
+            object: Cell::new(0),
             detail: Cell::new(ptr::null()),
             busy: AtomicBool::new(false),
         }
@@ -43,7 +46,13 @@ impl LastError {
         self.alone(|| {
             self.function.set(function);
             self.error.set(Some(error));
+            self.object.set(0);
         });
+    }
+
+    /// The error that was just remembered is about this object.
+    pub fn is_about(&self, number: usize) {
+        self.alone(|| self.object.set(number));
     }
 
     /// The sentence for a circle; who sets it takes it back before it ends.
@@ -91,8 +100,11 @@ pub fn record_error_in_handler(function: &'static &'static str, error: Error) ->
     status
 }
 
+/// Has what an object is called written, if it was given a name.
+pub type Namer = fn(usize, &mut dyn Write) -> fmt::Result;
+
 /// The sentence for the last error of this thread, "" if there was none. Valid until the next call.
-pub fn sentence() -> &'static CStr {
+pub fn sentence(name: Namer) -> &'static CStr {
     let Some(record) = this_thread::current() else { return c"lowthread: no memory to remember the error" };
     let last = &record.own().last_error;
     let write = || {
@@ -106,7 +118,9 @@ pub fn sentence() -> &'static CStr {
         let text = unsafe { &mut *last.text.get() };
         let mut out = Text { buffer: text, length: 0 };
         // A sentence that is too long is cut.
-        let _ = error.write(last.function.get(), &mut out);
+        let _ = write!(out, "{}: ", last.function.get());
+        let _ = name(last.object.get(), &mut out);
+        let _ = error.write(&mut out);
         out.finish()
     };
     last.alone(write).unwrap_or(c"")

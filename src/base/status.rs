@@ -289,21 +289,19 @@ impl Error {
         }
     }
 
-    /// Writes the sentence that lt_last_error() gives: "function: what was wrong with which argument".
-    pub fn write(self, function: &str, out: &mut impl core::fmt::Write) -> core::fmt::Result {
+    /// Writes what lt_last_error() gives behind the function: what was wrong with which argument.
+    pub fn write(self, out: &mut impl core::fmt::Write) -> core::fmt::Result {
         let what = self.describe().1;
         match self {
             Error::NullHandle(kind) | Error::StaleHandle(kind) | Error::NoHandle(kind) => {
-                write!(out, "{function}: {} {what}", kind.name())
+                write!(out, "{} {what}", kind.name())
             }
             Error::WrongHandle(wanted, given) => {
-                write!(out, "{function}: {} {what}: lt_{}", wanted.name(), given.name())
+                write!(out, "{} {what}: lt_{}", wanted.name(), given.name())
             }
-            Error::NullArgument(argument) => write!(out, "{function}: {} {what}", argument.name()),
-            Error::NoThread(errno) | Error::NoDescriptor(errno) => {
-                write!(out, "{function}: {what} (errno {errno})")
-            }
-            _ => write!(out, "{function}: {what}"),
+            Error::NullArgument(argument) => write!(out, "{} {what}", argument.name()),
+            Error::NoThread(errno) | Error::NoDescriptor(errno) => write!(out, "{what} (errno {errno})"),
+            _ => write!(out, "{what}"),
         }
     }
 }
@@ -329,9 +327,9 @@ mod tests {
     }
 
     #[test]
-    fn the_sentence_names_function_and_argument() {
+    fn the_sentence_names_the_argument() {
         let mut text = String::new();
-        Error::WrongHandle(Kind::Lock, Kind::Event).write("lt_lock_release", &mut text).unwrap();
-        assert_eq!(text, "lt_lock_release: lock is of another type: lt_event");
+        Error::WrongHandle(Kind::Lock, Kind::Event).write(&mut text).unwrap();
+        assert_eq!(text, "lock is of another type: lt_event");
     }
 }

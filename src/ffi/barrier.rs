@@ -3,7 +3,7 @@
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
 use crate::ffi::thread::lt_thread_fn;
-use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
+use crate::ffi::{at, free, new_handle, report_of, report_value_of, value_or_default};
 use crate::sync::barrier::Barrier;
 use core::ffi::c_void;
 
@@ -45,7 +45,7 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait(barrier: *mut lt_barrier, index:
     // destructor.
     unsafe {
         let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait());
-        report_value(&"lt_barrier_wait", index_here, index)
+        report_value_of(barrier, &"lt_barrier_wait", index_here, index)
     }
 }
 
@@ -61,7 +61,7 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait_timeout(
     // SAFETY: as for lt_barrier_wait.
     unsafe {
         let index_here = at::<Barrier>(barrier).and_then(|barrier| barrier.wait_timeout(seconds));
-        report_value(&"lt_barrier_wait_timeout", index_here, index)
+        report_value_of(barrier, &"lt_barrier_wait_timeout", index_here, index)
     }
 }
 
@@ -72,7 +72,7 @@ pub unsafe extern "C-unwind" fn lt_barrier_wait_timeout(
 pub unsafe extern "C" fn lt_barrier_reset(barrier: *mut lt_barrier) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::reset);
-    report(&"lt_barrier_reset", result)
+    report_of(barrier, &"lt_barrier_reset", result)
 }
 
 /// Breaks the barrier: threads that wait, and those that come later, get LT_BROKEN.
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn lt_barrier_reset(barrier: *mut lt_barrier) -> lt_status
 pub unsafe extern "C" fn lt_barrier_abort(barrier: *mut lt_barrier) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::abort);
-    report(&"lt_barrier_abort", result)
+    report_of(barrier, &"lt_barrier_abort", result)
 }
 
 /// Takes one party out, of this round and the later ones: it does not wait. If all others are there, they
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn lt_barrier_abort(barrier: *mut lt_barrier) -> lt_status
 pub unsafe extern "C" fn lt_barrier_drop(barrier: *mut lt_barrier) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Barrier>(barrier) }.and_then(Handle::<Barrier>::drop_out);
-    report(&"lt_barrier_drop", result)
+    report_of(barrier, &"lt_barrier_drop", result)
 }
 
 /// How many threads make a round.

@@ -4,7 +4,7 @@ use crate::base::errno::Errno;
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::ffi::thread::{lt_ident, lt_thread_fn};
-use crate::ffi::{at, free, new_handle, report, report_value, value_or_default};
+use crate::ffi::{at, free, new_handle, report, report_of, report_value, report_value_of, value_or_default};
 use crate::thread::errors::Errors;
 use crate::thread::report::{self, lt_error_info};
 use crate::thread::start::{self, Plan};
@@ -95,7 +95,14 @@ pub unsafe extern "C" fn lt_errors_free(errors: *mut lt_errors) -> lt_status {
 pub unsafe extern "C" fn lt_errors_get(errors: *mut lt_errors, info: *mut *const lt_error_info) -> lt_status {
     let _errno = Errno::keep();
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
-    unsafe { report_value(&"lt_errors_get", at::<Errors>(errors).and_then(Handle::<Errors>::first), info) }
+    unsafe {
+        report_value_of(
+            errors,
+            &"lt_errors_get",
+            at::<Errors>(errors).and_then(Handle::<Errors>::first),
+            info,
+        )
+    }
 }
 
 /// How many errors have arrived, the first included.
@@ -110,7 +117,7 @@ pub unsafe extern "C" fn lt_errors_count(errors: *const lt_errors) -> usize {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_errors_clear(errors: *mut lt_errors) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_errors_clear", unsafe { at::<Errors>(errors) }.and_then(Handle::<Errors>::clear))
+    report_of(errors, &"lt_errors_clear", unsafe { at::<Errors>(errors) }.and_then(Handle::<Errors>::clear))
 }
 
 /// Starts a detached thread as lt_start_new_thread() does, whose error goes to `errors`; NULL: to

@@ -7,7 +7,7 @@ use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::callbacks::Callback;
 use crate::exec::future::Future;
 use crate::exec::watch::{self, Mode};
-use crate::ffi::{at, free, report, report_count, report_value, value_or_default};
+use crate::ffi::{at, free, report_count, report_of, report_value_of, value_or_default};
 use crate::thread::report::lt_error_info;
 use core::ffi::{c_int, c_void};
 
@@ -42,7 +42,12 @@ pub unsafe extern "C-unwind" fn lt_future_result(
     // SAFETY: a handle, as the header asks; so everywhere in this file. `result` is NULL or valid to
     // write to. Nothing here has a destructor.
     keeping(|| unsafe {
-        report_value(&"lt_future_result", at::<Future>(future).and_then(Handle::<Future>::result), result)
+        report_value_of(
+            future,
+            &"lt_future_result",
+            at::<Future>(future).and_then(Handle::<Future>::result),
+            result,
+        )
     })
 }
 
@@ -53,7 +58,7 @@ pub unsafe extern "C" fn lt_future_try_result(future: *mut lt_future, result: *m
     // SAFETY: see lt_future_result.
     unsafe {
         let outcome = at::<Future>(future).and_then(Handle::<Future>::try_result);
-        report_value(&"lt_future_try_result", outcome, result)
+        report_value_of(future, &"lt_future_try_result", outcome, result)
     }
 }
 
@@ -69,7 +74,7 @@ pub unsafe extern "C-unwind" fn lt_future_result_timeout(
     // SAFETY: see lt_future_result.
     keeping(|| unsafe {
         let outcome = at::<Future>(future).and_then(|future| future.result_timeout(seconds));
-        report_value(&"lt_future_result_timeout", outcome, result)
+        report_value_of(future, &"lt_future_result_timeout", outcome, result)
     })
 }
 
@@ -85,7 +90,7 @@ pub unsafe extern "C" fn lt_future_error(
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
     unsafe {
         let error = at::<Future>(future).and_then(Handle::<Future>::error);
-        report_value(&"lt_future_error", error, info)
+        report_value_of(future, &"lt_future_error", error, info)
     }
 }
 
@@ -119,7 +124,7 @@ pub unsafe extern "C" fn lt_future_cancelled(future: *const lt_future) -> bool {
 pub unsafe extern "C-unwind" fn lt_future_cancel(future: *mut lt_future) -> lt_status {
     // SAFETY: see above.
     let cancel = || unsafe { at::<Future>(future) }.and_then(Handle::<Future>::cancel);
-    report(&"lt_future_cancel", keeping(cancel))
+    report_of(future, &"lt_future_cancel", keeping(cancel))
 }
 
 /// Has callback(future, arg) called once when the task is over, on the thread that ended it; at once,
@@ -146,7 +151,7 @@ pub unsafe extern "C-unwind" fn lt_future_add_done_callback(
             keeping(|| future.add_done_callback(callback, arg))
         }
     });
-    report(&"lt_future_add_done_callback", added)
+    report_of(future, &"lt_future_add_done_callback", added)
 }
 
 /// Blocks until so many of the n futures are over as the mode says: LT_ALL, LT_ANY, LT_FIRST_ERROR;

@@ -145,7 +145,7 @@ fn word(word: &str) -> [c_char; 16] {
 
 /// Locks remember who acquired them, and where; not those that another thread has ever released.
 pub const LT_INSIGHT_OWNERS: u32 = 1;
-/// A wait that would never end is refused; with what LT_INSIGHT_OWNERS has.
+/// A wait that would never end returns LT_DEADLOCK at once; with what LT_INSIGHT_OWNERS has.
 pub const LT_INSIGHT_DEADLOCK: u32 = 2;
 /// Two locks that are acquired in both orders are told of; with what LT_INSIGHT_OWNERS has.
 pub const LT_INSIGHT_ORDER: u32 = 4;

@@ -9,7 +9,7 @@ use crate::base::{registry, this_thread};
 use crate::ffi::error::lt_errors;
 use crate::ffi::sized::{self, Array, sized};
 use crate::ffi::thread::{lt_ident, lt_thread_fn};
-use crate::ffi::{at, free, report, report_value, value_or_default};
+use crate::ffi::{at, free, report, report_of, report_value, report_value_of, value_or_default};
 use crate::thread::joinable::{self, Options, Thread};
 use crate::thread::report::lt_error_info;
 use crate::thread::{names, roll};
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn lt_thread_start(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_join(thread: *mut lt_thread) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    report(&"lt_thread_join", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::join))
+    report_of(thread, &"lt_thread_join", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::join))
 }
 
 /// The same, but LT_BUSY while the thread runs, also its last few steps in the system. Never blocks.
@@ -93,7 +93,11 @@ pub unsafe extern "C" fn lt_thread_join(thread: *mut lt_thread) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_try_join(thread: *mut lt_thread) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_thread_try_join", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::try_join))
+    report_of(
+        thread,
+        &"lt_thread_try_join",
+        unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::try_join),
+    )
 }
 
 /// The same as lt_thread_join(); blocks for at most this many seconds.
@@ -102,7 +106,7 @@ pub unsafe extern "C" fn lt_thread_try_join(thread: *mut lt_thread) -> lt_status
 pub unsafe extern "C" fn lt_thread_join_timeout(thread: *mut lt_thread, seconds: f64) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Thread>(thread) }.and_then(|thread| thread.join_timeout(seconds));
-    report(&"lt_thread_join_timeout", result)
+    report_of(thread, &"lt_thread_join_timeout", result)
 }
 
 /// Interrupts the thread, as lt_interrupt_main() the main thread: it gets LT_INTERRUPTED from its wait,
@@ -111,7 +115,11 @@ pub unsafe extern "C" fn lt_thread_join_timeout(thread: *mut lt_thread, seconds:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_thread_interrupt(thread: *mut lt_thread) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_thread_interrupt", unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::interrupt))
+    report_of(
+        thread,
+        &"lt_thread_interrupt",
+        unsafe { at::<Thread>(thread) }.and_then(Handle::<Thread>::interrupt),
+    )
 }
 
 /// The calling thread's own handle: not another one, to be freed as before. NULL, which is no error,
@@ -165,7 +173,14 @@ pub unsafe extern "C" fn lt_thread_error(
 ) -> lt_status {
     let _errno = Errno::keep();
     // SAFETY: see above; `info` is NULL or valid to write to, as the header asks.
-    unsafe { report_value(&"lt_thread_error", at::<Thread>(thread).and_then(Handle::<Thread>::error), info) }
+    unsafe {
+        report_value_of(
+            thread,
+            &"lt_thread_error",
+            at::<Thread>(thread).and_then(Handle::<Thread>::error),
+            info,
+        )
+    }
 }
 
 /// Frees the handle; the thread, if it runs, runs on. LT_BUSY, and nothing is freed, while somebody

@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, value_or_default};
+use crate::ffi::{at, free, new_handle, report_of, value_or_default};
 use crate::thread::local::Local;
 use core::ffi::c_void;
 
@@ -44,5 +44,5 @@ pub unsafe extern "C" fn lt_local_get(local: *const lt_local) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_local_set(local: *mut lt_local, value: *mut c_void) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_local_set", unsafe { at::<Local>(local) }.and_then(|local| local.set(value)))
+    report_of(local, &"lt_local_set", unsafe { at::<Local>(local) }.and_then(|local| local.set(value)))
 }

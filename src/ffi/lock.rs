@@ -4,7 +4,8 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
 use crate::base::status::{Error, lt_status};
 use crate::ffi::{
-    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_in_handler, value_or_default,
+    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_in_handler, report_of,
+    value_or_default,
 };
 use crate::sync::lock::Lock;
 
@@ -112,5 +113,9 @@ pub unsafe extern "C" fn lt_lock_locked(lock: *const lt_lock) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_lock_at_fork_reinit(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_lock_at_fork_reinit", unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::at_fork_reinit))
+    report_of(
+        lock,
+        &"lt_lock_at_fork_reinit",
+        unsafe { at::<Lock>(lock) }.and_then(Handle::<Lock>::at_fork_reinit),
+    )
 }

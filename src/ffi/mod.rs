@@ -59,6 +59,28 @@ fn report(function: &'static &'static str, result: Result<(), Error>) -> lt_stat
     }
 }
 
+/// The same, of a call for this object: an error is told with its name, if it has one.
+#[inline]
+fn report_of<H>(raw: *const H, function: &'static &'static str, result: Result<(), Error>) -> lt_status {
+    about(raw, report(function, result))
+}
+
+/// A status, passed on; if it is an error, it is about this object.
+#[inline]
+fn about<H>(raw: *const H, status: lt_status) -> lt_status {
+    if status < LT_OK {
+        is_about(raw.addr());
+    }
+    status
+}
+
+#[cold]
+fn is_about(number: usize) {
+    if let Some(record) = this_thread::existing() {
+        record.own().last_error.is_about(number);
+    }
+}
+
 /// The status of a call that was refused: who wants to know is told.
 #[cold]
 fn closes_circle(function: &'static &'static str) -> lt_status {
@@ -97,7 +119,7 @@ unsafe fn at_once<T: Object, H>(
         full: impl FnOnce(Result<Handle<T>, Error>) -> lt_status,
     ) -> lt_status {
         // SAFETY: passed on.
-        full(unsafe { at(raw) })
+        about(raw, full(unsafe { at(raw) }))
     }
     // SAFETY: passed on.
     unsafe {
@@ -149,7 +171,7 @@ where
             called_from(caller);
         }
         // SAFETY: passed on.
-        full(unsafe { at(raw) })
+        about(raw, full(unsafe { at(raw) }))
     }
     // SAFETY: passed on.
     unsafe { caller::tell(raw, out_of_line::<T, H, F>, full) }
@@ -178,6 +200,20 @@ unsafe fn report_value<V>(
         }
     });
     report(function, written)
+}
+
+/// The same, of a call for this object.
+///
+/// # Safety
+/// As for `report_value`.
+unsafe fn report_value_of<H, V>(
+    raw: *const H,
+    function: &'static &'static str,
+    result: Result<V, Error>,
+    out: *mut V,
+) -> lt_status {
+    // SAFETY: as the caller vouches.
+    about(raw, unsafe { report_value(function, result, out) })
 }
 
 /// The status of a call that counts what it did: the count is written though not all was done.

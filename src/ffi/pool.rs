@@ -7,7 +7,7 @@ use crate::exec::pool::{Pool, Stats};
 use crate::ffi::future::lt_future;
 use crate::ffi::queue::lt_drop_fn;
 use crate::ffi::sized::{self, sized};
-use crate::ffi::{at, free, new_handle, report};
+use crate::ffi::{at, free, new_handle, report_of};
 use core::ffi::{CStr, c_char, c_void};
 
 /// A pool runs tasks on threads of its own, its workers, in the order in which they were submitted.
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn lt_pool_submit(
         unsafe { future.write(submitted.into_raw().cast()) };
         Ok(())
     });
-    report(&"lt_pool_submit", submitted)
+    report_of(pool, &"lt_pool_submit", submitted)
 }
 
 /// Calls function(args[i]) for each of the n, on the workers; blocks until all are done, for at most
@@ -114,7 +114,7 @@ pub unsafe extern "C-unwind" fn lt_pool_map(
         // SAFETY: as above.
         keeping(|| unsafe { pool.map(function, args, n, results, seconds) })
     });
-    report(&"lt_pool_map", mapped)
+    report_of(pool, &"lt_pool_map", mapped)
 }
 
 /// Shuts the pool down: submits return LT_CLOSED from now on. Tasks that have not begun are run, or,
@@ -129,7 +129,7 @@ pub unsafe extern "C-unwind" fn lt_pool_shutdown(
 ) -> lt_status {
     // SAFETY: see above; nothing here has a destructor.
     let shut = keeping(|| unsafe { at::<Pool>(pool).and_then(|pool| pool.shutdown(wait, cancel_pending)) });
-    report(&"lt_pool_shutdown", shut)
+    report_of(pool, &"lt_pool_shutdown", shut)
 }
 
 /// Sets the function that is called with the argument of each task that is cancelled and has no
@@ -138,7 +138,7 @@ pub unsafe extern "C-unwind" fn lt_pool_shutdown(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_pool_set_drop(pool: *mut lt_pool, drop: lt_drop_fn) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_drop(drop)))
+    report_of(pool, &"lt_pool_set_drop", unsafe { at::<Pool>(pool) }.and_then(|pool| pool.set_drop(drop)))
 }
 
 /// Tells how the pool does at this moment: the members that lie within info->size, and that the
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn lt_pool_stats(pool: *mut lt_pool, info: *mut lt_pool_in
     // SAFETY: see above.
     let stats = unsafe { at::<Pool>(pool) }.and_then(Handle::<Pool>::stats);
     // SAFETY: `info` is NULL or valid for as many bytes as it says, as the header asks.
-    report(&"lt_pool_stats", stats.and_then(|stats| unsafe { write_info(&stats, info) }))
+    report_of(pool, &"lt_pool_stats", stats.and_then(|stats| unsafe { write_info(&stats, info) }))
 }
 
 /// # Safety

@@ -2,7 +2,9 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
-use crate::ffi::{at, at_once, free, new_handle, report, report_count, report_value, value_or_default};
+use crate::ffi::{
+    at, at_once, free, new_handle, report, report_count, report_of, report_value, value_or_default,
+};
 use crate::sync::queue::Queue;
 use core::ffi::c_void;
 
@@ -73,7 +75,7 @@ pub unsafe extern "C" fn lt_queue_put_timeout(
 ) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.put_timeout(item, seconds));
-    report(&"lt_queue_put_timeout", result)
+    report_of(queue, &"lt_queue_put_timeout", result)
 }
 
 /// Takes the oldest item out; blocks while the queue is empty. LT_CLOSED once it is closed and
@@ -175,7 +177,7 @@ pub unsafe extern "C" fn lt_queue_get_many(
 pub unsafe extern "C-unwind" fn lt_queue_close(queue: *mut lt_queue, immediate: bool) -> lt_status {
     // SAFETY: see above; nothing here has a destructor.
     let closed = unsafe { at::<Queue>(queue).and_then(|queue| queue.close(immediate)) };
-    report(&"lt_queue_close", closed)
+    report_of(queue, &"lt_queue_close", closed)
 }
 
 /// Sets the function that is called for each item that an immediate close or the free discards, on
@@ -185,7 +187,11 @@ pub unsafe extern "C-unwind" fn lt_queue_close(queue: *mut lt_queue, immediate: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_set_drop(queue: *mut lt_queue, drop: lt_drop_fn) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_set_drop", unsafe { at::<Queue>(queue) }.and_then(|queue| queue.set_drop(drop)))
+    report_of(
+        queue,
+        &"lt_queue_set_drop",
+        unsafe { at::<Queue>(queue) }.and_then(|queue| queue.set_drop(drop)),
+    )
 }
 
 /// Says that an item that was taken out is done with, for lt_queue_join(). LT_INVALID, and nothing
@@ -194,7 +200,11 @@ pub unsafe extern "C" fn lt_queue_set_drop(queue: *mut lt_queue, drop: lt_drop_f
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_task_done(queue: *mut lt_queue) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_task_done", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::task_done))
+    report_of(
+        queue,
+        &"lt_queue_task_done",
+        unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::task_done),
+    )
 }
 
 /// Blocks until all items that were put are done with. Each lt_queue_task_done() happens before its
@@ -203,7 +213,7 @@ pub unsafe extern "C" fn lt_queue_task_done(queue: *mut lt_queue) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_join(queue: *mut lt_queue) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::join))
+    report_of(queue, &"lt_queue_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::join))
 }
 
 /// Whether all items that were put are done with: LT_OK, or LT_BUSY. Never blocks.
@@ -211,7 +221,7 @@ pub unsafe extern "C" fn lt_queue_join(queue: *mut lt_queue) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_queue_try_join(queue: *mut lt_queue) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_queue_try_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::try_join))
+    report_of(queue, &"lt_queue_try_join", unsafe { at::<Queue>(queue) }.and_then(Handle::<Queue>::try_join))
 }
 
 /// The same as lt_queue_join(); blocks for at most this many seconds.
@@ -220,7 +230,7 @@ pub unsafe extern "C" fn lt_queue_try_join(queue: *mut lt_queue) -> lt_status {
 pub unsafe extern "C" fn lt_queue_join_timeout(queue: *mut lt_queue, seconds: f64) -> lt_status {
     // SAFETY: see above.
     let joined = unsafe { at::<Queue>(queue) }.and_then(|queue| queue.join_timeout(seconds));
-    report(&"lt_queue_join_timeout", joined)
+    report_of(queue, &"lt_queue_join_timeout", joined)
 }
 
 /// How many items are in the queue at this moment.

@@ -4,7 +4,8 @@ use crate::base::handle::Handle;
 use crate::base::status::{Error, lt_status};
 use crate::ffi::thread::lt_ident;
 use crate::ffi::{
-    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_value, value_or_default,
+    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_of, report_value_of,
+    value_or_default,
 };
 use crate::sync::rlock::RLock;
 
@@ -145,7 +146,7 @@ pub unsafe extern "C" fn lt_rlock_release_save(rlock: *mut lt_rlock, count: *mut
     // SAFETY: see above; `count` is NULL or valid to write to, as the header asks.
     unsafe {
         let saved = at::<RLock>(rlock).and_then(Handle::<RLock>::release_save);
-        report_value(&"lt_rlock_release_save", saved, count)
+        report_value_of(rlock, &"lt_rlock_release_save", saved, count)
     }
 }
 
@@ -186,5 +187,5 @@ pub unsafe extern "C" fn lt_rlock_acquire_restore_uninterruptible(
 pub unsafe extern "C" fn lt_rlock_at_fork_reinit(rlock: *mut lt_rlock) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<RLock>(rlock) }.and_then(Handle::<RLock>::at_fork_reinit);
-    report(&"lt_rlock_at_fork_reinit", result)
+    report_of(rlock, &"lt_rlock_at_fork_reinit", result)
 }

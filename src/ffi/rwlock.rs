@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::{Error, lt_status};
-use crate::ffi::{acquired_at_once, at, at_once, free, from_here, new_handle, report};
+use crate::ffi::{acquired_at_once, at, at_once, free, from_here, new_handle, report, report_of};
 use crate::sync::rwlock::{Access, RwLock};
 
 /// A read-write lock is held by any number of readers or by one writer. Nobody owns it: any thread
@@ -162,5 +162,5 @@ pub unsafe extern "C" fn lt_rwlock_write_release(rwlock: *mut lt_rwlock) -> lt_s
 pub unsafe extern "C" fn lt_rwlock_at_fork_reinit(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<RwLock>(rwlock) }.and_then(Handle::<RwLock>::at_fork_reinit);
-    report(&"lt_rwlock_at_fork_reinit", result)
+    report_of(rwlock, &"lt_rwlock_at_fork_reinit", result)
 }

@@ -3,7 +3,7 @@
 use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, report_of, value_or_default};
 use crate::sync::semaphore::Semaphore;
 
 /// A semaphore counts permits: an acquire takes one, or waits for one; a release gives some back.
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn lt_semaphore_acquire(semaphore: *mut lt_semaphore) -> l
 pub unsafe extern "C" fn lt_semaphore_try_acquire(semaphore: *mut lt_semaphore) -> lt_status {
     // SAFETY: see above.
     let result = unsafe { at::<Semaphore>(semaphore) }.and_then(Handle::<Semaphore>::try_acquire);
-    report(&"lt_semaphore_try_acquire", result)
+    report_of(semaphore, &"lt_semaphore_try_acquire", result)
 }
 
 /// Takes a permit; blocks for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED: not taken.

@@ -2,6 +2,7 @@
 
 use crate::base::last_error;
 use crate::base::status::{LT_OK, describe, lt_status};
+use crate::insight::names;
 use core::ffi::{c_char, c_int};
 
 /// The name of a status, such as "LT_TIMED_OUT"; "LT_UNKNOWN" for a value that is none.
@@ -22,7 +23,7 @@ pub extern "C" fn lt_status_message(status: lt_status) -> *const c_char {
 /// failed yet. Valid until this thread's next call of lt_last_error().
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_last_error() -> *const c_char {
-    last_error::sentence().as_ptr()
+    last_error::sentence(names::write_given).as_ptr()
 }
 
 /// The status of the call that lt_last_error() is about; LT_OK if there is none. For constructors,

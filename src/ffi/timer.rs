@@ -5,7 +5,7 @@ use crate::base::handle::Handle;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::exec::timer::{self, Timer};
 use crate::exec::watchdog::{self, Watchdog};
-use crate::ffi::{at, free, report, report_value};
+use crate::ffi::{at, free, report_of, report_value};
 use core::ffi::{c_int, c_void};
 
 /// A timer calls a function later, once or again and again. One thread of the library's serves all
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn lt_timer_start(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_timer_cancel(timer: *mut lt_timer) -> lt_status {
     // SAFETY: a handle, as the header asks; so everywhere in this file.
-    report(&"lt_timer_cancel", unsafe { at::<Timer>(timer) }.and_then(Handle::<Timer>::cancel))
+    report_of(timer, &"lt_timer_cancel", unsafe { at::<Timer>(timer) }.and_then(Handle::<Timer>::cancel))
 }
 
 /// Cancels the timer as lt_timer_cancel() does, and frees it. LT_INTERRUPTED, or LT_BUSY while
@@ -82,7 +82,11 @@ pub unsafe extern "C" fn lt_watchdog_start(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_watchdog_feed(watchdog: *mut lt_watchdog) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_watchdog_feed", unsafe { at::<Watchdog>(watchdog) }.and_then(Handle::<Watchdog>::feed))
+    report_of(
+        watchdog,
+        &"lt_watchdog_feed",
+        unsafe { at::<Watchdog>(watchdog) }.and_then(Handle::<Watchdog>::feed),
+    )
 }
 
 /// Stops the watchdog: when it returns, it does not interrupt. The next feed arms it again. It blocks
@@ -91,7 +95,11 @@ pub unsafe extern "C" fn lt_watchdog_feed(watchdog: *mut lt_watchdog) -> lt_stat
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_watchdog_cancel(watchdog: *mut lt_watchdog) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_watchdog_cancel", unsafe { at::<Watchdog>(watchdog) }.and_then(Handle::<Watchdog>::cancel))
+    report_of(
+        watchdog,
+        &"lt_watchdog_cancel",
+        unsafe { at::<Watchdog>(watchdog) }.and_then(Handle::<Watchdog>::cancel),
+    )
 }
 
 /// Stops the watchdog as lt_watchdog_cancel() does, and frees it. LT_INTERRUPTED, or LT_BUSY while

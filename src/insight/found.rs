@@ -17,6 +17,7 @@ use crate::insight::told::{LT_DEADLOCK_CYCLE, LT_DEADLOCK_ORDER, lt_deadlock_inf
 use crate::insight::{place, waits};
 use crate::sys::process::write_error;
 use crate::thread::excepthook;
+use core::cell::{Cell, OnceCell};
 use core::ffi::c_void;
 use core::fmt::{self, Write};
 use core::ptr;
@@ -43,8 +44,8 @@ struct Report {
     /// What the links' texts lead to.
     texts: Vec<Text>,
     /// What lt_last_error() says of it.
-    sentence: Option<Text>,
-    is_being_told: bool,
+    sentence: OnceCell<Text>,
+    is_being_told: Cell<bool>,
 }
 
 /// One link in the making.
@@ -64,8 +65,13 @@ impl Report {
     fn new(kind: i32, parts: &[Part]) -> Option<Box<Report>> {
         let info =
             lt_deadlock_info { size: size_of::<lt_deadlock_info>(), kind, count: 0, links: ptr::null() };
-        let report =
-            Report { info, links: Vec::new(), texts: Vec::new(), sentence: None, is_being_told: false };
+        let report = Report {
+            info,
+            links: Vec::new(),
+            texts: Vec::new(),
+            sentence: OnceCell::new(),
+            is_being_told: Cell::new(false),
+        };
         let mut report = heap::boxed(report).ok()?;
         heap::reserve(|| report.links.try_reserve_exact(parts.len())).ok()?;
         heap::reserve(|| report.texts.try_reserve_exact(parts.len())).ok()?;
@@ -84,7 +90,7 @@ impl Report {
     }
 
     /// All sentences in one, for lt_last_error().
-    fn put_together(&mut self, function: &str) -> Option<()> {
+    fn put_together(&self, function: &str) -> Option<&Text> {
         let mut all = Vec::new();
         let length =
             64 + function.len() + self.texts.iter().map(|text| text.bytes().len() + 2).sum::<usize>();
@@ -95,8 +101,8 @@ impl Report {
             all.extend_from_slice(if i == 0 { b"" } else { b"; " });
             all.extend_from_slice(text.bytes());
         }
-        self.sentence = Some(Text::copy(&all).ok()?);
-        Some(())
+        let sentence = Text::copy(&all).ok()?;
+        Some(self.sentence.get_or_init(|| sentence))
     }
 
     fn print(&self) {
@@ -174,7 +180,7 @@ pub fn order(record: &'static Record, parts: &[Part; 2]) {
 /// Keeps it in the place of the one before; not while that is being told.
 fn keep(record: &'static Record, report: Option<Box<Report>>) {
     let own = record.own();
-    if own.found.get().is_some_and(|(found, _)| at(found).is_being_told) {
+    if own.found.get().is_some_and(|(found, _)| at(found).is_being_told.get()) {
         return drop(report);
     }
     own.last_error.set_detail(None);
@@ -190,21 +196,20 @@ unsafe extern "C" fn end(report: *mut c_void) {
     drop(unsafe { Box::from_raw(report.cast::<Report>()) });
 }
 
-fn at<'a>(found: *mut c_void) -> &'a mut Report {
-    // SAFETY: kept by `keep`, on this thread, which has no other reference to it.
-    unsafe { &mut *found.cast() }
+fn at<'a>(found: *mut c_void) -> &'a Report {
+    // SAFETY: kept by `keep`, on this thread, and ended by it when nobody uses it.
+    unsafe { &*found.cast() }
 }
 
 /// The call of this name is about to return LT_DEADLOCK for a circle: tells it. Nothing above has a destructor.
 pub fn deliver(function: &'static str) {
     let Some(record) = this_thread::existing() else { return };
     let Some((found, _)) = record.own().found.get() else { return };
-    if at(found).is_being_told {
+    if at(found).is_being_told.get() {
         return;
     }
-    at(found).put_together(function);
+    let sentence = at(found).put_together(function);
     tell(record);
-    let sentence = record.own().found.get().and_then(|(found, _)| at(found).sentence.as_ref());
     record.own().last_error.set_detail(sentence.map(Text::as_ptr));
 }
 
@@ -219,11 +224,11 @@ fn tell(record: &'static Record) {
     let Some((found, _)) = record.own().found.get() else { return };
     let Chosen(chosen) = *HOOK.lock();
     let Some((hook, argument)) = chosen else { return at(found).print() };
-    at(found).is_being_told = true;
+    at(found).is_being_told.set(true);
     let mut call = Call { hook, info: &raw const at(found).info, argument };
     // SAFETY: the argument is what `Call::run` asks for.
     let outcome = unsafe { unwind::call(Call::run, (&raw mut call).cast()) };
-    at(found).is_being_told = false;
+    at(found).is_being_told.set(false);
     if let Some(caught) = outcome {
         // SAFETY: caught here.
         excepthook::tell(unsafe { excepthook::report(record, caught) });

@@ -11,6 +11,7 @@ use crate::base::status::Error;
 use crate::thread::joinable::{self, Thread};
 use crate::thread::names::{copy_cut, of_ident};
 use core::ffi::CStr;
+use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 use core::mem;
 use std::collections::HashMap;
@@ -101,6 +102,19 @@ pub fn try_copy(object: Any, buffer: &mut [u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Writes the type and the name of the object with this number, and a colon, if it was given one; as lt_last_error()
+/// has it.
+pub fn write_given(number: usize, out: &mut dyn fmt::Write) -> fmt::Result {
+    let Some(object) = Any::numbered(number) else { return Ok(()) };
+    let mut name = [0; 64];
+    let names = NAMES.lock();
+    let Some(Some(given)) = names.get(&number) else { return Ok(()) };
+    copy_cut(given.as_c_str(), &mut name);
+    drop(names);
+    let name = CStr::from_bytes_until_nul(&name).ok().and_then(|name| name.to_str().ok());
+    write!(out, "{} \"{}\": ", object.kind().name(), name.unwrap_or("?"))
 }
 
 /// What an object is called that has no name: its type, and the number of its handle.

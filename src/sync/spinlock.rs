@@ -117,20 +117,28 @@ impl Handle<Spinlock> {
     fn acquire_slowly(self) -> Result<(), Error> {
         if self.try_take() != Ok(()) {
             self.check()?;
-            let block = Block::uninterruptible(What::of(Verb::Acquire, self));
-            let result = self.acquire_later(&block);
-            block.count(|| self.alive().map_or(0, |spinlock| spinlock.holding.longest()));
-            result?;
+            if insight::is_on(insight::DEADLOCK | insight::CONTENTION) {
+                self.spin_watched()?;
+            } else {
+                self.spin()?;
+            }
         }
         self.has_acquired(How::Alone);
         Ok(())
     }
 
-    fn acquire_later(self, block: &Block) -> Result<(), Error> {
+    /// The same for insight, which does not refuse it.
+    #[cold]
+    fn spin_watched(self) -> Result<(), Error> {
+        let block = Block::irrefusable(What::of(Verb::Acquire, self));
         let _told = block.declare()?;
-        if insight::is_on(insight::CONTENTION) {
-            self.set_watched()?;
-        }
+        self.set_watched()?;
+        let result = self.spin();
+        block.count(|| self.alive().map_or(0, |spinlock| spinlock.holding.longest()));
+        result
+    }
+
+    fn spin(self) -> Result<(), Error> {
         // From here on, `free` sees that a thread waits.
         let _resident = self.reside()?;
         let mut pauses = 1;
