@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report_in_handler, report_of, value_or_default};
+use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::event::Event;
 
 /// An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn lt_event_set(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_clear(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report_of(event, &"lt_event_clear", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::clear))
+    report(&"lt_event_clear", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::clear))
 }
 
 /// Whether the event is set at this moment.
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report_of(event, &"lt_event_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::wait))
+    report(&"lt_event_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::wait))
 }
 
 /// LT_OK if the event is set, else LT_BUSY. Never blocks.
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_try_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report_of(event, &"lt_event_try_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::try_wait))
+    report(&"lt_event_try_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::try_wait))
 }
 
 /// Blocks until the event is set, for at most this many seconds. LT_TIMED_OUT or LT_INTERRUPTED:
@@ -73,8 +73,7 @@ pub unsafe extern "C" fn lt_event_try_wait(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_wait_timeout(event: *mut lt_event, seconds: f64) -> lt_status {
     // SAFETY: see above.
-    report_of(
-        event,
+    report(
         &"lt_event_wait_timeout",
         unsafe { at::<Event>(event) }.and_then(|event| event.wait_timeout(seconds)),
     )

@@ -84,7 +84,8 @@ pub fn prepare() -> Result<(), Error> {
 
 /// A thread is about to acquire: see above. May call the hook, so nothing above has a destructor.
 pub fn goes_for(record: &'static Record, wanted: What) {
-    if holder::is_signal(wanted.handle) {
+    // What it holds itself, another thread is to release: a signal, though nobody knows so far.
+    if holder::is_signal(wanted.handle) || holder::alone(wanted) == Some(record.ident()) {
         return;
     }
     for hold in record.held.iter() {

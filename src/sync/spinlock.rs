@@ -17,7 +17,7 @@ use crate::base::insight;
 use crate::base::spin::give_way;
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
-use crate::base::watchers::Sides;
+use crate::base::watchers::{News, Sides};
 
 /// What a spinlock has beside its word: what insight knows.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Handle<Spinlock> {
         }
         let release = |state: u64| if state == LOCKED { Ok(FREE) } else { Err(Error::NotHeld) };
         self.update(Ordering::Release, release)?;
-        self.tell(Sides::ONE, 1);
+        self.tell(Sides::ONE, 1, News::New);
         Ok(())
     }
 

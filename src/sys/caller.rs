@@ -1,7 +1,7 @@
 //! Where a call came from: the return address, which lies where the processor has put it.
 //!
 //! A function of the library's that ends in a jump here, without a frame of its own, learns so who called it. One
-//! that has a frame, as those have that are not optimised, learns a place within itself.
+//! that is not optimised has a frame, and there is no telling.
 
 /// Goes on in `target`, with the return address of the calling function between the two arguments; 0 where that cannot
 /// be had.
@@ -18,6 +18,7 @@ pub unsafe fn tell<H, F>(raw: *mut H, target: Target<H, F>, rest: F) -> i32 {
 #[allow(improper_ctypes_definitions, reason = "only the kind of the call matters")]
 pub type Target<H, F> = unsafe extern "C" fn(*mut H, usize, F) -> i32;
 
+#[allow(unused_macros, reason = "where nothing is optimised")]
 macro_rules! jump {
     ($($text:literal),+) => {
         core::arch::global_asm!(
@@ -50,13 +51,14 @@ macro_rules! jump {
     };
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "freebsd"), target_arch = "x86_64"))]
+#[cfg(all(not(debug_assertions), any(target_os = "linux", target_os = "freebsd"), target_arch = "x86_64"))]
 jump!("endbr64", "mov rax, rsi", "mov rsi, [rsp]", "jmp rax");
 
-#[cfg(all(any(target_os = "linux", target_os = "freebsd"), target_arch = "aarch64"))]
+#[cfg(all(not(debug_assertions), any(target_os = "linux", target_os = "freebsd"), target_arch = "aarch64"))]
 jump!("hint #34", "mov x16, x1", "mov x1, x30", "br x16");
 
 #[cfg(not(all(
+    not(debug_assertions),
     any(target_os = "linux", target_os = "freebsd"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
