@@ -77,6 +77,31 @@ static lt_status use(void *arg) {
     return u->kind->release(u->object);
 }
 
+static const char *report(void) {
+    static char text[1 << 16];
+    int ends[2];
+    must(pipe(ends) == 0);
+    assert_ok(lt_contention_report(ends[1]));
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    must(n > 0);
+    text[n] = 0;
+    return text;
+}
+
+TEST(a_report_says_so_when_nothing_was_waited_for) {
+    lt_contention_info any;
+    if (contention_of(NULL, &any)) {
+        fail_msg("nothing has no handle");
+    }
+    size_t count = 0;
+    assert_ok(lt_contention(NULL, 0, &count));
+    if (count == 0) { // Not where other cases came before.
+        assert_string_equal(report(), "nothing was waited for\n");
+    }
+}
+
 TEST(waits_are_counted_for_what_is_held) {
     assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
     for (size_t i = 0; i < LENGTH(KINDS); i++) {
@@ -175,15 +200,7 @@ TEST(the_report_has_a_line_for_each_the_worst_first) {
         assert_ok(lt_lock_release(locks[i]));
         assert_ok(waiter_join(&w));
     }
-    static char text[1 << 16];
-    int ends[2];
-    must(pipe(ends) == 0);
-    assert_ok(lt_contention_report(ends[1]));
-    close(ends[1]);
-    ssize_t n = read(ends[0], text, sizeof text - 1);
-    close(ends[0]);
-    must(n > 0);
-    text[n] = 0;
+    const char *text = report();
     assert_memory_equal(text, "lock \"worst\" 0x", 15);
     const char *slight = strstr(text, "\nlock \"slight\" 0x");
     assert_non_null(slight);

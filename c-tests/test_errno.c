@@ -569,6 +569,7 @@ static void call_insight(void) {
     GIVES(LT_INVALID, lt_contention(NULL, 2, &count));
     int sink = open("/dev/null", O_WRONLY);
     IS_OK(lt_contention_report(sink));
+    GIVES(LT_INVALID, lt_contention_report(-1));
     IS_OK(lt_dump(sink));
     GIVES(LT_INVALID, lt_dump(-1));
     if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {

@@ -1214,7 +1214,7 @@ typedef struct lt_deadlock_info {
 
 enum {
     LT_INSIGHT_OWNERS = 1,   // Locks remember who acquired them, and where; not those that another thread has ever released.
-    LT_INSIGHT_DEADLOCK = 2,   // A wait that would never end is refused; with what LT_INSIGHT_OWNERS has.
+    LT_INSIGHT_DEADLOCK = 2,   // A wait that would never end returns LT_DEADLOCK at once; with what LT_INSIGHT_OWNERS has.
     LT_INSIGHT_ORDER = 4,   // Two locks that are acquired in both orders are told of; with what LT_INSIGHT_OWNERS has.
     LT_INSIGHT_CONTENTION = 8,   // What is waited for because others hold it is counted, for lt_contention().
 };

@@ -110,7 +110,11 @@ pub fn sorted() -> Result<Vec<Count>, Error> {
 
 /// Writes a line for each.
 pub fn write(fd: c_int) -> Result<(), Error> {
-    for count in sorted()? {
+    let counts = sorted()?;
+    if counts.is_empty() {
+        line(fd, format_args!("nothing was waited for"))?;
+    }
+    for count in counts {
         line(fd, format_args!("{count}"))?;
     }
     match COUNTED.lock().left_out() {

@@ -236,7 +236,6 @@ impl<T: Exclusive> Handle<T> {
     }
 
     /// The same, not seen by those who watch, nor by insight.
-
     #[inline]
     fn try_take(self) -> Result<(), Error> {
         // A refusal is a look alone, which spares a held lock the write.
