@@ -607,49 +607,49 @@ mod tests {
     #[test]
     fn as_many_are_told_as_there_are_things_and_the_first_ones_first() {
         let object = 0_u64;
-        let key = Key::of(&object);
+        let key = Key::of(ptr::from_ref(&object).addr());
         let watching = Watching::of(key, &[ONE, OTHER, ONE, ONE]);
-        tell(key, ONE, 2, nobody);
+        tell(key, ONE, 2, News::New, &nobody);
         assert_eq!(watching.told(), [true, false, true, false]);
-        tell(key, OTHER, 9, nobody);
+        tell(key, OTHER, 9, News::New, &nobody);
         assert_eq!(watching.told(), [false, true, false, false]);
         // Who has not looked since is not told once more.
-        tell(key, ONE, 1, nobody);
-        tell(key, ONE, 1, nobody);
+        tell(key, ONE, 1, News::New, &nobody);
+        tell(key, ONE, 1, News::New, &nobody);
         assert_eq!(watching.told(), [true, false, true, false]);
-        tell(key, Sides::BOTH, 1, nobody);
+        tell(key, Sides::BOTH, 1, News::New, &nobody);
         assert_eq!(watching.told(), [true, true, false, false]);
         drop(watching);
-        let mut unwatched = false;
-        tell(key, Sides::BOTH, 1, || unwatched = true);
-        assert!(unwatched);
+        let unwatched = Cell::new(false);
+        tell(key, Sides::BOTH, 1, News::New, &|| unwatched.set(true));
+        assert!(unwatched.get());
     }
 
     #[test]
     fn who_stands_in_line_is_told_of_everything_beside_the_others() {
         let object = 0_u64;
-        let key = Key::of(&object);
+        let key = Key::of(ptr::from_ref(&object).addr());
         let watching = Watching::of(key, &[ONE, ONE, ONE]);
         let [_, middle, last] = watching.watchers.as_slice() else { return };
         last.set_in_line(true, &quiet());
         middle.set_in_line(true, &quiet());
         for _ in 0..2 {
-            tell(key, ONE, 1, nobody);
+            tell(key, ONE, 1, News::New, &nobody);
             assert_eq!(watching.told(), [true, true, true]);
         }
         last.set_in_line(false, &quiet());
         middle.set_in_line(false, &quiet());
-        tell(key, ONE, 2, nobody);
+        tell(key, ONE, 2, News::New, &nobody);
         assert_eq!(watching.told(), [true, false, true]);
     }
 
     #[test]
     fn who_was_told_and_leaves_tells_others_if_there_is_more() {
         let object = 0_u64;
-        let key = Key::of(&object);
+        let key = Key::of(ptr::from_ref(&object).addr());
         let watching = Watching::of(key, &[ONE, ONE, ONE, ONE]);
         let [first, second, ..] = watching.watchers.as_slice() else { return };
-        tell(key, ONE, 1, nobody);
+        tell(key, ONE, 1, News::New, &nobody);
         // Before it has looked.
         first.leave(&quiet());
         first.pass_on(|| false);
@@ -667,17 +667,17 @@ mod tests {
         // A thread without a record has one mutex at a time.
         this_thread::current().unwrap();
         let object = 0_u64;
-        let key = Key::of(&object);
+        let key = Key::of(ptr::from_ref(&object).addr());
         let watching = Watching::of(key, &[ONE, OTHER]);
         let place = Place::of(key);
         let another = Key(key.0 + 1);
         let looks: [&dyn Fn(); 3] = [&|| place.tell_noted(), &|| place.with(&quiet(), |_| ()), &|| {
-            place.tell(another, ONE, 1, || ())
+            place.tell(another, ONE, 1, News::New, &|| ())
         }];
         for look in looks {
             for noted in [[key, key], [another, key], [key, another]] {
                 let list = place.list.lock();
-                noted.iter().for_each(|key| place.tell(*key, ONE, 1, nobody));
+                noted.iter().for_each(|key| place.tell(*key, ONE, 1, News::New, &nobody));
                 assert!(!watching.watchers.iter().any(Watcher::begin_look));
                 drop(list);
                 look();
