@@ -46,6 +46,7 @@ impl Loop {
             // SAFETY: room for one event.
             let fires = match self.epoll {
                 -1 => self.is_readable(),
+                // SAFETY: an epoll's, and room for one event.
                 epoll => unsafe { libc::epoll_wait(epoll, &raw mut event, 1, 0) == 1 },
             };
             if fires {
