@@ -191,6 +191,7 @@ fn every_way_to_make_a_lock_possible_is_told() {
             while lock.try_acquire().is_err() {
                 on_lock.poll();
             }
+            lock.release().unwrap();
             while rwlock.try_acquire(Access::Read).is_err() {
                 on_read.poll();
             }
@@ -198,6 +199,7 @@ fn every_way_to_make_a_lock_possible_is_told() {
             while rwlock.try_acquire(Access::Write).is_err() {
                 on_write.poll();
             }
+            rwlock.release(Access::Write).unwrap();
             while event.try_wait().is_err() {
                 on_event.poll();
             }
