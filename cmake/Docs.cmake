@@ -1,4 +1,5 @@
-# What the documents say is so: the tests of tools/docs. Where there is no python3, they say so.
+# What the documents say is so: the tests of tools/docs. Where there is no python3, they say so. Like those of packages
+# they need not be run for each way to build the library.
 
 find_program(LOWTHREAD_PYTHON NAMES python3 python)
 mark_as_advanced(LOWTHREAD_PYTHON)
@@ -11,7 +12,7 @@ function(add_docs_test name)
     endif()
     add_test(NAME docs.${name} COMMAND ${command})
     set_tests_properties(docs.${name} PROPERTIES
-        LABELS docs
+        LABELS "docs;package"
         TIMEOUT 300
         SKIP_REGULAR_EXPRESSION "(^|\n)skipped: "
         ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1"

@@ -45,7 +45,7 @@ class Skipped(Exception):
     pass
 
 
-def blocks(names):
+def blocks():
     """What stands where: (place, language, what is behind it on its line, text)"""
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     for path in files:
@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--cxx", default="c++")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    chosen = [b for b in blocks(options.names) if not options.names or any(n in b[0] for n in options.names)]
+    chosen = [b for b in blocks() if not options.names or any(n in b[0] for n in options.names)]
 
     def attempt(block):
         with tempfile.TemporaryDirectory() as folder:
