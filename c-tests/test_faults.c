@@ -40,6 +40,7 @@ static const lt_error_info *info;
 static lt_pool_info pool_info = {.size = sizeof(lt_pool_info)};
 static lt_thread_info thread_info = {.size = sizeof(lt_thread_info)};
 static lt_wait_info wait_info = {.size = sizeof(lt_wait_info)};
+static lt_contention_info contention_info = {.size = sizeof(lt_contention_info)};
 
 static void nothing(void *arg) {
     (void)arg;
@@ -160,6 +161,8 @@ typedef struct row {
     X(lt_condition_wait_rlock_timeout, lt_condition_wait_rlock_timeout(condition, held_rlock, 1e-6), LT_TIMED_OUT, )   \
     X(lt_condition_wait_timeout, lt_condition_wait_timeout(condition, held_lock, 1e-6), LT_TIMED_OUT, )                \
     X(lt_condition_waiting, is(lt_condition_waiting(condition) == 0), LT_OK, )                                         \
+    X(lt_contention, lt_contention(&contention_info, 1, &size), LT_OK, )                                               \
+    X(lt_contention_report, lt_contention_report(null), LT_OK, )                                                       \
     X(lt_dump, lt_dump(null), LT_OK, )                                                                                 \
     X(lt_dump_on_signal, lt_dump_on_signal(SIGWINCH, null), LT_OK, must(lt_dump_on_signal(SIGWINCH, -1) == LT_OK))     \
     X(lt_enumerate, lt_enumerate(&thread_info, 1, &size), LT_OK, must(size > 0))                                       \
@@ -286,7 +289,9 @@ typedef struct row {
     X(lt_semaphore_release, lt_semaphore_release(semaphore, 1), LT_OK, must(lt_semaphore_acquire(semaphore) == LT_OK)) \
     X(lt_semaphore_try_acquire, lt_semaphore_try_acquire(semaphore), LT_OK, must(lt_semaphore_release(semaphore, 1) == LT_OK)) \
     X(lt_semaphore_value, is(lt_semaphore_value(semaphore) == 1), LT_OK, )                                             \
+    X(lt_set_deadlock_hook, lt_set_deadlock_hook(NULL, NULL), LT_OK, )                                                 \
     X(lt_set_excepthook, lt_set_excepthook(hook, NULL), LT_OK, )                                                       \
+    X(lt_set_insight, lt_set_insight(LT_INSIGHT_ORDER | LT_INSIGHT_CONTENTION), LT_OK, must(lt_set_insight(0) == LT_OK)) \
     X(lt_set_name, lt_set_name(lock, "a lock that has a long name, which is kept as it is, wherever that may be"), LT_OK, \
         must(lt_set_name(lock, NULL) == LT_OK))                                                                        \
     X(lt_set_stack_size, lt_set_stack_size(0), LT_OK, )                                                                \
