@@ -90,6 +90,16 @@ impl Case {
         }
     }
 
+    /// The same for one that was refused before: meanwhile somebody may have freed a queue, and its cells, of which a
+    /// resident is told.
+    pub fn attempt_again(self, how: Try) -> Result<Option<Outcome>, Error> {
+        let _stays = match self {
+            Case::Get(queue) | Case::Put(queue, _) => Some(queue.stay()?),
+            _ => None,
+        };
+        self.attempt(how)
+    }
+
     /// Whether it may be possible, for all that can be seen without doing it.
     #[inline(never)]
     pub fn is_possible(self) -> bool {

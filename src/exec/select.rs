@@ -52,6 +52,8 @@ pub type Refused = (Option<usize>, Error);
 /// The cases, as they are where the caller has them.
 type Cases<'a> = &'a dyn Fn(usize) -> Result<Case, Error>;
 
+type Attempt = fn(Case, Try) -> Result<Option<Outcome>, Error>;
+
 /// Waits until one of `n` cases happens.
 pub fn select(n: usize, cases: Cases, seconds: f64) -> Result<Chosen, Refused> {
     for i in 0..n {
@@ -62,13 +64,13 @@ pub fn select(n: usize, cases: Cases, seconds: f64) -> Result<Chosen, Refused> {
         return Err((None, Error::NoCases));
     }
     let how = if timeout == Timeout::Poll { Try::Poll } else { Try::Wait };
-    if let Some(chosen) = look(n, cases, how)? {
+    if let Some(chosen) = look(n, cases, how, Case::attempt)? {
         return Ok(chosen);
     }
     let block = Block::begin(What::plain(Verb::Select), timeout).map_err(|error| (None, error))?;
     let mut spin = Spin::new();
     while n <= FEW && spin.pause() {
-        if let Some(chosen) = look(n, cases, how)? {
+        if let Some(chosen) = look(n, cases, how, Case::attempt_again)? {
             return Ok(chosen);
         }
     }
@@ -87,9 +89,9 @@ pub fn select(n: usize, cases: Cases, seconds: f64) -> Result<Chosen, Refused> {
 }
 
 /// Tries the cases, each as often first as any other, until one happens.
-fn look(n: usize, cases: Cases, how: Try) -> Result<Option<Chosen>, Refused> {
+fn look(n: usize, cases: Cases, how: Try, attempt: Attempt) -> Result<Option<Chosen>, Refused> {
     for i in order(n) {
-        let happened = cases(i).and_then(|case| case.attempt(how)).map_err(|error| (Some(i), error))?;
+        let happened = cases(i).and_then(|case| attempt(case, how)).map_err(|error| (Some(i), error))?;
         if let Some(outcome) = happened {
             return Ok(Some((i, outcome)));
         }
@@ -317,6 +319,7 @@ mod tests {
     use crate::sync::rlock::RLock;
     use crate::sync::rwlock::{Access, RwLock};
     use crate::sync::semaphore::Semaphore;
+    use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
     /// The handle of one, on which a thread has selected in vain.
     fn selected_on<T: Object>(handle: Handle<T>, case: Case) -> Handle<T> {
@@ -358,5 +361,42 @@ mod tests {
         selected_on(event, Case::Event(event)).set().unwrap();
         assert!(event.is_left_alone());
         event.free().unwrap();
+    }
+
+    #[test]
+    fn who_looks_again_at_a_queue_keeps_its_cells() {
+        let free = |queue: Handle<Queue>| {
+            // SAFETY: no drop function is set.
+            while unsafe { queue.free() } == Err(Error::Busy) {
+                std::thread::yield_now();
+            }
+        };
+        let queue = AtomicPtr::new(Handle::<Queue>::new(300).unwrap().into_raw());
+        let seen = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !seen.load(Ordering::Relaxed) {
+                    // SAFETY: a handle, which may be freed.
+                    let handle = unsafe { Handle::<Queue>::from_raw(queue.load(Ordering::Relaxed)) };
+                    for case in
+                        handle.into_iter().flat_map(|queue| [Case::Get(queue), Case::Put(queue, item())])
+                    {
+                        let _ = case.attempt_again(Try::Wait);
+                    }
+                }
+            });
+            for _ in 0..20_000 {
+                let next = Handle::<Queue>::new(300).unwrap().into_raw();
+                // SAFETY: stored above or below.
+                free(unsafe { Handle::from_raw(queue.swap(next, Ordering::Relaxed)) }.unwrap());
+            }
+            seen.store(true, Ordering::Relaxed);
+        });
+        // SAFETY: as above.
+        free(unsafe { Handle::from_raw(queue.load(Ordering::Relaxed)) }.unwrap());
+    }
+
+    fn item() -> *mut core::ffi::c_void {
+        core::ptr::without_provenance_mut(1)
     }
 }

@@ -403,7 +403,7 @@ impl Handle<Queue> {
     }
 
     /// A resident of a queue that is alive: until it leaves, nothing is taken away.
-    fn stay(self) -> Result<Resident<Queue>, Error> {
+    pub fn stay(self) -> Result<Resident<Queue>, Error> {
         let queue = self.reside()?;
         // SeqCst: a resident and then a look; a free changes the word, and then looks for residents.
         self.state(Ordering::SeqCst)?;
