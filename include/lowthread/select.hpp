@@ -97,14 +97,14 @@ private:
     using every = std::index_sequence_for<Cases...>;
     static constexpr std::size_t none = sizeof...(Cases);
 
-    template <std::size_t... I> void begin(std::index_sequence<I...>) {
-        ((all_[I] = std::get<I>(cases_).begin(), begun_ = I + 1), ...);
+    template <std::size_t... Which> void begin(std::index_sequence<Which...>) {
+        ((all_[Which] = std::get<Which>(cases_).begin(), begun_ = Which + 1), ...);
     }
-    template <std::size_t... I> void end_one(std::index_sequence<I...>) {
-        ((I == happened_ ? std::get<I>(cases_).end(all_[I], true) : void()), ...);
+    template <std::size_t... Which> void end_one(std::index_sequence<Which...>) {
+        ((Which == happened_ ? std::get<Which>(cases_).end(all_[Which], true) : void()), ...);
     }
-    template <std::size_t... I> void end_others(std::index_sequence<I...>) {
-        ((I < begun_ && I != happened_ ? std::get<I>(cases_).end(all_[I], false) : void()), ...);
+    template <std::size_t... Which> void end_others(std::index_sequence<Which...>) {
+        ((Which < begun_ && Which != happened_ ? std::get<Which>(cases_).end(all_[Which], false) : void()), ...);
     }
 
     std::tuple<Cases...> cases_;
