@@ -10,7 +10,7 @@
 //! | n * `PIN` | n threads see to it, or handlers on them | a tell; a lull, if it minds those | each of them, after |
 //! | `IN_LINE` | it is in the line of the callbacks' thread | who sees to it | that thread |
 //! | `CALLING` | that thread calls | the same thread | itself |
-//! | `DEAD` | the object is gone: it will not be possible again | the free of the object; a fork, in the child | |
+//! | `DEAD` | the object is gone: it will not be possible again | the free of the object; a fork, in the child | a free of a queue that is refused in the end |
 //! | `FREED` | it is watched for no more: nobody pins it | the free of the watch; the same | |
 //! | `LEFT` | the slot goes back by the callbacks' thread | the free of the watch | |
 //!
@@ -145,6 +145,11 @@ impl Notice {
     /// The object is gone. Under the lock of the list.
     pub fn die(&self) {
         let _ = self.change(|state| Some(state | DEAD));
+    }
+
+    /// It is not gone after all. Under the lock of the list.
+    pub fn revive(&self) {
+        let _ = self.change(|state| Some(state & !DEAD));
     }
 
     /// For who has pinned it, outside of the lock.

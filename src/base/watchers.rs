@@ -36,7 +36,7 @@ use crate::base::notice::Notice;
 use crate::base::registry;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
-use crate::sys::quiet::Quiet;
+use crate::sys::quiet::{Quiet, quiet};
 use core::cell::Cell;
 use core::marker::PhantomPinned;
 use core::ptr;
@@ -270,6 +270,14 @@ pub fn end(key: Key) {
         watcher.key == key && notice.lull().1
     });
     place.tell_noted();
+}
+
+/// The object is not gone after all, and all of it is possible.
+#[cold]
+pub fn revive(key: Key) {
+    let place = Place::of(key);
+    place.with(&quiet(), |list| list.each_notice(key, Notice::revive));
+    place.tell(key, Sides::BOTH, usize::MAX, News::New, &|| ());
 }
 
 /// The watchers of some objects.

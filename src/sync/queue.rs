@@ -160,10 +160,18 @@ impl Handle<Queue> {
     pub unsafe fn free(self) -> Result<(), Error> {
         let unless_awaited = |queue: &Queue| if queue.is_awaited() { Err(Error::Busy) } else { Ok(()) };
         unless_awaited(self.alive()?)?;
+        // Before it is closed, which makes all of it possible: what that has called would find it half gone.
+        if self.is_watched() {
+            watchers::end(self.key());
+        }
         // SAFETY: as the caller vouches.
         unsafe { self.close(true)? };
         let queue = self.stay()?;
-        self.end(|queue, _| unless_awaited(queue))?;
+        if let Err(error) = self.end(|queue, _| unless_awaited(queue)) {
+            // It is closed, and goes on.
+            watchers::revive(self.key());
+            return Err(error);
+        }
         // Else somebody is just on the way out, and the memory stays until the slot is used again.
         if queue.is_alone() {
             queue.replace(Store::none());
