@@ -3,9 +3,15 @@
 //! Whoever gives has already changed the object's word in the waiter's favour; the waiter has only to
 //! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, its
 //! grant is on the way and it takes that, however late.
+//!
+//! To be woken takes a thread longer than one that is awake needs to come, take what was posted for that thread, and
+//! give it again. Where it is promised that who waits goes first (`take_in_turn`), that ends after a while: who has
+//! slept, was woken for nothing, and has waited for long is due. Of the grants, as many as there are threads due are
+//! for them; who comes leaves those alone until it has waited for as long itself.
 
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::block::Block;
+use crate::base::deadline::Timeout;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
 
@@ -15,8 +21,24 @@ use crate::base::wait::{self, Wake};
 pub struct Grants {
     /// The futex.
     count: AtomicU32,
-    /// How many sleep, or are about to: without any, a post makes no system call.
+    /// How many sleep, or are about to: without any, a post makes no system call. And how many are due.
     sleepers: AtomicU32,
+}
+
+/// One that is due, beside the count of those who sleep.
+const DUE: u32 = 1 << 22;
+
+/// How long who finds all grants spoken for sleeps before it looks again, if nothing is posted. In nanoseconds.
+const LOOK_AGAIN: u64 = 1_000_000;
+
+/// A thread that is due, until it has a grant or gives up; also where it is cancelled.
+struct Due<'a>(&'a Grants);
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        // Relaxed: a count; who has seen it before has slept a little too long.
+        self.0.sleepers.fetch_sub(DUE, Ordering::Relaxed);
+    }
 }
 
 impl Grants {
@@ -29,7 +51,7 @@ impl Grants {
         // SeqCst, here and in `sleep`: of a post and one that is about to sleep, one sees the other. And what
         // was done before the grant happens before its taking.
         self.count.fetch_add(n, Ordering::SeqCst);
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
+        if self.sleepers.load(Ordering::SeqCst) % DUE > 0 {
             wait::wake(&self.count, n);
         }
     }
@@ -49,6 +71,59 @@ impl Grants {
                 return if self.try_take() { Ok(()) } else { Err(wake) };
             }
         }
+    }
+
+    /// The same, and does not overtake for long who has waited for long.
+    pub fn take_in_turn(&self, block: &Block) -> Result<(), Wake> {
+        let mut spin = Spin::new();
+        let mut due = None;
+        let mut slept = false;
+        loop {
+            let yields = due.is_none() && self.are_spoken_for() && !block.is_starving();
+            if !yields && self.try_take() {
+                return Ok(());
+            }
+            if spin.again() {
+                continue;
+            }
+            if slept && due.is_none() && block.is_starving() {
+                due = self.fall_due();
+            }
+            slept = true;
+            let wake = if yields { self.stand_back() } else { self.sleep(block) };
+            if wake.ends_wait() {
+                return if self.try_take() { Ok(()) } else { Err(wake) };
+            }
+        }
+    }
+
+    /// Whether there are no more grants than threads that are due.
+    fn are_spoken_for(&self) -> bool {
+        // Relaxed, both: who is wrong about it overtakes once more, or looks again.
+        let due = self.sleepers.load(Ordering::Relaxed) / DUE;
+        due > 0 && self.count.load(Ordering::Relaxed) <= due
+    }
+
+    /// None if there are too many already.
+    fn fall_due(&self) -> Option<Due<'_>> {
+        let more = |n: u32| n.checked_add(DUE);
+        // Relaxed: as in `are_spoken_for`.
+        let fallen = self.sleepers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        fallen.ok().map(|_| Due(self))
+    }
+
+    /// Sleeps while all grants are for others. The wake that it may have had was theirs.
+    fn stand_back(&self) -> Wake {
+        let posted = self.count.load(Ordering::Relaxed);
+        if posted > 0 {
+            wait::wake(&self.count, 1);
+        }
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        // They may give up, of which nothing is seen: so not for long.
+        wait::wait(&self.count, posted, Timeout::Nanoseconds(LOOK_AGAIN).start(), None);
+        // Relaxed: as in `sleep`.
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        Wake::Changed
     }
 
     /// Takes one that has been decided and must arrive.
@@ -80,5 +155,46 @@ impl Grants {
         // Acquire: pairs with `post`. Relaxed elsewhere: nothing was taken.
         let take = |n: u32| n.checked_sub(1);
         self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::deadline::now;
+
+    #[test]
+    fn of_two_grants_one_is_for_whoever_is_due() {
+        let grants = Grants::none();
+        let due = grants.fall_due();
+        grants.post(1);
+        assert!(grants.are_spoken_for());
+        grants.post(1);
+        assert!(!grants.are_spoken_for());
+        drop(due);
+        assert!(grants.try_take());
+        assert!(!grants.are_spoken_for());
+    }
+
+    #[test]
+    fn who_comes_leaves_a_grant_to_who_is_due_for_a_while() {
+        let grants = Grants::none();
+        let due = grants.fall_due();
+        grants.post(1);
+        let began = now();
+        assert_eq!(grants.take_in_turn(&Block::brief()), Ok(()));
+        assert!(now() - began >= 1_000_000);
+        drop(due);
+        grants.post(1);
+        assert_eq!(grants.take_in_turn(&Block::brief()), Ok(()));
+    }
+
+    #[test]
+    fn there_is_room_for_some_that_are_due_beside_those_that_sleep() {
+        let grants = Grants::none();
+        let due: Vec<_> = core::iter::from_fn(|| grants.fall_due()).collect();
+        assert_eq!(due.len(), 1023);
+        drop(due);
+        assert!(!grants.are_spoken_for());
     }
 }

@@ -279,7 +279,7 @@ impl Handle<Semaphore> {
             Ok(_) => (),
             Err(stale) => return Some(Err(stale)),
         }
-        let Err(wake) = semaphore.grants.take(block) else { return Some(Ok(())) };
+        let Err(wake) = semaphore.grants.take_in_turn(block) else { return Some(Ok(())) };
         // Relaxed: nothing is taken.
         if self.update(Ordering::Relaxed, State::given_up).is_ok() {
             return block.reason(wake).map(Err);
