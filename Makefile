@@ -5,6 +5,7 @@ TIMES ?= 10
 ITERATIONS ?= 8000
 MODEL ?=
 MINUTES ?= 10
+HOURS ?= 1
 
 # Cargo's folder, where the user has chosen another one.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
@@ -18,7 +19,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz bench bench-docs clean
+.PHONY: all help demo test header docs install dist packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -46,6 +47,7 @@ help:
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
 	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES); needs Clang"
+	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make clean     remove everything that was built"
@@ -133,6 +135,14 @@ loom:
 
 fuzz:
 	@tools/fuzz $(MINUTES)
+
+# Half of the time each. The seeds are told, to be used again: replay --seed S; LT_SEED=S test_histories.
+soak:
+	@cmake --preset debug
+	@cmake --build --preset debug -j $(JOBS) --target replay test_histories
+	@seed=$$(date +%s); echo "seed $$seed"; \
+	    build-debug/fuzz/replay --seconds $$(($(HOURS) * 1800)) --seed $$seed && \
+	    LT_SEED=$$seed LT_HISTORY_SECONDS=$$(($(HOURS) * 1800 / 7)) build-debug/c-tests/test_histories
 
 # Sets up, runs, writes bench-results.json in build-bench, and draws beside it.
 bench:
