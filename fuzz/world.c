@@ -94,6 +94,22 @@ void begin_call(void) {
     errno = SENTINEL;
 }
 
+// A sentence without the name of the object, which it has as long as the object is there and is called so:
+// `function: type "name": what was wrong`.
+static const char *nameless(const char *sentence) {
+    const char *rest = strstr(sentence, ": ");
+    if (rest == NULL) {
+        return sentence;
+    }
+    rest += 2;
+    size_t type = strcspn(rest, " \"");
+    if (rest[type] == ' ' && rest[type + 1] == '"') {
+        const char *end = strstr(rest + type + 2, "\": ");
+        return end == NULL ? rest : end + 3;
+    }
+    return rest;
+}
+
 // An error is the last error now, and whatever is none has left that alone.
 static void check_last_error(const char *function, lt_status failed) {
     actor *me = &w->actors[w->me];
@@ -113,7 +129,9 @@ static void check_last_error(const char *function, lt_status failed) {
         }
         snprintf(me->sentence, sizeof me->sentence, "%s", sentence);
         me->status = status;
-    } else if (status != me->status || strncmp(sentence, me->sentence, sizeof me->sentence - 1) != 0) {
+    } else if (status != me->status || strcspn(sentence, ":") != strcspn(me->sentence, ":") ||
+               strncmp(sentence, me->sentence, strcspn(sentence, ":")) != 0 ||
+               strcmp(nameless(sentence), nameless(me->sentence)) != 0) {
         complain(function, "it has not failed, and the last error was %s: \"%s\"", lt_status_name(me->status), me->sentence);
     }
 }
