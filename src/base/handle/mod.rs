@@ -311,12 +311,6 @@ impl<T: Object> Handle<T> {
         self.raw.number()
     }
 
-    /// Whether somebody may watch.
-    pub fn is_watched(self) -> bool {
-        // Relaxed: who comes to watch now is as good as one who came later.
-        self.word().load(Ordering::Relaxed) & WATCHED != 0
-    }
-
     /// What those who watch the object are found by.
     pub fn key(self) -> Key {
         Key::of(self.raw.number())
