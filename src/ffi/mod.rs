@@ -54,8 +54,7 @@ unsafe fn at<T: Object>(raw: *const impl Sized) -> Result<Handle<T>, Error> {
 fn report(function: &'static &'static str, result: Result<(), Error>) -> lt_status {
     match result {
         Ok(()) => LT_OK,
-        Err(Error::ClosesCircle) => closes_circle(function),
-        Err(error) => record_error(function, error),
+        Err(error) => failed(function, error),
     }
 }
 
@@ -81,11 +80,14 @@ fn is_about(number: usize) {
     }
 }
 
-/// The status of a call that was refused: who wants to know is told.
+/// The status of a call that failed. One that was refused tells who wants to know.
 #[cold]
-fn closes_circle(function: &'static &'static str) -> lt_status {
-    found::deliver(function);
-    record_error(function, Error::ClosesCircle)
+#[inline(never)]
+fn failed(function: &'static &'static str, error: Error) -> lt_status {
+    if error == Error::ClosesCircle {
+        found::deliver(function);
+    }
+    record_error(function, error)
 }
 
 /// The status of a call that signal handlers may make.
