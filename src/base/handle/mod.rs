@@ -303,7 +303,7 @@ impl<T: Object> Handle<T> {
 
     /// Whether somebody watches, or insight does.
     pub fn is_watched(self) -> bool {
-        // Relaxed: whoever relies on it sets it first.
+        // Relaxed: whoever relies on it sets it first, and who comes to watch now is as good as one who came later.
         self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED
     }
 
