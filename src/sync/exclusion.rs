@@ -230,7 +230,7 @@ impl<T: Exclusive> Handle<T> {
     pub fn try_acquire(self) -> Result<(), Error> {
         let taken = self.try_take();
         if taken == Err(Error::Busy) {
-            self.lull(Sides::ONE, || self.locked() == Ok(false));
+            self.tell_held();
         }
         taken.inspect(|()| self.has_acquired_in_handler(How::Alone))
     }
@@ -259,10 +259,17 @@ impl<T: Exclusive> Handle<T> {
         Ok(State(self.state(Ordering::Acquire)?).is_locked())
     }
 
+    /// Tells those who watch that it was found held.
+    #[inline]
+    fn tell_held(self) {
+        self.lull(Sides::ONE, || self.locked() == Ok(false));
+    }
+
     #[cold]
     fn acquire_slowly(self, begin: impl FnOnce(What) -> Result<Block, Error>) -> Result<(), Error> {
         if self.try_take() != Ok(()) {
             self.check()?;
+            self.tell_held();
             let block = begin(What::of(Verb::Acquire, self))?;
             let result = self.acquire_later(&block);
             block.count(|| self.alive().map_or(0, |lock| lock.holding().longest()));
