@@ -123,44 +123,44 @@ template <typename Object> constexpr std::int32_t op_of_lock() noexcept {
 } // namespace detail
 
 /// The lock, the re-entrant lock, or the read-write lock for writing, is acquired: the caller's to unlock.
-template <typename Lock> [[nodiscard]] detail::plain_case on_lock(Lock &lock) noexcept {
-    return {detail::op_of_lock<Lock>(), lock.native_handle()};
+template <typename Lock> [[nodiscard]] detail::plain_case on_lock(Lock &object) noexcept {
+    return {detail::op_of_lock<Lock>(), object.native_handle()};
 }
 /// The read-write lock is acquired for reading.
-template <typename Lock> [[nodiscard]] detail::plain_case on_lock_shared(Lock &lock) noexcept {
-    return {LT_CASE_READ, lock.native_handle()};
+template <typename Lock> [[nodiscard]] detail::plain_case on_lock_shared(Lock &object) noexcept {
+    return {LT_CASE_READ, object.native_handle()};
 }
 /// A permit of the semaphore is taken.
-template <typename Semaphore> [[nodiscard]] detail::plain_case on_acquire(Semaphore &semaphore) noexcept {
-    return {LT_CASE_SEMAPHORE, semaphore.native_handle()};
+template <typename Semaphore> [[nodiscard]] detail::plain_case on_acquire(Semaphore &object) noexcept {
+    return {LT_CASE_SEMAPHORE, object.native_handle()};
 }
 /// The event is set.
-template <typename Event> [[nodiscard]] detail::plain_case on_set(Event &event) noexcept {
-    return {LT_CASE_EVENT, event.native_handle()};
+template <typename Event> [[nodiscard]] detail::plain_case on_set(Event &object) noexcept {
+    return {LT_CASE_EVENT, object.native_handle()};
 }
 /// The thread is over: its join() does not wait any more.
-template <typename Thread> [[nodiscard]] detail::plain_case on_join(Thread &thread) noexcept {
-    return {LT_CASE_JOIN, thread.native_handle()};
+template <typename Thread> [[nodiscard]] detail::plain_case on_join(Thread &object) noexcept {
+    return {LT_CASE_JOIN, object.native_handle()};
 }
 /// The task is over: get() of its future does not wait any more.
-template <typename Future> [[nodiscard]] detail::plain_case on_ready(Future &future) noexcept {
-    return {LT_CASE_FUTURE, future.native_handle()};
+template <typename Future> [[nodiscard]] detail::plain_case on_ready(Future &object) noexcept {
+    return {LT_CASE_FUTURE, object.native_handle()};
 }
 /// An item is taken out, to there; or the queue is closed and empty: then nothing is there.
-template <typename T> [[nodiscard]] detail::get_case<T> on_get(queue<T> &queue, std::optional<T> &to) noexcept {
-    return {queue.native_handle(), &to};
+template <typename T> [[nodiscard]] detail::get_case<T> on_get(queue<T> &items, std::optional<T> &to) noexcept {
+    return {items.native_handle(), &to};
 }
 /// The value is put: else it is as it was. If the queue is closed, select() throws lt::closed.
-template <typename T> [[nodiscard]] detail::put_case<T> on_put(queue<T> &queue, T &value) noexcept {
+template <typename T> [[nodiscard]] detail::put_case<T> on_put(queue<T> &items, T &value) noexcept {
     static_assert(std::is_nothrow_move_assignable_v<T>, "it is put back if another case happens");
-    return {queue.native_handle(), std::addressof(value)};
+    return {items.native_handle(), std::addressof(value)};
 }
 /// There is an item, or room: for a watcher.
-template <typename T> [[nodiscard]] detail::item_case on_get(queue<T> &queue) noexcept {
-    return {LT_CASE_GET, queue.native_handle()};
+template <typename T> [[nodiscard]] detail::item_case on_get(queue<T> &items) noexcept {
+    return {LT_CASE_GET, items.native_handle()};
 }
-template <typename T> [[nodiscard]] detail::item_case on_put(queue<T> &queue) noexcept {
-    return {LT_CASE_PUT, queue.native_handle()};
+template <typename T> [[nodiscard]] detail::item_case on_put(queue<T> &items) noexcept {
+    return {LT_CASE_PUT, items.native_handle()};
 }
 
 /// Waits until one of the cases happens, and no other does; the number of that one. Where several could, each is it as
