@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report, report_in_handler, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
 use crate::sync::event::Event;
 
 /// An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
@@ -56,7 +56,13 @@ pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
-    report(&"lt_event_wait", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::wait))
+    unsafe {
+        at_once(
+            event,
+            |event: Handle<Event>| event.is_set() == Ok(true),
+            |event| report(&"lt_event_wait", event.and_then(Handle::<Event>::wait)),
+        )
+    }
 }
 
 /// LT_OK if the event is set, else LT_BUSY. Never blocks.
