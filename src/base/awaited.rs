@@ -3,16 +3,19 @@
 //! Not the same as its residents: a thread that has just given something away may be one for a moment longer,
 //! while whoever got it is the last to use the object, and frees it.
 
+use crate::base::arena::Resident;
 use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::handle::{Handle, Object};
 use crate::base::registry;
 use crate::base::status::Error;
+use core::ops::Deref;
 
 /// How many threads wait.
 #[derive(Debug)]
 pub struct Awaited(AtomicU32);
 
-// SeqCst throughout: of a thread that comes to wait and one that frees, one sees the other. The former counts
-// itself and then looks at the object's word; the latter looks here and then changes the word.
+// SeqCst throughout: who counts itself, and then finds the object alive, is seen by every free that begins after that.
+// One that is under way may have looked before: so whoever counts is a resident as well, see `Waiting`.
 impl Awaited {
     pub const fn by_none() -> Awaited {
         Awaited(AtomicU32::new(0))
@@ -51,5 +54,34 @@ impl Drop for Waits<'_> {
         if self.process == registry::forks() {
             self.on.0.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+}
+
+/// A thread that waits for an object, and is a resident of it meanwhile: where a free has looked just before it counted,
+/// it waits for what is dead, and the slot is no other's before it has left.
+pub struct Waiting<T: Object> {
+    _waits: Waits<'static>,
+    /// Dropped after the other.
+    stays: Resident<T>,
+}
+
+impl<T: Object> Waiting<T> {
+    pub fn begin(
+        object: Handle<T>,
+        awaited: fn(&'static T) -> &'static Awaited,
+    ) -> Result<Waiting<T>, Error> {
+        let stays = object.reside()?;
+        let waits = awaited(object.alive()?).wait();
+        // SeqCst: see `Awaited`.
+        object.state(Ordering::SeqCst)?;
+        Ok(Waiting { _waits: waits, stays })
+    }
+}
+
+impl<T: Object> Deref for Waiting<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.stays
     }
 }

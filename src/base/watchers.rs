@@ -264,6 +264,8 @@ pub fn lull(key: Key, side: Sides, is_possible: &dyn Fn() -> bool) {
 pub fn end(key: Key) {
     let place = Place::of(key);
     let list = place.list.lock();
+    // Of those that select and this free one saw the other, but where both came at the same time.
+    list.tell(key, Sides::BOTH, usize::MAX);
     list.each_notice(key, Notice::die);
     // It waits for the list: no later tell would make up for a note.
     place.see_to_each(list, key, &|| Some(place.list.lock()), &|watcher, notice| {

@@ -8,7 +8,7 @@
 //! | `stand_in_line` | for who was told in vain for too long: a place in the object's line, where it has one |
 
 use crate::base::arena::Resident;
-use crate::base::awaited::Waits;
+use crate::base::awaited::Waiting;
 use crate::base::fence;
 use crate::base::handle::{Handle, Object};
 use crate::base::status::Error;
@@ -286,13 +286,13 @@ pub enum Stay {
     /// Only while it sleeps: see `Queue::set_asleep`.
     Queue(Resident<Queue>),
     RwLock {
-        _waits: Waits<'static>,
+        _waits: Waiting<RwLock>,
     },
     Thread {
         _joins: Joiner<'static>,
         _stays: Resident<Thread>,
     },
     Future {
-        _waits: Option<Waits<'static>>,
+        _waits: Option<Waiting<Future>>,
     },
 }

@@ -12,7 +12,7 @@
 
 use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::base::awaited::{Awaited, Waits};
+use crate::base::awaited::{Awaited, Waiting};
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
@@ -216,10 +216,7 @@ impl Handle<Future> {
     }
 
     fn await_outcome(self, timeout: Timeout) -> Result<*mut c_void, Error> {
-        let future = self.reside()?;
-        let _waits = future.awaited.wait();
-        // SeqCst: see `Awaited`. It is this future that the thread is a resident of.
-        self.state(Ordering::SeqCst)?;
+        let future = self.wait()?;
         let mut block = None;
         let mut told = None;
         let mut spin = Spin::new();
@@ -325,19 +322,20 @@ impl Handle<Future> {
     }
 
     /// Puts a watcher in, by `f`, if the task is not over; then it counts as one that waits.
-    pub fn watch(self, f: impl FnOnce(&Watchers)) -> Result<Option<Waits<'static>>, Error> {
-        // A resident until it counts: else it might count at the next future in this slot.
-        let _resident = self.reside()?;
-        let future = self.alive()?;
-        let waits = future.awaited.wait();
-        // SeqCst: see `Awaited`.
-        self.state(Ordering::SeqCst)?;
+    pub fn watch(self, f: impl FnOnce(&Watchers)) -> Result<Option<Waiting<Future>>, Error> {
+        let future = self.wait()?;
         let mut life = future.life.lock();
         let listens = future.listen(&mut life);
         if listens {
             f(&life.watchers);
         }
-        Ok(listens.then_some(waits))
+        drop(life);
+        Ok(listens.then_some(future))
+    }
+
+    /// Counts as one that waits.
+    pub fn wait(self) -> Result<Waiting<Future>, Error> {
+        Waiting::begin(self, |future| &future.awaited)
     }
 
     /// An error if the calling thread is in the task.
@@ -349,12 +347,6 @@ impl Handle<Future> {
         self.check()
     }
 
-    /// Takes a watcher out, by `f`, that was put in.
-    pub fn unwatch(self, f: impl FnOnce(&Watchers)) -> Result<(), Error> {
-        f(&self.alive()?.life.lock().watchers);
-        Ok(())
-    }
-
     /// Takes the report of a failed task, to be told elsewhere.
     pub fn take_report(self) -> Result<Option<Report>, Error> {
         Ok(self.alive()?.life.lock().report.take())
@@ -362,6 +354,11 @@ impl Handle<Future> {
 }
 
 impl Future {
+    /// Takes a watcher out, by `f`, that was put in.
+    pub fn unwatch(&self, f: impl FnOnce(&Watchers)) {
+        f(&self.life.lock().watchers);
+    }
+
     /// What became of the task, once it is over.
     fn outcome(&self) -> Option<Result<*mut c_void, Error>> {
         // Acquire: what the task did happens before the return of who waited for it.

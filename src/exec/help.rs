@@ -7,7 +7,7 @@
 //! | in line | there is enough | takes it out, as any worker would, and runs it |
 //! | in line | little is left | waits, and counts as no worker meanwhile: the pool may have one more |
 
-use crate::base::awaited::Waits;
+use crate::base::awaited::Waiting;
 use crate::base::cleanup;
 use crate::base::handle::Handle;
 use crate::base::status::Error;
@@ -33,7 +33,7 @@ pub enum Help {
 struct Run {
     promise: Promise,
     /// While it is in the task the thread counts as one that waits: the handle is not freed.
-    waits: ManuallyDrop<Waits<'static>>,
+    waits: ManuallyDrop<Waiting<Future>>,
     ran: bool,
 }
 
@@ -54,7 +54,7 @@ impl Handle<Future> {
         if stack::is_short(&record.own().stack_reserve) {
             return Ok(Help::NoRoom);
         }
-        let mut waits = ManuallyDrop::new(future.awaited.wait());
+        let mut waits = ManuallyDrop::new(self.wait()?);
         let Some(promise) = pool::take(future) else {
             // SAFETY: once, and not used any more.
             unsafe { ManuallyDrop::drop(&mut waits) };

@@ -4,7 +4,7 @@
 //! under the future's lock; the same lock takes a watcher out, so none is told after it has gone.
 
 use crate::base::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::base::awaited::Waits;
+use crate::base::awaited::Waiting;
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
@@ -60,7 +60,7 @@ impl Tally {
 pub struct Watcher {
     tally: *const Tally,
     /// Since it was put in, the thread waits for the future.
-    waits: Cell<Option<Waits<'static>>>,
+    waits: Cell<Option<Waiting<Future>>>,
     /// Whether it was not told or taken out since.
     watching: Cell<bool>,
     next: Cell<*const Watcher>,
@@ -197,10 +197,9 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
     }
     let result = result
         .and_then(|()| Block::until(What::plain(Verb::Wait), &tally.changes, timeout, || tally.is_met()));
-    for (future, watcher) in futures.iter().zip(&watchers) {
-        // While it waits nobody frees the future.
-        if let Some(_waits) = watcher.waits.take() {
-            future.unwatch(|watching| watching.take_out(watcher))?;
+    for watcher in &watchers {
+        if let Some(future) = watcher.waits.take() {
+            future.unwatch(|watching| watching.take_out(watcher));
         }
     }
     result

@@ -42,7 +42,7 @@
 
 use crate::base::arena::Arena;
 use crate::base::atomic::{AtomicU64, Ordering};
-use crate::base::awaited::{Awaited, Waits};
+use crate::base::awaited::{Awaited, Waiting};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{self, Handle, Kind, Object, bits_of_word};
@@ -454,12 +454,10 @@ impl Handle<RwLock> {
     }
 
     /// Counts as one that waits, and says that somebody watches: who is in the list of `base::watchers` by now.
-    pub fn watch(self) -> Result<Waits<'static>, Error> {
-        // A resident until it counts: else it might count at the next lock in this slot.
-        let _resident = self.reside()?;
-        let waits = self.alive()?.awaited.wait();
+    pub fn watch(self) -> Result<Waiting<RwLock>, Error> {
+        let waiting = Waiting::begin(self, |rwlock| &rwlock.awaited)?;
         self.set_watched()?;
-        Ok(waits)
+        Ok(waiting)
     }
 
     /// Whether whoever comes could have it.
