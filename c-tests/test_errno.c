@@ -779,7 +779,8 @@ static const char *const NO_RETURN[] = {"lt_exit", "lt_raise"};
 static const char *const NO_FAILURE[] = {"lt_allocate_lock", "lt_check_interrupt",
     "lt_condition_new", "lt_errors_new", "lt_event_new", "lt_features", "lt_get_ident", "lt_get_native_id",
     "lt_interrupt_signal", "lt_last_errno", "lt_last_error", "lt_last_status", "lt_local_new",
-    "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new", "lt_set_excepthook",
+    "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new", "lt_set_deadlock_hook",
+    "lt_set_excepthook",
     "lt_spinlock_new", "lt_stack_size", "lt_status_message", "lt_status_name", "lt_thread_count",
     "lt_thread_current",
     "lt_version"};
