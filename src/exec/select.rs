@@ -249,7 +249,9 @@ impl Line {
         let served = unsafe { entry.case.stand_in_line(&mut self.place) };
         if served == Ok(false) {
             self.at = Some(i);
-            return Ok(None);
+            // Grants of a semaphore are anybody's in its line: one that another has left there, who gave up after this
+            // one came, was told to others, and to this one never.
+            return self.served(entries);
         }
         entry.watcher.set_in_line(false, &quiet());
         match served {
