@@ -226,9 +226,12 @@ static double random_up_to(double most) {
 
 static void start_many(void) {
     all_timers.called = lt_semaphore_new(0);
+    all_timers.latest_earliest = 0;
     srand(4711);
     for (int i = 0; i < MANY; i++) {
         struct one *one = &all_timers.one[i];
+        one->cancelled = false;
+        atomic_store(&one->calls, 0);
         // All are set before the first is due, unless the machine is very busy.
         double seconds = 1.0 + random_up_to(0.5);
         one->earliest = lt_monotonic() + seconds;
