@@ -21,7 +21,7 @@ use crate::sync::rlock::RLock;
 use crate::sync::rwlock::{Access, RwLock};
 use crate::sync::semaphore::Semaphore;
 use crate::sync::waiters::Waiter;
-use crate::thread::joinable::{Joiner, SeeOut, Thread};
+use crate::thread::joinable::{SeeOut, Thread};
 use core::ffi::c_void;
 
 /// What may happen.
@@ -55,14 +55,9 @@ impl Case {
     #[inline(never)]
     pub fn check(self) -> Result<(), Error> {
         match self {
-            Case::Lock(lock) => lock.check(),
-            Case::RLock(rlock) => rlock.check(),
-            Case::Semaphore(semaphore) => semaphore.check(),
-            Case::Event(event) => event.check(),
-            Case::Get(queue) | Case::Put(queue, _) => queue.check(),
-            Case::Access(rwlock, _) => rwlock.check(),
             Case::Join(thread) => thread.check_other(),
             Case::Future(future) => future.check_other(),
+            _ => self.check_handle(),
         }
     }
 
@@ -206,10 +201,7 @@ impl Case {
             Case::Get(queue) => Stay::Queue(queue.watch(queue::ITEMS)?),
             Case::Put(queue, _) => Stay::Queue(queue.watch(queue::ROOM)?),
             Case::Access(rwlock, _) => Stay::RwLock { _waits: rwlock.watch()? },
-            Case::Join(thread) => {
-                let (joins, stays) = thread.watch()?;
-                Stay::Thread { _joins: joins, _stays: stays }
-            }
+            Case::Join(thread) => Stay::Thread { _waits: thread.watch()? },
             Case::Future(future) => Stay::Future { _waits: future.watch(|_| ())? },
         })
     }
@@ -289,8 +281,7 @@ pub enum Stay {
         _waits: Waiting<RwLock>,
     },
     Thread {
-        _joins: Joiner<'static>,
-        _stays: Resident<Thread>,
+        _waits: Waiting<Thread>,
     },
     Future {
         _waits: Option<Waiting<Future>>,

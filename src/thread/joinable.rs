@@ -12,6 +12,7 @@
 
 use crate::base::arena::{Arena, Resident};
 use crate::base::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::awaited::{Awaited, Waiting};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
@@ -40,7 +41,7 @@ pub struct Thread {
     state: AtomicU32,
     /// 1 once the thread runs, and its native id is known. A futex too.
     begun: AtomicU32,
-    joiners: AtomicU32,
+    joiners: Awaited,
     ident: AtomicU64,
     native_id: AtomicI64,
     daemon: AtomicBool,
@@ -85,7 +86,7 @@ impl Object for Thread {
         Thread {
             state: AtomicU32::new(RUNNING),
             begun: AtomicU32::new(0),
-            joiners: AtomicU32::new(0),
+            joiners: Awaited::by_none(),
             ident: AtomicU64::new(0),
             native_id: AtomicI64::new(0),
             daemon: AtomicBool::new(false),
@@ -100,7 +101,7 @@ impl Object for Thread {
         let life = core::mem::replace(&mut *self.life.lock(), Life::NONE);
         drop(life);
         self.begun.store(0, Ordering::Relaxed);
-        self.joiners.store(0, Ordering::Relaxed);
+        self.joiners.forget();
         self.ident.store(0, Ordering::Relaxed);
         self.native_id.store(0, Ordering::Relaxed);
         self.daemon.store(false, Ordering::Relaxed);
@@ -117,7 +118,7 @@ impl Object for Thread {
         self.place.clear();
         // Relaxed: there is one thread.
         self.begun.store(1, Ordering::Relaxed);
-        self.joiners.store(0, Ordering::Relaxed);
+        self.joiners.forget();
         self.state.store(GONE, Ordering::Relaxed);
     }
 }
@@ -276,7 +277,7 @@ impl Handle<Thread> {
         let thread = self.reside()?;
         let timeout = timeout()?;
         thread.check_other()?;
-        let _joiner = Joiner::new(&thread.joiners);
+        let _joins = thread.joiners.wait();
         thread.await_end(What::of(Verb::Join, self), timeout, &mut None)?;
         thread.outcome()
     }
@@ -300,13 +301,9 @@ impl Handle<Thread> {
         self.reside()?.check_other()
     }
 
-    /// Counts as one that joins, until it is dropped, the resident last.
-    pub fn watch(self) -> Result<(Joiner<'static>, Resident<Thread>), Error> {
-        let thread = self.reside()?;
-        let joiner = Joiner::new(&self.alive()?.joiners);
-        // SeqCst: a joiner and then a look; a free looks for joiners before it changes the word.
-        self.state(Ordering::SeqCst)?;
-        Ok((joiner, thread))
+    /// Counts as one that joins, until it is dropped.
+    pub fn watch(self) -> Result<Waiting<Thread>, Error> {
+        Waiting::begin(self, |thread| &thread.joiners)
     }
 
     pub fn is_over(self) -> Result<bool, Error> {
@@ -367,11 +364,7 @@ impl Handle<Thread> {
     /// Gives the handle back; the thread goes on. Not while somebody joins.
     pub fn free(self) -> Result<(), Error> {
         let thread = self.reside()?;
-        self.end(
-            |thread, _| {
-                if thread.joiners.load(Ordering::SeqCst) == 0 { Ok(()) } else { Err(Error::Busy) }
-            },
-        )?;
+        self.end(|thread, _| thread.joiners.check())?;
         let mut life = thread.life.lock();
         life.freed = true;
         let report = life.report.take();
@@ -486,22 +479,5 @@ fn see_out(os_thread: Native, how: SeeOut) -> bool {
             SeeOut::IfOut => system::try_join(os_thread),
             SeeOut::Detach => system::detach(os_thread),
         }
-    }
-}
-
-/// A thread that joins: while there is one, the handle is not freed.
-pub struct Joiner<'a>(&'a AtomicU32);
-
-impl Joiner<'_> {
-    fn new(joiners: &AtomicU32) -> Joiner<'_> {
-        // SeqCst, here and in `free`: of a join and a free that race, one sees the other.
-        joiners.fetch_add(1, Ordering::SeqCst);
-        Joiner(joiners)
-    }
-}
-
-impl Drop for Joiner<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
