@@ -3,6 +3,7 @@
 #ifndef LOWTHREAD_INSIGHT_HPP
 #define LOWTHREAD_INSIGHT_HPP
 
+#include <lowthread/infos.hpp>
 #include <lowthread/status.hpp>
 
 #include <cstdint>
@@ -33,17 +34,7 @@ template <typename Object> [[nodiscard]] std::string name_of(const Object &objec
 
 /// The threads that wait now, and for what.
 [[nodiscard]] inline std::vector<lt_wait_info> waits() {
-    std::vector<lt_wait_info> waits(16);
-    for (;;) {
-        waits[0].size = sizeof(lt_wait_info);
-        std::size_t count = 0;
-        detail::check(lt_waits(waits.data(), waits.size(), &count));
-        if (count <= waits.size()) {
-            waits.resize(count);
-            return waits;
-        }
-        waits.resize(count + 16);
-    }
+    return detail::all(&lt_waits);
 }
 
 /// Writes a line for each thread to a descriptor: what it waits for, and who has that; then the circles of a deadlock.
@@ -78,17 +69,7 @@ inline void set_deadlock_hook(lt_deadlock_hook hook, void *arg = nullptr) {
 
 /// What was waited for because others held it, the longest waited for first.
 [[nodiscard]] inline std::vector<lt_contention_info> contention() {
-    std::vector<lt_contention_info> infos(16);
-    for (;;) {
-        infos[0].size = sizeof(lt_contention_info);
-        std::size_t count = 0;
-        detail::check(lt_contention(infos.data(), infos.size(), &count));
-        if (count <= infos.size()) {
-            infos.resize(count);
-            return infos;
-        }
-        infos.resize(count + 16);
-    }
+    return detail::all(&lt_contention);
 }
 
 /// Writes the same to a descriptor, a line for each.

@@ -6,6 +6,7 @@
 #include <lowthread/call.hpp>
 #include <lowthread/counted.hpp>
 #include <lowthread/errors.hpp>
+#include <lowthread/infos.hpp>
 #include <lowthread/stop.hpp>
 #include <lowthread/time.hpp>
 
@@ -503,17 +504,7 @@ inline std::string thread_name(lt_ident ident) {
 
 /// The main thread, and every thread that the library started and that runs.
 inline std::vector<lt_thread_info> enumerate() {
-    std::vector<lt_thread_info> threads(16);
-    for (;;) {
-        threads[0].size = sizeof(lt_thread_info);
-        std::size_t count = 0;
-        detail::check(lt_enumerate(threads.data(), threads.size(), &count));
-        if (count <= threads.size()) {
-            threads.resize(count);
-            return threads;
-        }
-        threads.resize(count + 16);
-    }
+    return detail::all(&lt_enumerate);
 }
 
 /// Joins every joinable thread that is no daemon.
