@@ -17,6 +17,7 @@
 //!
 //! All of it is read without a lock, and may be of different moments: who draws conclusions looks twice.
 
+use crate::base::block::Block;
 use crate::base::deadline::now;
 use crate::base::handle::{Handle, Object};
 use crate::base::insight;
@@ -213,6 +214,11 @@ impl<T: Owned> Handle<T> {
                 (hooks.goes_for)(record, What::of(verb, self));
             }
         }
+    }
+
+    /// The calling thread has waited for it, by this block, whether it has got it or not.
+    pub fn has_waited(self, block: &Block) {
+        block.count(|| self.alive().map_or(0, |object| object.holding().longest()));
     }
 
     /// The calling thread has acquired it.

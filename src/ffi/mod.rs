@@ -124,12 +124,17 @@ unsafe fn at_once<T: Object, H>(
         about(raw, full(unsafe { at(raw) }))
     }
     // SAFETY: passed on.
-    unsafe {
-        match at(raw) {
-            Ok(handle) if short(handle) => LT_OK,
-            _ => out_of_line(raw, full),
-        }
-    }
+    unsafe { if is_done(raw, short) { LT_OK } else { out_of_line(raw, full) } }
+}
+
+/// Whether there is an object, and the short way did it.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+#[inline(always)]
+unsafe fn is_done<T: Object>(raw: *const impl Sized, short: impl FnOnce(Handle<T>) -> bool) -> bool {
+    // SAFETY: passed on.
+    unsafe { at(raw) }.is_ok_and(short)
 }
 
 /// The same for a call that acquires what is held from then on: see `from_here`.
@@ -143,12 +148,7 @@ unsafe fn acquired_at_once<T: Object, H>(
     full: impl FnOnce(Result<Handle<T>, Error>) -> lt_status,
 ) -> lt_status {
     // SAFETY: passed on.
-    unsafe {
-        match at(raw) {
-            Ok(handle) if short(handle) => LT_OK,
-            _ => from_here(raw, full),
-        }
-    }
+    unsafe { if is_done(raw, short) { LT_OK } else { from_here(raw, full) } }
 }
 
 /// The status of a call, all of it out of line, which notes where it came from if insight wants to know: what `full`

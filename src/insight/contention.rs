@@ -16,7 +16,6 @@ use crate::insight::text::Line;
 use crate::sys::process;
 use core::ffi::c_int;
 use core::fmt::{self, Write};
-use core::mem;
 
 /// How many objects are counted, and how many places for each.
 const OBJECTS: usize = 1024;
@@ -82,12 +81,7 @@ impl Count {
 
 /// Makes the table, if there is none.
 pub fn prepare() -> Result<(), Error> {
-    if COUNTED.lock().is_none() {
-        let table = Table::with_room_for(OBJECTS)?;
-        let former = mem::replace(&mut *COUNTED.lock(), table);
-        drop(former);
-    }
-    Ok(())
+    Table::prepare(&COUNTED, OBJECTS)
 }
 
 /// A thread has waited.

@@ -1,6 +1,8 @@
 //! Insight: what the program's objects are called, who waits for what and who holds that, waits that would never end,
 //! and what waiting costs.
 
+use core::ffi::CStr;
+
 pub mod circle;
 pub mod contention;
 pub mod dump;
@@ -15,3 +17,12 @@ pub mod table;
 pub mod text;
 pub mod told;
 pub mod waits;
+
+/// What the environment says of insight, when the library is loaded.
+fn setting(name: &CStr) -> Option<&'static [u8]> {
+    // SAFETY: a name; what it gives is not changed by anybody while the library is loaded.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+    }
+}

@@ -7,8 +7,9 @@ use crate::base::errno::Errno;
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::insight::dump::{self, Names};
+use crate::insight::setting;
 use crate::sys::signal::{self, ALL, Action, Info, SIGNALS, can_be_handled, is_fault};
-use core::ffi::{CStr, c_int, c_void};
+use core::ffi::{c_int, c_void};
 
 /// To which descriptor, by the signal.
 static DESCRIPTORS: [AtomicI32; SIGNALS] = [const { AtomicI32::new(OFF) }; SIGNALS];
@@ -70,12 +71,7 @@ unsafe extern "C-unwind" fn handler(signum: c_int, _info: *mut Info, _context: *
 crate::sys::at_load!(load);
 
 fn load() {
-    // SAFETY: a name; what it gives is not changed by anybody while the library is loaded.
-    let wanted = unsafe {
-        let value = libc::getenv(c"LOWTHREAD_DUMP_SIGNAL".as_ptr());
-        (!value.is_null()).then(|| CStr::from_ptr(value))
-    };
-    if let Some(signum) = wanted.and_then(|name| number(name.to_bytes())) {
+    if let Some(signum) = setting(c"LOWTHREAD_DUMP_SIGNAL").and_then(number) {
         // What cannot be had is left as it is: there is nobody to be told.
         let _ = set(signum, STANDARD_ERROR);
     }

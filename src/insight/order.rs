@@ -13,7 +13,6 @@ use crate::base::waiting::{Verb, What};
 use crate::insight::found::{self, Part};
 use crate::insight::holder;
 use crate::insight::table::{Entry, Table};
-use core::mem;
 
 /// How many pairs are remembered.
 const PAIRS: usize = 4096;
@@ -74,12 +73,7 @@ fn conflicts(held_shared: bool, wanted_shared: bool) -> u8 {
 
 /// Makes the table, if there is none.
 pub fn prepare() -> Result<(), Error> {
-    if ORDERS.lock().is_none() {
-        let table = Table::with_room_for(PAIRS)?;
-        let former = mem::replace(&mut *ORDERS.lock(), table);
-        drop(former);
-    }
-    Ok(())
+    Table::prepare(&ORDERS, PAIRS)
 }
 
 /// A thread is about to acquire: see above. May call the hook, so nothing above has a destructor.

@@ -6,12 +6,11 @@ use crate::base::holding;
 use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS};
 use crate::base::record;
 use crate::base::status::Error;
-use crate::insight::{circle, contention, order};
+use crate::insight::{circle, contention, order, setting};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::rwlock::RwLock;
 use crate::sync::spinlock::Spinlock;
-use core::ffi::CStr;
 
 static HOOKS: Hooks =
     Hooks { waits: circle::waits, goes_for: order::goes_for, has_waited: contention::has_waited };
@@ -44,14 +43,9 @@ pub fn set(what: u32) -> Result<(), Error> {
 crate::sys::at_load!(load);
 
 fn load() {
-    // SAFETY: a name; what it gives is not changed by anybody while the library is loaded.
-    let wanted = unsafe {
-        let value = libc::getenv(c"LOWTHREAD_INSIGHT".as_ptr());
-        (!value.is_null()).then(|| CStr::from_ptr(value))
-    };
-    if let Some(words) = wanted {
+    if let Some(words) = setting(c"LOWTHREAD_INSIGHT") {
         // Without memory it stays off: there is nobody to be told.
-        let _ = set(named(words.to_bytes()));
+        let _ = set(named(words));
     }
 }
 

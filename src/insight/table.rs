@@ -4,7 +4,9 @@
 //! out, and counted; those of objects that are no more make room.
 
 use crate::base::heap;
+use crate::base::mutex::Mutex;
 use crate::base::status::Error;
+use core::mem;
 
 /// How many places there are for each entry.
 const WAYS: usize = 8;
@@ -27,8 +29,17 @@ impl<E: Entry> Table<E> {
         Table { entries: Vec::new(), left_out: 0 }
     }
 
-    /// With room for so many, a multiple of `WAYS`.
-    pub fn with_room_for(many: usize) -> Result<Table<E>, Error> {
+    /// Gives it room for so many, a multiple of `WAYS`, if it has none yet.
+    pub fn prepare(table: &Mutex<Table<E>>, many: usize) -> Result<(), Error> {
+        if table.lock().is_none() {
+            let fresh = Table::with_room_for(many)?;
+            let former = mem::replace(&mut *table.lock(), fresh);
+            drop(former);
+        }
+        Ok(())
+    }
+
+    fn with_room_for(many: usize) -> Result<Table<E>, Error> {
         let mut entries = Vec::new();
         heap::reserve(|| entries.try_reserve_exact(many))?;
         entries.resize(many, E::NONE);

@@ -272,7 +272,7 @@ impl<T: Exclusive> Handle<T> {
             self.tell_held();
             let block = begin(What::of(Verb::Acquire, self))?;
             let result = self.acquire_later(&block);
-            block.count(|| self.alive().map_or(0, |lock| lock.holding().longest()));
+            self.has_waited(&block);
             result?;
         }
         self.has_acquired(How::Alone);

@@ -161,7 +161,8 @@ impl Handle<Queue> {
         let unless_awaited = |queue: &Queue| if queue.is_awaited() { Err(Error::Busy) } else { Ok(()) };
         unless_awaited(self.alive()?)?;
         // Before it is closed, which makes all of it possible: what that has called would find it half gone.
-        if self.is_watched() {
+        let watched = self.is_watched();
+        if watched {
             watchers::end(self.key());
         }
         // SAFETY: as the caller vouches.
@@ -169,7 +170,9 @@ impl Handle<Queue> {
         let queue = self.stay()?;
         if let Err(error) = self.end(|queue, _| unless_awaited(queue)) {
             // It is closed, and goes on.
-            watchers::revive(self.key());
+            if watched {
+                watchers::revive(self.key());
+            }
             return Err(error);
         }
         // Else somebody is just on the way out, and the memory stays until the slot is used again.

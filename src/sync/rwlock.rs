@@ -419,7 +419,7 @@ impl Handle<RwLock> {
     fn acquire_slowly(self, access: Access, timeout: Timeout) -> Result<(), Error> {
         let block = Block::begin(What::of(access.verb(), self), timeout)?;
         let result = self.acquire_later(access, &block);
-        block.count(|| self.alive().map_or(0, |rwlock| rwlock.holding.longest()));
+        self.has_waited(&block);
         result?;
         self.has_acquired(access.how());
         Ok(())

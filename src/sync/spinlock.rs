@@ -134,7 +134,7 @@ impl Handle<Spinlock> {
         let _told = block.declare()?;
         self.set_watched()?;
         let result = self.spin();
-        block.count(|| self.alive().map_or(0, |spinlock| spinlock.holding.longest()));
+        self.has_waited(&block);
         result
     }
 

@@ -273,9 +273,8 @@ impl<T: Object> Handle<T> {
     /// Async-signal-safe; the object may be gone by now.
     #[inline]
     pub fn tell(self, sides: Sides, n: usize, news: News) {
-        // Relaxed: the exchange comes before, on the same word. Was the bit there and is not any more, then nobody has
-        // watched since.
-        if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
+        // The exchange comes before, on the same word. Was the bit there and is not any more, then nobody has watched since.
+        if self.is_watched() {
             self.tell_slowly(sides, n, news);
         }
     }
@@ -295,13 +294,14 @@ impl<T: Object> Handle<T> {
     /// `is_possible` looks again. Async-signal-safe, if that is.
     #[inline]
     pub fn lull(self, side: Sides, is_possible: impl Fn() -> bool) {
-        // Relaxed: who watches looks after the bit is set.
-        if self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED {
+        // Who watches looks after the bit is set.
+        if self.is_watched() {
             watchers::lull(self.key(), side, &is_possible);
         }
     }
 
     /// Whether somebody watches, or insight does.
+    #[inline]
     pub fn is_watched(self) -> bool {
         // Relaxed: whoever relies on it sets it first, and who comes to watch now is as good as one who came later.
         self.word().load(Ordering::Relaxed) & !STATE_MASK == self.tag() | WATCHED
