@@ -245,21 +245,18 @@ TEST(the_environment_asks_for_a_dump) {
         raise(SIGUSR1);
         _exit(7);
     }
-    const char *const names[] = {"USR1", "SIGUSR1", "number"};
-    for (size_t i = 0; i < LENGTH(names); i++) {
+    char number[40];
+    snprintf(number, sizeof number, "LOWTHREAD_DUMP_SIGNAL=%d", SIGUSR1);
+    const char *const settings[] = {"LOWTHREAD_DUMP_SIGNAL=USR1", "LOWTHREAD_DUMP_SIGNAL=SIGUSR1", number};
+    for (size_t i = 0; i < LENGTH(settings); i++) {
         int out[2];
         assert_int_equal(pipe(out), 0);
-        pid_t child = fork();
-        if (child == 0) {
-            char number[8];
-            snprintf(number, sizeof number, "%d", SIGUSR1);
-            setenv("LOWTHREAD_DUMP_SIGNAL", names[i][0] == 'n' ? number : names[i], 1);
-            dup2(out[1], 2);
-            close(out[0]);
-            close(out[1]);
-            execl("/proc/self/exe", "test_insight", "the_environment_asks_for_a_dump", (char *)NULL);
-            _exit(1);
-        }
+        // What the program says fits into the pipe.
+        const int standard_error = dup(2);
+        dup2(out[1], 2);
+        const int status = run_program(NULL, "the_environment_asks_for_a_dump", (const char *[]){settings[i], NULL});
+        dup2(standard_error, 2);
+        close(standard_error);
         close(out[1]);
         char text[4096];
         size_t length = 0;
@@ -268,8 +265,6 @@ TEST(the_environment_asks_for_a_dump) {
         }
         text[length] = 0;
         close(out[0]);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
         assert_non_null(strstr(text, "lowthread: 1 threads, at "));
         assert_non_null(strstr(text, "  MainThread (ident 1, native id "));
