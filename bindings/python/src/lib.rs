@@ -17,12 +17,15 @@ mod queue;
 mod rlock;
 mod routes;
 mod rwlock;
+mod select;
 mod semaphore;
+mod sign;
 mod signals;
 mod thread;
 mod time;
 mod timeout;
 mod timer;
+mod watcher;
 
 use pyo3::prelude::*;
 
@@ -38,6 +41,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     routes::register(module)?;
     time::register(module)?;
     insight::register(module)?;
+    select::register(module)?;
     module.add_class::<event::Event>()?;
     module.add_class::<semaphore::Semaphore>()?;
     module.add_class::<semaphore::BoundedSemaphore>()?;
@@ -45,5 +49,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<condition::Condition>()?;
     module.add_class::<queue::Queue>()?;
     module.add_class::<timer::Timer>()?;
-    module.add_class::<timer::Watchdog>()
+    module.add_class::<timer::Watchdog>()?;
+    module.add_class::<watcher::Watcher>()
 }

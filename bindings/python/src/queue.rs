@@ -17,7 +17,11 @@
 //!
 //! The mutex is taken with the GIL and let go of before anything that may run Python code, so nobody waits for it, and
 //! it is free when a child is forked.
+//!
+//! While somebody selects on the queue or watches it, two [`Sign`]s show what can be done. They are put right whenever the
+//! mutex is let go of: see [`Locked`].
 
+use crate::sign::{Shown, Sign};
 use crate::{errors, gil, timeout};
 use lowthread::base::status::{LT_OK, LT_TIMED_OUT};
 use lowthread::ffi::semaphore::{
@@ -30,6 +34,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Who sleeps for one thing.
@@ -56,6 +61,8 @@ struct State {
     getters: Line,
     putters: Line,
     joiners: Line,
+    readable: Sign,
+    writable: Sign,
 }
 
 impl State {
@@ -78,6 +85,71 @@ pub struct Queue {
     getters: Semaphore,
     putters: Semaphore,
     joiners: Semaphore,
+}
+
+/// The state, under the mutex.
+struct Locked<'a> {
+    queue: &'a Queue,
+    state: MutexGuard<'a, State>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let State { items, closed, readable, writable, .. } = &*self.state;
+        // A closed queue answers at once, if only by ShutDown.
+        readable.show(|| *closed || !items.is_empty());
+        writable.show(|| *closed || !self.queue.is_full_with(items.len()));
+    }
+}
+
+/// What somebody may wait for beside other things.
+#[derive(Clone, Copy)]
+pub enum Side {
+    Items,
+    Room,
+}
+
+impl Side {
+    fn sign(self, state: &mut State) -> &mut Sign {
+        match self {
+            Self::Items => &mut state.readable,
+            Self::Room => &mut state.writable,
+        }
+    }
+}
+
+/// Has a sign of the queue's be shown while it lives.
+pub struct Watched {
+    queue: Py<Queue>,
+    side: Side,
+}
+
+impl Watched {
+    pub fn new(queue: &Bound<'_, Queue>, side: Side) -> PyResult<(Self, Shown)> {
+        let shown = side.sign(&mut queue.get().state()).begin()?;
+        Ok((Self { queue: queue.clone().unbind(), side }, shown))
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.side.sign(&mut self.queue.get().state()).end();
+    }
 }
 
 struct Semaphore(*mut lt_semaphore);
@@ -127,8 +199,13 @@ fn named(py: Python<'_>, module: &str, class: &str) -> PyErr {
 }
 
 impl Queue {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn state(&self) -> Locked<'_> {
+        Locked { queue: self, state: self.state.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    fn is_full_with(&self, count: usize) -> bool {
+        self.most != 0 && count >= self.most
     }
 
     /// Sleeps until `attempt` gives something, for at most so many seconds. None: it did not.
@@ -198,7 +275,7 @@ impl Queue {
         if state.closed {
             return Err(Not::Ever(shut_down(py)));
         }
-        if self.most != 0 && state.items.len() >= self.most {
+        if self.is_full_with(state.items.len()) {
             return Err(Not::Yet);
         }
         if state.items.try_reserve(1).is_err() {
@@ -211,7 +288,7 @@ impl Queue {
 
     /// None: there was none in time.
     #[inline]
-    fn get_within(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<Py<PyAny>>> {
+    pub fn get_within(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<Py<PyAny>>> {
         let first = self.take(py, &mut self.state());
         let taken = match first {
             Ok(taken) => Some(taken),
@@ -363,7 +440,7 @@ impl Queue {
 
     /// Whether the queue is full at this moment; one without a bound never is.
     fn full(&self) -> bool {
-        self.most != 0 && self.qsize() >= self.most
+        self.is_full_with(self.qsize())
     }
 
     /// Say that an item that was taken out is done with. ValueError if all are so already.

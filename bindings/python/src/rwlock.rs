@@ -99,6 +99,13 @@ impl RWLock {
     }
 }
 
+impl RWLockGuard {
+    /// The lock, and whether the guard writes.
+    pub fn access(&self) -> (*mut lt_rwlock, bool) {
+        (self.lock.get().0, self.writes)
+    }
+}
+
 impl Drop for RWLock {
     fn drop(&mut self) {
         // SAFETY: nobody has the object.

@@ -27,6 +27,10 @@ fn permits(value: i64) -> PyResult<u32> {
 }
 
 impl Semaphore {
+    pub fn handle(&self) -> *mut lt_semaphore {
+        self.0
+    }
+
     fn of(semaphore: *mut lt_semaphore) -> PyResult<Self> {
         if semaphore.is_null() { Err(PyMemoryError::new_err(())) } else { Ok(Self(semaphore)) }
     }

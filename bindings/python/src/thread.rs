@@ -282,7 +282,7 @@ fn _get_main_thread_ident() -> usize {
 
 /// A handle of a thread: it can be joined.
 #[pyclass(frozen, weakref, module = "_thread", name = "_ThreadHandle")]
-struct ThreadHandle {
+pub struct ThreadHandle {
     /// Set when the thread has left the interpreter, or is said to have.
     done: AtomicPtr<lt_event>,
     /// NULL before the start, and for a thread that was not started with it.
@@ -292,9 +292,14 @@ struct ThreadHandle {
 }
 
 impl ThreadHandle {
+    /// Set when the thread has left the interpreter. The handle's own.
+    pub fn done(&self) -> *mut lt_event {
+        self.done.load(Ordering::Relaxed)
+    }
+
     fn is_set(&self) -> bool {
         // SAFETY: the handle's own event.
-        unsafe { lt_event_is_set(self.done.load(Ordering::Relaxed)) }
+        unsafe { lt_event_is_set(self.done()) }
     }
 
     fn of(pthread: usize) -> PyResult<Self> {
@@ -312,12 +317,12 @@ impl ThreadHandle {
 
 impl Drop for ThreadHandle {
     fn drop(&mut self) {
-        let done = self.done.load(Ordering::Relaxed) as usize;
+        let done = self.done() as usize;
         RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|&(_, other)| other != done);
         // SAFETY: nobody has the object, so nobody waits.
         unsafe {
             let _ = lt_thread_free(self.thread.load(Ordering::Relaxed));
-            let _ = lt_event_free(self.done.load(Ordering::Relaxed));
+            let _ = lt_event_free(self.done());
         }
     }
 }
@@ -345,7 +350,7 @@ impl ThreadHandle {
             return Err(PyRuntimeError::new_err("thread not started"));
         }
         // SAFETY: the handle's own event.
-        match unsafe { lt_event_set(self.done.load(Ordering::Relaxed)) } {
+        match unsafe { lt_event_set(self.done()) } {
             LT_OK => Ok(()),
             status => Err(errors::of(status)),
         }
@@ -363,7 +368,7 @@ impl ThreadHandle {
                 return Err(PyRuntimeError::new_err("Cannot join current thread"));
             }
             let seconds = timeout::of_wait(timeout.filter(|seconds| seconds.is_nan() || *seconds >= 0.0))?;
-            let done = self.done.load(Ordering::Relaxed);
+            let done = self.done();
             // SAFETY: the caller holds a reference to the handle.
             match gil::wait_for(py, seconds, |left| unsafe { lt_event_wait_timeout(done, left) })? {
                 LT_OK => (),

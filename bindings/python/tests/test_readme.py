@@ -14,6 +14,8 @@ PRINTED = [
     "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81]\n",
     None,
     "got 1\ntold to stop\n",
+    "got a job\n",
+    "['from a thread']\n",
     "the loop hangs\n",
 ]
 

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from lowthread import _builtin, _native
 from lowthread._native import (
     BoundedSemaphore,
+    Case,
     Condition,
     Deadlock,
     Event,
@@ -28,9 +29,15 @@ from lowthread._native import (
     Semaphore,
     Timer,
     Watchdog,
+    Watcher,
     __version__,
     interrupt,
     interrupt_main,
+    on_acquire,
+    on_get,
+    on_put,
+    on_set,
+    select,
     signal_restore,
     signal_to_callback,
     signal_to_event,
@@ -42,6 +49,7 @@ __all__ = [
     "Barrier",
     "BoundedSemaphore",
     "BrokenBarrierError",
+    "Case",
     "Condition",
     "Deadlock",
     "Event",
@@ -58,11 +66,19 @@ __all__ = [
     "Thread",
     "Timer",
     "Watchdog",
+    "Watcher",
     "__version__",
     "dump",
     "install",
     "interrupt",
     "interrupt_main",
+    "on_acquire",
+    "on_done",
+    "on_get",
+    "on_join",
+    "on_put",
+    "on_set",
+    "select",
     "signal_restore",
     "signal_to_callback",
     "signal_to_event",
@@ -79,11 +95,14 @@ _LAZY = {
     "Future": "_pool",
     "Pool": "_pool",
     "ShutDown": "_shutdown",
+    "on_done": "_select",
+    "on_join": "_select",
 }
 
 
 if TYPE_CHECKING:
     from lowthread._pool import Future, Pool
+    from lowthread._select import on_done, on_join
     from lowthread._shutdown import ShutDown
     from lowthread._threads import Barrier, BrokenBarrierError, Local, Thread
 else:
