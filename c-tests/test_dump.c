@@ -3,6 +3,7 @@
 // needs: signals of POSIX
 #include "told.h"
 
+#include <poll.h>
 #include <sys/time.h>
 
 static void nothing(void *arg) {
@@ -138,6 +139,82 @@ TEST(a_dump_tells_the_circle_of_a_deadlock_once) {
     assert_ok(lt_rlock_free(c.first));
     assert_ok(lt_rlock_free(c.second));
     assert_ok(lt_event_free(c.go));
+}
+
+typedef struct part {
+    lt_rlock *has, *wants, *wants_later;
+    _Atomic bool has_it;
+    lt_event *go;
+    lt_ident ident;
+} part;
+
+static void wait_for(lt_rlock *lock) {
+    lt_status status = lt_rlock_acquire(lock);
+    must(status == LT_INTERRUPTED || (status == LT_OK && lt_rlock_release(lock) == LT_OK));
+}
+
+static void wait_for_one_and_then_another(void *arg) {
+    part *p = arg;
+    must(lt_rlock_acquire(p->has) == LT_OK);
+    atomic_store(&p->has_it, true);
+    must(lt_event_wait(p->go) == LT_OK);
+    wait_for(p->wants);
+    if (p->wants_later != NULL) {
+        wait_for(p->wants_later);
+    }
+    must(lt_rlock_release(p->has) == LT_OK);
+}
+
+static lt_status dump_to(void *fd) {
+    return lt_dump(*(int *)fd);
+}
+
+// It changes into one of the second and third thread alone, to which the first one's wait leads.
+TEST(a_circle_that_changes_while_it_is_written_comes_to_an_end) {
+    int ends[2];
+    open_narrow_pipe(ends);
+    lt_rlock *locks[3] = {lt_rlock_new(), lt_rlock_new(), lt_rlock_new()};
+    lt_event *go = lt_event_new();
+    part parts[3];
+    lt_wait_info info;
+    for (int i = 0; i < 3; i++) {
+        parts[i] = (part){.has = locks[i], .wants = locks[(i + 1) % 3], .wants_later = i == 2 ? locks[1] : NULL, .go = go};
+        assert_ok(lt_start_new_thread(wait_for_one_and_then_another, &parts[i], &parts[i].ident));
+        must_soon(atomic_load(&parts[i].has_it));
+    }
+    assert_ok(lt_event_set(go));
+    for (int i = 0; i < 3; i++) {
+        must_soon(wait_of(parts[i].ident, &info) && info.handle == parts[i].wants);
+    }
+    waiter w;
+    waiter_launch(&w, dump_to, &ends[1]);
+    char line[1024];
+    bool in_circle = false;
+    int told = 0;
+    while (told < 1000 && !waiter_is_done(&w)) {
+        struct pollfd next = {ends[0], POLLIN, 0};
+        if (poll(&next, 1, 10) == 0) {
+            continue;
+        }
+        ssize_t n = read(ends[0], line, sizeof line);
+        must(n > 0);
+        told += in_circle;
+        if (!in_circle && memcmp(line, "deadlock:", 9) == 0) {
+            in_circle = true;
+            assert_ok(lt_interrupt(parts[2].ident));
+            must_soon(wait_of(parts[2].ident, &info) && info.handle == locks[1]);
+        }
+    }
+    assert_true(in_circle && told >= 2 && told < 1000);
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_interrupt(parts[1].ident)); // Whose lock the two others wait for.
+    join_all_threads();
+    for (int i = 0; i < 3; i++) {
+        assert_ok(lt_rlock_free(locks[i]));
+    }
+    assert_ok(lt_event_free(go));
+    close(ends[0]);
+    close(ends[1]);
 }
 
 TEST(a_descriptor_that_takes_nothing_is_told) {

@@ -19,4 +19,14 @@ static inline bool wait_of(lt_ident ident, lt_wait_info *found) {
     return false;
 }
 
+// A pipe that takes one write, and the next one when that was read.
+static inline void open_narrow_pipe(int ends[2]) {
+#ifdef F_SETPIPE_SZ
+    must(pipe2(ends, O_DIRECT) == 0 && fcntl(ends[1], F_SETPIPE_SZ, 1) > 0);
+#else
+    (void)ends;
+    skip_because("only Linux has pipes that keep writes apart");
+#endif
+}
+
 #endif

@@ -93,7 +93,8 @@ fn is_told_from(first: &'static Record, wait: Wait) -> bool {
 fn tell_circle(out: &Out, first: &'static Record, wait: Wait) -> Result<(), Error> {
     out.line(format_args!("deadlock: each waits for the next"))?;
     let (mut record, mut what, names) = (first, wait.what, out.names);
-    loop {
+    // What goes on meanwhile may lead into another circle, and not back to the first.
+    for _ in 0..LONGEST_CIRCLE {
         let Some(next) = holder::of(what).and_then(waits::find) else { return Ok(()) };
         out.line(format_args!(
             "  {} waits for {}{}",
@@ -104,6 +105,7 @@ fn tell_circle(out: &Out, first: &'static Record, wait: Wait) -> Result<(), Erro
         let Some(wait) = waits::of(next).filter(|_| next.ident() != first.ident()) else { return Ok(()) };
         (record, what) = (next, wait.what);
     }
+    Ok(())
 }
 
 struct Out {
