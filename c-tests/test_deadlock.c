@@ -648,6 +648,86 @@ TEST(what_a_hook_raises_goes_to_the_excepthook) {
     look_no_more();
 }
 
+// ---- What is recorded of those who hold
+
+typedef struct reading {
+    lt_rwlock *rwlock;
+    lt_lock *lock;
+    lt_event *reads, *go;
+} reading;
+
+static lt_status read_and_then_acquire(void *arg) {
+    reading *r = arg;
+    must(lt_rwlock_read_acquire(r->rwlock) == LT_OK);
+    must(lt_event_set(r->reads) == LT_OK && lt_event_wait(r->go) == LT_OK);
+    must(lt_lock_acquire(r->lock) == LT_OK);
+    return lt_lock_release(r->lock);
+}
+
+static lt_status acquire_and_then_write(void *arg) {
+    reading *r = arg;
+    must(lt_lock_acquire(r->lock) == LT_OK);
+    must(lt_event_set(r->go) == LT_OK);
+    lt_status status = lt_rwlock_write_acquire(r->rwlock);
+    must(lt_lock_release(r->lock) == LT_OK);
+    return status;
+}
+
+TEST(what_is_made_anew_after_a_fork_is_held_by_nobody) {
+    look_for(LT_INSIGHT_DEADLOCK);
+    reading r = {lt_rwlock_new(), lt_allocate_lock(), lt_event_new(), lt_event_new()};
+    waiter reader, writer;
+    lt_wait_info info;
+    waiter_launch(&reader, read_and_then_acquire, &r);
+    assert_ok(lt_event_wait(r.reads));
+    assert_ok(lt_rwlock_at_fork_reinit(r.rwlock));
+    assert_ok(lt_rwlock_read_acquire(r.rwlock)); // So it is this thread that a writer waits for, and no other.
+    waiter_launch(&writer, acquire_and_then_write, &r);
+    must_soon(waiter_is_done(&writer) || (wait_of(reader.ident, &info) && wait_of(writer.ident, &info)));
+    assert_false(waiter_is_done(&writer));
+    assert_ok(lt_rwlock_read_release(r.rwlock));
+    assert_ok(waiter_join(&writer));
+    assert_ok(waiter_join(&reader));
+    assert_int_equal(told.cycles, 0);
+    assert_ok(lt_rwlock_free(r.rwlock));
+    assert_ok(lt_lock_free(r.lock));
+    assert_ok(lt_event_free(r.reads));
+    assert_ok(lt_event_free(r.go));
+    look_no_more();
+}
+
+static void take_both(const held_kind *one, void *first, const held_kind *other, void *second);
+
+// Freed while it is held; or released by another thread, as what is waited for often is.
+TEST(what_a_thread_holds_no_more_takes_no_place_from_what_it_holds) {
+    look_for(LT_INSIGHT_ORDER);
+    for (int way = 0; way < 2; way++) {
+        int before = told.orders;
+        lt_lock *locks[64];
+        for (size_t i = 0; i < LENGTH(locks); i++) {
+            locks[i] = lt_allocate_lock();
+            assert_ok(lt_lock_acquire(locks[i]));
+            if (way == 0) {
+                assert_ok(lt_lock_free(locks[i]));
+            } else {
+                waiter other;
+                waiter_launch(&other, lock_release, locks[i]);
+                assert_ok(waiter_join(&other));
+            }
+        }
+        lt_lock *a = lt_allocate_lock(), *b = lt_allocate_lock();
+        take_both(&KINDS[0], a, &KINDS[0], b);
+        take_both(&KINDS[0], b, &KINDS[0], a);
+        assert_int_equal(told.orders, before + 1);
+        assert_ok(lt_lock_free(a));
+        assert_ok(lt_lock_free(b));
+        for (size_t i = 0; way == 1 && i < LENGTH(locks); i++) {
+            assert_ok(lt_lock_free(locks[i]));
+        }
+    }
+    look_no_more();
+}
+
 // ---- Orders
 
 static void take_both(const held_kind *one, void *first, const held_kind *other, void *second) {
@@ -685,6 +765,38 @@ TEST(two_orders_are_told_once_though_nothing_hangs) {
         }
     }
     assert_int_equal(told.cycles, 0);
+    look_no_more();
+}
+
+static void make_orders(const lt_deadlock_info *info, void *calls) {
+    lt_deadlock_link before[2];
+    char text[600];
+    must(info->count == LENGTH(before));
+    memcpy(before, info->links, sizeof before);
+    snprintf(text, sizeof text, "%s", before[0].text);
+    if (atomic_fetch_add((_Atomic int *)calls, 1) == 0) {
+        for (int i = 0; i < 3; i++) {
+            lt_lock *a = lt_allocate_lock(), *b = lt_allocate_lock();
+            take_both(&KINDS[0], a, &KINDS[0], b);
+            take_both(&KINDS[0], b, &KINDS[0], a);
+            must(lt_lock_free(a) == LT_OK && lt_lock_free(b) == LT_OK);
+        }
+    }
+    must(memcmp(before, info->links, sizeof before) == 0 && strcmp(text, before[0].text) == 0);
+}
+
+TEST(what_a_hook_does_itself_is_not_told) {
+    _Atomic int calls = 0;
+    assert_ok(lt_set_insight(LT_INSIGHT_ORDER));
+    assert_ok(lt_set_deadlock_hook(make_orders, &calls));
+    for (int i = 1; i <= 2; i++) {
+        lt_lock *a = lt_allocate_lock(), *b = lt_allocate_lock();
+        take_both(&KINDS[0], a, &KINDS[0], b);
+        take_both(&KINDS[0], b, &KINDS[0], a);
+        assert_int_equal(atomic_load(&calls), i);
+        assert_ok(lt_lock_free(a));
+        assert_ok(lt_lock_free(b));
+    }
     look_no_more();
 }
 

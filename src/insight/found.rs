@@ -150,7 +150,8 @@ impl fmt::Display for Part {
 pub fn circle(record: &'static Record, way: &Way) {
     let mut parts = Vec::new();
     if heap::reserve(|| parts.try_reserve_exact(way.links().count())).is_err() {
-        return keep(record, None);
+        keep(record, None);
+        return;
     }
     let mut wanted = way.links().next_back().map(|last| last.wait.what);
     for link in way.links() {
@@ -171,17 +172,17 @@ pub fn circle(record: &'static Record, way: &Way) {
 /// Two orders, found by the calling thread: told at once. Nothing above has a destructor.
 pub fn order(record: &'static Record, parts: &[Part; 2]) {
     let report = Report::new(LT_DEADLOCK_ORDER, parts);
-    if report.is_some() {
-        keep(record, report);
+    if report.is_some() && keep(record, report) {
         tell(record);
     }
 }
 
-/// Keeps it in the place of the one before; not while that is being told.
-fn keep(record: &'static Record, report: Option<Box<Report>>) {
+/// Keeps it in the place of the one before; not, and then false, while the hook is told that.
+fn keep(record: &'static Record, report: Option<Box<Report>>) -> bool {
     let own = record.own();
     if own.found.get().is_some_and(|(found, _)| at(found).is_being_told.get()) {
-        return drop(report);
+        drop(report);
+        return false;
     }
     own.last_error.set_detail(None);
     if let Some((former, end)) = own.found.take() {
@@ -189,6 +190,7 @@ fn keep(record: &'static Record, report: Option<Box<Report>>) {
         unsafe { end(former) };
     }
     own.found.set(report.map(|report| (Box::into_raw(report).cast(), end as _)));
+    true
 }
 
 unsafe extern "C" fn end(report: *mut c_void) {
