@@ -2,6 +2,9 @@
 // timeout: 60
 #include "told.h"
 
+#include <fcntl.h>
+#include <poll.h>
+
 // What lt_contention() has of an object; false if nothing.
 static bool contention_of(const void *handle, lt_contention_info *found) {
     lt_contention_info all[64];
@@ -187,6 +190,26 @@ TEST(a_lock_that_is_handed_over_is_counted_so) {
     assert_ok(lt_set_insight(0));
 }
 
+TEST(what_was_released_while_nobody_looked_was_not_held_until_then) {
+    lt_lock *lock = lt_allocate_lock();
+    lt_contention_info info;
+    for (int i = 0; i < 4; i++) {
+        assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
+        assert_ok(lt_lock_acquire(lock));
+        assert_status(lt_lock_acquire_timeout(lock, 1e-3), LT_TIMED_OUT); // From here on its holders are recorded.
+        if (i == 1) {
+            assert_ok(lt_set_insight(0));
+        }
+        assert_ok(lt_lock_release(lock));
+        if (i == 1) {
+            assert_ok(lt_sleep(0.5));
+        }
+    }
+    assert_true(contention_of(lock, &info) && info.longest_hold < 0.5);
+    assert_ok(lt_lock_free(lock));
+    assert_ok(lt_set_insight(0));
+}
+
 TEST(the_report_has_a_line_for_each_the_worst_first) {
     assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
     lt_lock *locks[2] = {lt_allocate_lock(), lt_allocate_lock()};
@@ -212,6 +235,37 @@ TEST(the_report_has_a_line_for_each_the_worst_first) {
     assert_ok(lt_set_insight(0));
 }
 
+static lt_status write_report(void *fd) {
+    return lt_contention_report(*(int *)fd);
+}
+
+static lt_status wait_for_held(void *lock) {
+    return lt_lock_acquire_timeout(lock, 1e-3);
+}
+
+// While the last line of a report, which tells of those without room, is not read.
+static void check_report_holds_nobody_up(size_t lines, lt_lock *held) {
+    int ends[2];
+    char line[1024];
+    open_narrow_pipe(ends);
+    waiter reporter, other;
+    waiter_launch(&reporter, write_report, &ends[1]);
+    for (size_t i = 0; i < lines - 1; i++) {
+        must(read(ends[0], line, sizeof line) > 0);
+    }
+    struct pollfd next = {ends[0], POLLIN, 0};
+    must(poll(&next, 1, -1) == 1);
+    must_soon(waiter_asleep(&reporter));
+    waiter_launch(&other, wait_for_held, held);
+    must_soon(waiter_is_done(&other));
+    assert_status(waiter_join(&other), LT_TIMED_OUT);
+    must(read(ends[0], line, sizeof line) > 0 && memcmp(line, "lock 0x", 7) == 0);
+    must(read(ends[0], line, sizeof line) > 0 && memcmp(line, "and ", 4) == 0);
+    assert_ok(waiter_join(&reporter));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 TEST(more_objects_than_there_is_room_for_take_no_more_memory) {
     assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
     size_t count = 0;
@@ -223,6 +277,7 @@ TEST(more_objects_than_there_is_room_for_take_no_more_memory) {
     }
     assert_ok(lt_contention(NULL, 0, &count));
     assert_true(count > 500 && count <= 1024);
+    check_report_holds_nobody_up(count, kept[0]);
     for (size_t i = 0; i < LENGTH(kept); i++) {
         assert_ok(lt_lock_free(kept[i]));
     }

@@ -21,7 +21,8 @@ use crate::base::block::Block;
 use crate::base::deadline::now;
 use crate::base::handle::{Handle, Object};
 use crate::base::insight;
-use crate::base::record::Record;
+use crate::base::record::{self, Record};
+use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::waiting::{Verb, What};
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -73,11 +74,6 @@ impl Holding {
 
     pub fn is_signal(&self) -> bool {
         self.marks.load(Ordering::Relaxed) & SIGNAL != 0
-    }
-
-    /// In a forked child, whoever held it.
-    pub fn forget(&self) {
-        self.begin(BEFORE);
     }
 
     /// In microseconds.
@@ -143,16 +139,10 @@ impl Held {
         self.others.store(0, Ordering::Relaxed);
     }
 
-    fn add(&self, hold: Hold) {
-        // By an exchange: a handler may come between the look and the store.
-        let taken = |entry: &&Entry| {
-            let free = entry.handle.load(Ordering::Relaxed) == 0;
-            free && entry
-                .handle
-                .compare_exchange(0, hold.handle, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        };
-        match self.entries.iter().find(taken) {
+    /// In a free entry; or, if there is none, in that of what `is_over`.
+    fn add(&self, hold: Hold, is_over: impl Fn(usize) -> bool) {
+        let free = self.entries.iter().find(|entry| entry.take(hold.handle, |there| there == 0));
+        match free.or_else(|| self.entries.iter().find(|entry| entry.take(hold.handle, &is_over))) {
             Some(entry) => {
                 entry.place.store(hold.place, Ordering::Relaxed);
                 entry.since.store(hold.since, Ordering::Relaxed);
@@ -186,6 +176,14 @@ impl Held {
 impl Entry {
     const fn none() -> Entry {
         Entry { handle: AtomicUsize::new(0), place: AtomicUsize::new(0), since: AtomicU64::new(0) }
+    }
+
+    /// Makes it that of another handle, if that which is there may go.
+    fn take(&self, handle: usize, may_go: impl Fn(usize) -> bool) -> bool {
+        let there = self.handle.load(Ordering::Relaxed);
+        // By an exchange: a handler may come between the look and the store.
+        may_go(there)
+            && self.handle.compare_exchange(there, handle, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     fn read(&self) -> Hold {
@@ -245,6 +243,15 @@ impl<T: Owned> Handle<T> {
         }
     }
 
+    /// It is free again, whoever held it: in a forked child, where those are no more.
+    pub fn forget_holders(self) -> Result<(), Error> {
+        self.alive()?.holding().begin(BEFORE);
+        if insight::is_on(insight::SOME_HOLDERS) {
+            record::each(|record| while record.held.remove(self.number()).is_some() {});
+        }
+        Ok(())
+    }
+
     #[cold]
     fn record_acquired(self, how: How, record: Option<&'static Record>) {
         let Some(holding) = self.recorded() else { return };
@@ -254,7 +261,9 @@ impl<T: Owned> Handle<T> {
         }
         if let Some(record) = record {
             let since = if insight::is_on(insight::CONTENTION) { now() } else { 0 };
-            record.held.add(Hold { handle: self.number(), place: record.own().called_from.get(), since });
+            let hold = Hold { handle: self.number(), place: record.own().called_from.get(), since };
+            let hooks = insight::told(insight::SOME_HOLDERS);
+            record.held.add(hold, |handle| hooks.is_some_and(|hooks| (hooks.is_over)(handle)));
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Hooks {
     pub waits: fn(&'static Record, Wait, bool) -> Result<Told<'static>, Error>,
     /// A thread is about to acquire, and to wait if it must. May call code of the user's.
     pub goes_for: fn(&'static Record, What),
+    /// Whether an object is no more, or nobody holds it whatever is recorded. Async-signal-safe.
+    pub is_over: fn(usize) -> bool,
     /// A thread has waited for so many nanoseconds for what is held, whether it has got it or not.
     pub has_waited: fn(What, Waited),
 }

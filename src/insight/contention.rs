@@ -111,7 +111,9 @@ pub fn write(fd: c_int) -> Result<(), Error> {
     for count in counts {
         line(fd, format_args!("{count}"))?;
     }
-    match COUNTED.lock().left_out() {
+    // Its lock is let go of before anything is written, which may take long.
+    let left_out = COUNTED.lock().left_out();
+    match left_out {
         0 => Ok(()),
         left_out => line(fd, format_args!("and {left_out} waits for others, for which there was no room")),
     }

@@ -3,17 +3,21 @@
 //! LOWTHREAD_INSIGHT in the environment does so when the library is loaded: owners,deadlock,order,contention.
 
 use crate::base::holding;
-use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS};
+use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS, SOME_HOLDERS};
 use crate::base::record;
 use crate::base::status::Error;
-use crate::insight::{circle, contention, order, setting};
+use crate::insight::{circle, contention, holder, order, setting};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::rwlock::RwLock;
 use crate::sync::spinlock::Spinlock;
 
-static HOOKS: Hooks =
-    Hooks { waits: circle::waits, goes_for: order::goes_for, has_waited: contention::has_waited };
+static HOOKS: Hooks = Hooks {
+    waits: circle::waits,
+    goes_for: order::goes_for,
+    is_over: holder::is_signal,
+    has_waited: contention::has_waited,
+};
 
 const NAMES: [(&str, u32); 4] =
     [("owners", OWNERS), ("deadlock", DEADLOCK), ("order", ORDER), ("contention", CONTENTION)];
@@ -30,8 +34,12 @@ pub fn set(what: u32) -> Result<(), Error> {
         contention::prepare()?;
     }
     let before = insight::turn(what, &HOOKS);
-    if what & HOLDERS != 0 && before & HOLDERS == 0 {
+    let begins = |some: u32| what & some != 0 && before & some == 0;
+    if begins(SOME_HOLDERS) || begins(HOLDERS) {
+        // What was released while nobody looked still stands there.
         record::each(|record| record.held.clear());
+    }
+    if begins(HOLDERS) {
         holding::begin::<Lock>();
         holding::begin::<RLock>();
         holding::begin::<RwLock>();

@@ -59,7 +59,7 @@ impl Handle<Lock> {
 
     /// Frees the lock from a holder that did not survive a fork.
     pub fn at_fork_reinit(self) -> Result<(), Error> {
-        self.alive()?.holding.forget();
+        self.forget_holders()?;
         match self.release() {
             Err(Error::NotHeld) => Ok(()),
             result => result,

@@ -252,9 +252,8 @@ impl Handle<RLock> {
 
     /// Frees the lock from an owner that did not survive a fork.
     pub fn at_fork_reinit(self) -> Result<(), Error> {
-        let rlock = self.alive()?;
-        rlock.set(NOBODY, 0);
-        rlock.holding.forget();
+        self.alive()?.set(NOBODY, 0);
+        self.forget_holders()?;
         match self.release() {
             Err(Error::NotHeld) => Ok(()),
             result => result,

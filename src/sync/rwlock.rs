@@ -360,7 +360,7 @@ impl Handle<RwLock> {
     /// Frees the lock from holders that did not survive a fork.
     pub fn at_fork_reinit(self) -> Result<(), Error> {
         let rwlock = self.reside()?;
-        rwlock.holding.forget();
+        self.forget_holders()?;
         let line = rwlock.line.lock();
         // AcqRel: as a release.
         self.update(Ordering::AcqRel, |state: State| Ok(state.without_holders()))?;
