@@ -872,6 +872,61 @@ TEST(insight_can_be_turned_on_and_off_while_threads_run) {
     look_no_more();
 }
 
+typedef struct ordered {
+    void *const *objects; // Each of one of the kinds, in turn.
+    unsigned seed;
+    const _Atomic bool *over;
+} ordered;
+
+enum { ORDERED = 6 };
+
+// Takes some of them, never one before another that stands earlier.
+static lt_status take_in_order(void *arg) {
+    ordered *o = arg;
+    while (!atomic_load(o->over)) {
+        unsigned chosen = (o->seed = o->seed * 1103515245 + 12345) >> 16;
+        for (int i = 0; i < ORDERED; i++) {
+            must((chosen >> i & 1) == 0 || KINDS[i % 3].acquire(o->objects[i]) == LT_OK);
+        }
+        for (int i = 0; i < ORDERED; i++) {
+            must((chosen >> i & 1) == 0 || KINDS[i % 3].release(o->objects[i]) == LT_OK);
+        }
+    }
+    return LT_OK;
+}
+
+TEST(what_was_held_while_insight_was_off_closes_no_circle_when_it_is_turned_on) {
+    look_for(0);
+    void *objects[ORDERED];
+    for (int i = 0; i < ORDERED; i++) {
+        objects[i] = KINDS[i % 3].make();
+    }
+    _Atomic bool over = false;
+    ordered orders[4];
+    waiter w[LENGTH(orders)];
+    for (unsigned i = 0; i < LENGTH(w); i++) {
+        orders[i] = (ordered){objects, i, &over};
+        waiter_launch(&w[i], take_in_order, &orders[i]);
+    }
+    const uint32_t what[] = {LT_INSIGHT_DEADLOCK, 0, LT_INSIGHT_CONTENTION, LT_INSIGHT_ORDER, 0, LT_INSIGHT_CONTENTION, 0};
+    for (size_t i = 0; i < (size_t)repetitions(20000); i++) {
+        assert_ok(lt_set_insight(what[i % LENGTH(what)]));
+        if (i % 4 == 0) {
+            assert_ok(lt_sleep(1e-5));
+        }
+    }
+    atomic_store(&over, true);
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    assert_int_equal(told.cycles, 0);
+    assert_int_equal(told.orders, 0);
+    for (int i = 0; i < ORDERED; i++) {
+        assert_ok(KINDS[i % 3].destroy(objects[i]));
+    }
+    look_no_more();
+}
+
 TEST(what_insight_does_not_know_is_refused) {
     assert_status(lt_set_insight(1U << 20), LT_INVALID);
     assert_string_equal(lt_last_error(), "lt_set_insight: what has a bit that is none of the LT_INSIGHT_ constants");

@@ -54,11 +54,16 @@ pub fn is_on(what: u32) -> bool {
     ON.load(Ordering::Relaxed) & what != 0
 }
 
-/// What is on from now; what was.
-pub fn turn(what: u32, hooks: &'static Hooks) -> u32 {
+/// Relaxed: for who alone turns it.
+pub fn what_is_on() -> u32 {
+    ON.load(Ordering::Relaxed)
+}
+
+/// What is on from now.
+pub fn turn(what: u32, hooks: &'static Hooks) {
     HOOKS.store(core::ptr::from_ref(hooks).cast_mut(), Ordering::Relaxed);
     // Release: who finds something on finds the hooks.
-    ON.swap(what, Ordering::Release)
+    ON.store(what, Ordering::Release);
 }
 
 /// The hooks, if any of these is on.

@@ -4,8 +4,9 @@
 
 use crate::base::holding;
 use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS, SOME_HOLDERS};
-use crate::base::record;
+use crate::base::mutex::Mutex;
 use crate::base::status::Error;
+use crate::base::{record, watchers};
 use crate::insight::{circle, contention, holder, order, setting};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
@@ -18,6 +19,8 @@ static HOOKS: Hooks = Hooks {
     is_over: holder::is_signal,
     has_waited: contention::has_waited,
 };
+
+static TURNING: Mutex<()> = Mutex::new(());
 
 const NAMES: [(&str, u32); 4] =
     [("owners", OWNERS), ("deadlock", DEADLOCK), ("order", ORDER), ("contention", CONTENTION)];
@@ -33,10 +36,13 @@ pub fn set(what: u32) -> Result<(), Error> {
     if what & CONTENTION != 0 {
         contention::prepare()?;
     }
-    let before = insight::turn(what, &HOOKS);
+    let _turning = TURNING.lock();
+    let before = insight::what_is_on();
     let begins = |some: u32| what & some != 0 && before & some == 0;
     if begins(SOME_HOLDERS) || begins(HOLDERS) {
-        // What was released while nobody looked still stands there.
+        // Recorded first: what was released while nobody looked still stands there, and nothing is to follow from that.
+        insight::turn(OWNERS | before & what, &HOOKS);
+        watchers::settle();
         record::each(|record| record.held.clear());
     }
     if begins(HOLDERS) {
@@ -45,6 +51,7 @@ pub fn set(what: u32) -> Result<(), Error> {
         holding::begin::<RwLock>();
         holding::begin::<Spinlock>();
     }
+    insight::turn(what, &HOOKS);
     Ok(())
 }
 
