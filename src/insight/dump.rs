@@ -54,7 +54,7 @@ pub fn write(fd: c_int, names: Names) -> Result<(), Error> {
 }
 
 /// Those of which there is a line: what lt_enumerate has, and who else waits.
-fn told(mut f: impl FnMut(&'static Record)) {
+pub fn told(mut f: impl FnMut(&'static Record)) {
     let main = this_thread::main_record();
     f(main);
     record::each(|record| {
@@ -132,14 +132,18 @@ impl fmt::Display for Seconds {
     }
 }
 
+pub fn native_id(record: &'static Record) -> i64 {
+    if record.is_main() { this_thread::main_native_id() } else { record.native_id() }
+}
+
 /// All of a thread's line.
 struct Thread(&'static Record, Names);
 
 impl fmt::Display for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Thread(record, names) = *self;
-        let native_id = if record.is_main() { this_thread::main_native_id() } else { record.native_id() };
-        write!(f, "{} (ident {}, native id {native_id}): ", Name(record, names), record.ident())?;
+        let (name, ident, native_id) = (Name(record, names), record.ident(), native_id(record));
+        write!(f, "{name} (ident {ident}, native id {native_id}): ")?;
         match waits::of(record) {
             None => write!(f, "runs")?,
             Some(wait) => write!(f, "{}", Waits(wait, names))?,

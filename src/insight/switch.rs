@@ -1,13 +1,14 @@
 //! Turning insight on and off.
 //!
-//! LOWTHREAD_INSIGHT in the environment does so when the library is loaded: owners,deadlock,order,contention.
+//! LOWTHREAD_INSIGHT in the environment does so when the library is loaded: owners,deadlock,order,contention,
+//! socket:PATH.
 
 use crate::base::holding;
 use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS, SOME_HOLDERS};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::{record, watchers};
-use crate::insight::{circle, contention, holder, order, setting};
+use crate::insight::{circle, contention, holder, order, setting, socket};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::rwlock::RwLock;
@@ -58,9 +59,11 @@ pub fn set(what: u32) -> Result<(), Error> {
 crate::sys::at_load!(load);
 
 fn load() {
-    if let Some(words) = setting(c"LOWTHREAD_INSIGHT") {
-        // Without memory it stays off: there is nobody to be told.
-        let _ = set(named(words));
+    let Some(words) = setting(c"LOWTHREAD_INSIGHT") else { return };
+    // Without memory it stays off: there is nobody to be told.
+    let _ = set(named(words));
+    if let Some(path) = words.split(|byte| *byte == b',').find_map(|word| word.strip_prefix(b"socket:")) {
+        socket::listen(path);
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `frame` | calling user code: catching what it throws, being told when it is left |
 //! | `handlers` | the C library's list of what is to be called when a thread is left |
 //! | `leave` | ending the calling thread from anywhere in it |
+//! | `local` | telling other processes of the same user something |
 //! | `mask` | keeping signals from the calling thread, and having those run that are pending |
 //! | `memory` | pages |
 //! | `own` | one word of the calling thread's, and the end of the thread |
@@ -91,4 +92,22 @@ macro_rules! at_load {
     };
 }
 
-pub(crate) use at_load;
+/// Has a function called when the library is unloaded, or the program ends.
+macro_rules! at_unload {
+    ($function:path) => {
+        const _: () = {
+            #[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".fini_array"))]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_term_func"))]
+            #[cfg_attr(windows, unsafe(link_section = ".CRT$XTU"))]
+            #[used]
+            static AT_UNLOAD: extern "C" fn() = {
+                extern "C" fn at_unload() {
+                    $function();
+                }
+                at_unload
+            };
+        };
+    };
+}
+
+pub(crate) use {at_load, at_unload};

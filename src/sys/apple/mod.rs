@@ -7,5 +7,5 @@ pub mod thread;
 
 pub use super::plain::{cpus, fence, handlers, quiet, runtime};
 pub use super::unix::{
-    cancellation, clock, errno, fork, frame, leave, mask, memory, process, readable, trace,
+    cancellation, clock, errno, fork, frame, leave, local, mask, memory, process, readable, trace,
 };

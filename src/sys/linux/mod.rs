@@ -25,4 +25,4 @@ pub use super::plain::{handlers, quiet};
 pub use super::elf::own;
 #[cfg(not(target_env = "musl"))]
 pub use super::unix::leave;
-pub use super::unix::{cancellation, clock, errno, fork, frame, mask, process};
+pub use super::unix::{cancellation, clock, errno, fork, frame, local, mask, process};

@@ -4,5 +4,6 @@ pub mod cpus;
 pub mod fence;
 pub mod frame;
 pub mod handlers;
+pub mod local;
 pub mod quiet;
 pub mod runtime;

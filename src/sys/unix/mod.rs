@@ -23,6 +23,7 @@ pub use super::plain::frame;
 pub mod key;
 #[cfg(not(target_env = "musl"))]
 pub mod leave;
+pub mod local;
 pub mod mask;
 pub mod memory;
 pub mod process;

@@ -1,0 +1,274 @@
+// What a program tells others of the same user, by the socket that LOWTHREAD_INSIGHT=socket:PATH asks for.
+// timeout: 60
+// needs: sockets in the file system
+#include "told.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+// The one of this program, or of the one that it was started by.
+static const char *path(void) {
+    static char text[64];
+    const char *const known = getenv("LT_SNAPSHOT_PATH");
+    snprintf(text, sizeof text, "/tmp/lowthread-snapshot-%d", (int)getpid());
+    return known != NULL ? known : text;
+}
+
+static bool is_inner(void) {
+    return getenv("LT_SNAPSHOT_PATH") != NULL;
+}
+
+// Runs this case once more, where it listens at path(), or at another one; the standard error is in `said`.
+static int run_listening(const char *name, const char *where, char *said, size_t size) {
+    char insight[160], known[96];
+    snprintf(insight, sizeof insight, "LOWTHREAD_INSIGHT=owners,contention,socket:%s", where);
+    snprintf(known, sizeof known, "LT_SNAPSHOT_PATH=%s", path());
+    int out[2];
+    must(pipe(out) == 0);
+    // What the program says fits into the pipe.
+    const int standard_error = dup(2);
+    dup2(out[1], 2);
+    const int status = run_program(NULL, name, (const char *[]){insight, known, NULL});
+    dup2(standard_error, 2);
+    close(standard_error);
+    close(out[1]);
+    const ssize_t n = read(out[0], said, size - 1);
+    said[n > 0 ? n : 0] = 0;
+    close(out[0]);
+    return status;
+}
+
+static int connected(void) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path());
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    must(fd >= 0);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        const int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static char *snapshot(void) {
+    static char text[1 << 18];
+    const int fd = connected();
+    must(fd >= 0);
+    size_t length = 0;
+    for (ssize_t n; (n = read(fd, text + length, sizeof text - 1 - length)) > 0;) {
+        length += (size_t)n;
+    }
+    text[length] = 0;
+    close(fd);
+    return text;
+}
+
+TEST(who_connects_is_told_who_waits_for_what) {
+    if (!is_inner()) {
+        char said[1024];
+        const int status = run_listening("who_connects_is_told_who_waits_for_what", path(), said, sizeof said);
+        assert_null(strstr(said, "lowthread: "));
+        assert_int_equal(status, 0);
+        // It takes the path away when it ends.
+        assert_int_equal(access(path(), F_OK), -1);
+        return;
+    }
+    struct stat file;
+    assert_int_equal(stat(path(), &file), 0);
+    assert_int_equal(file.st_mode & 0777, 0600);
+
+    lt_lock *lock = lt_allocate_lock();
+    assert_ok(lt_set_name(lock, "the \"jobs\"\n"));
+    assert_ok(lt_lock_acquire(lock));
+    waiter w;
+    waiter_start(&w, waits_lock_wait, lock);
+    lt_wait_info info;
+    must_soon(wait_of(w.ident, &info));
+    const char *text = snapshot();
+    char part[128];
+    snprintf(part, sizeof part, "{\"pid\":%d,\"now\":", (int)getpid());
+    assert_memory_equal(text, part, strlen(part));
+    assert_string_equal(text + strlen(text) - 2, "}\n");
+    assert_non_null(strstr(text, "\"name\":\"MainThread\",\"interrupt\":false,\"wait\":null}"));
+    assert_non_null(strstr(text, "{\"verb\":\"acquire\",\"object\":\"lock \\\"the \\\"jobs\\\"\\u000a\\\" 0x"));
+    snprintf(part, sizeof part, "\"until\":null,\"holder\":%llu}", (unsigned long long)lt_get_ident());
+    assert_non_null(strstr(text, part));
+    assert_non_null(strstr(text, "],\"contention\":[]}"));
+    assert_ok(lt_lock_release(lock));
+    assert_ok(waiter_join(&w));
+    text = snapshot();
+    assert_non_null(strstr(text, ",\"waits\":1,\"freed\":false,"));
+    assert_ok(lt_lock_free(lock));
+    assert_non_null(strstr(snapshot(), ",\"waits\":1,\"freed\":true,"));
+}
+
+TEST(lowthread_top_shows_it) {
+    const char *const top = getenv("LT_TOP");
+    if (under_emulator() || top == NULL || system("python3 -c ''") != 0) {
+        skip_because("there is no python3, or it is not said where lowthread-top is");
+    }
+    if (!is_inner()) {
+        char said[1024];
+        assert_int_equal(run_listening("lowthread_top_shows_it", path(), said, sizeof said), 0);
+        assert_null(strstr(said, "lowthread: "));
+        return;
+    }
+    lt_lock *lock = lt_allocate_lock();
+    assert_ok(lt_set_name(lock, "jobs"));
+    assert_ok(lt_lock_acquire(lock));
+    waiter w;
+    waiter_start(&w, waits_lock_wait, lock);
+    lt_wait_info info;
+    must_soon(wait_of(w.ident, &info));
+    char command[512], text[4096];
+    snprintf(command, sizeof command, "'%s' %s", top, path());
+    FILE *const shown = popen(command, "r");
+    assert_non_null(shown);
+    text[fread(text, 1, sizeof text - 1, shown)] = 0;
+    assert_int_equal(pclose(shown), 0);
+    assert_non_null(strstr(text, ": 2 threads, 1 wait\n"));
+    assert_non_null(strstr(text, "  acquire lock \"jobs\" 0x"));
+    assert_non_null(strstr(text, ", which MainThread has\n"));
+    assert_non_null(strstr(text, "  runs\n"));
+    assert_non_null(strstr(text, "nothing was waited for\n"));
+    assert_ok(lt_lock_release(lock));
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_lock_free(lock));
+}
+
+static void comes_and_goes(void *arg) {
+    lt_semaphore *ended = arg;
+    must(lt_sleep(0.0001) == LT_OK);
+    must(lt_semaphore_release(ended, 1) == LT_OK);
+}
+
+TEST(threads_come_and_go_beside_it) {
+    if (!is_inner()) {
+        char said[1024];
+        assert_int_equal(run_listening("threads_come_and_go_beside_it", path(), said, sizeof said), 0);
+        assert_null(strstr(said, "lowthread: "));
+        return;
+    }
+    lt_semaphore *ended = lt_semaphore_new(0);
+    const int rounds = forks(300);
+    for (int i = 0; i < rounds; i++) {
+        for (int j = 0; j < 8; j++) {
+            assert_ok(lt_start_new_thread(comes_and_goes, ended, NULL));
+        }
+        const char *text = snapshot();
+        assert_string_equal(text + strlen(text) - 2, "}\n");
+        for (int j = 0; j < 8; j++) {
+            assert_ok(lt_semaphore_acquire(ended));
+        }
+    }
+    // Who connects and reads nothing keeps no other from it.
+    int silent[4];
+    for (size_t i = 0; i < LENGTH(silent); i++) {
+        silent[i] = connected();
+    }
+    assert_non_null(strstr(snapshot(), "MainThread"));
+    for (size_t i = 0; i < LENGTH(silent); i++) {
+        close(silent[i]);
+    }
+    assert_ok(lt_semaphore_free(ended));
+}
+
+static void connects_as_another(void *arg) {
+    (void)arg;
+    must(setgid(65534) == 0 && setuid(65534) == 0);
+    must(connected() == -1 && errno == EACCES);
+}
+
+static void is_told_nothing_as_another(void *arg) {
+    (void)arg;
+    must(setgid(65534) == 0 && setuid(65534) == 0);
+    must(strcmp(snapshot(), "") == 0);
+}
+
+TEST(another_user_is_told_nothing) {
+    if (geteuid() != 0) {
+        skip_because("only root can be another user");
+    }
+    if (!is_inner()) {
+        char said[1024];
+        assert_int_equal(run_listening("another_user_is_told_nothing", path(), said, sizeof said), 0);
+        assert_null(strstr(said, "lowthread: "));
+        return;
+    }
+    skip_without(LT_FEATURE_FORK, "a forked child may only run another program");
+    assert_int_equal(run_in_child(connects_as_another, NULL), 0);
+    // Nor where the file lets it in.
+    assert_int_equal(chmod(path(), 0777), 0);
+    assert_int_equal(run_in_child(is_told_nothing_as_another, NULL), 0);
+    assert_non_null(strstr(snapshot(), "MainThread"));
+}
+
+static void does_not_listen(void *arg) {
+    (void)arg;
+    for (int fd = 0; fd < 64; fd++) {
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        must(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens);
+    }
+    exit(0); // At which the path is the parent's.
+}
+
+TEST(a_forked_child_leaves_it_to_the_parent) {
+    if (!is_inner()) {
+        char said[1024];
+        assert_int_equal(run_listening("a_forked_child_leaves_it_to_the_parent", path(), said, sizeof said), 0);
+        assert_null(strstr(said, "lowthread: "));
+        return;
+    }
+    skip_without(LT_FEATURE_FORK, "a forked child may only run another program");
+    assert_int_equal(run_in_child(does_not_listen, NULL), 0);
+    assert_non_null(strstr(snapshot(), "MainThread"));
+}
+
+TEST(a_path_that_cannot_be_had_is_told_and_left_alone) {
+    if (is_inner()) {
+        return;
+    }
+    char said[1024];
+    const char *const name = "a_path_that_cannot_be_had_is_told_and_left_alone";
+    assert_int_equal(run_listening(name, "/no such folder/here", said, sizeof said), 0);
+    assert_non_null(strstr(said, "lowthread: cannot listen at /no such folder/here: No such file or directory"));
+
+    // A file that is no socket, one that somebody listens at, and one that nobody does any more.
+    FILE *file = fopen(path(), "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(run_listening(name, path(), said, sizeof said), 0);
+    assert_non_null(strstr(said, "Address already in use"));
+    assert_int_equal(remove(path()), 0);
+
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path());
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(run_listening(name, path(), said, sizeof said), 0);
+    assert_non_null(strstr(said, "Address already in use"));
+    close(fd);
+    assert_int_equal(access(path(), F_OK), 0);
+    assert_int_equal(run_listening(name, path(), said, sizeof said), 0);
+    assert_null(strstr(said, "lowthread: "));
+    assert_int_equal(access(path(), F_OK), -1);
+}
+
+TEST(the_path_may_have_the_number_of_the_process) {
+    if (is_inner()) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "/tmp/lowthread-%%-%d-snapshot", (int)getpid());
+        assert_int_equal(access(expected, F_OK), 0);
+        return;
+    }
+    char said[1024];
+    const char *const pattern = "/tmp/lowthread-%-%p-snapshot";
+    assert_int_equal(run_listening("the_path_may_have_the_number_of_the_process", pattern, said, sizeof said), 0);
+    assert_null(strstr(said, "lowthread: "));
+}

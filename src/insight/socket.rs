@@ -1,0 +1,114 @@
+//! LOWTHREAD_INSIGHT=socket:PATH: a thread of the library's tells each program of the same user that connects there one
+//! snapshot; lowthread-top asks again and again. In the path %p stands for the number of the process, since programs that
+//! this one starts have the same environment.
+
+use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::heap;
+use crate::base::status::Error;
+use crate::insight::snapshot;
+use crate::insight::text::Line;
+use crate::sys::local::{self, Local, process_id};
+use crate::sys::process;
+use crate::thread::service::{Attendance, Duty, Service};
+use core::fmt::Write;
+use core::ptr;
+
+static SERVICE: Service = Service::absent();
+static DUTY: Duty = Duty { name: c"lt-insight", work: serve, left: || () };
+static PARTICIPANT: Participant = Participant::new(forget);
+
+/// Where this process listens. Written when the library is loaded; NULL in a child.
+static PLACE: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
+
+struct Place {
+    path: Vec<u8>,
+    local: Local,
+}
+
+fn place() -> Option<&'static Place> {
+    // Acquire: pairs with `listen`.
+    let place = PLACE.load(Ordering::Acquire);
+    // SAFETY: NULL, or one that lives for ever.
+    unsafe { place.as_ref() }
+}
+
+/// Listens from now on. What keeps it from that goes to the standard error: who asked for it has set the environment.
+pub fn listen(pattern: &[u8]) {
+    let refused = |why: &dyn core::fmt::Display| {
+        let mut line = Line::empty();
+        // It takes whatever it is given.
+        let _ = write!(
+            line,
+            "lowthread: cannot listen at {}: {why}",
+            core::str::from_utf8(pattern).unwrap_or("?")
+        );
+        process::write_error(line.ended());
+    };
+    let Ok(path) = path_of(pattern) else { return refused(&"no memory") };
+    let local = match Local::listen(&path) {
+        Ok(local) => local,
+        Err(errno) => return refused(&std::io::Error::from_raw_os_error(errno)),
+    };
+    PARTICIPANT.join();
+    let Ok(place) = heap::boxed(Place { path, local }) else { return refused(&"no memory") };
+    // Release: with it, what it leads to.
+    PLACE.store(Box::into_raw(place), Ordering::Release);
+    if SERVICE.ensure(&DUTY, 0).is_err() {
+        refused(&"no thread");
+    }
+}
+
+/// With the number of the process for %p.
+fn path_of(pattern: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut path = Vec::new();
+    let mut number = Line::empty();
+    // It takes whatever it is given.
+    let _ = write!(number, "{}", process_id());
+    heap::reserve(|| path.try_reserve_exact(pattern.len() * number.bytes().len()))?;
+    let mut rest = pattern;
+    while let [first, later @ ..] = rest {
+        rest = later;
+        match (first, later) {
+            (b'%', [b'p', behind @ ..]) => {
+                path.extend_from_slice(number.bytes());
+                rest = behind;
+            }
+            (byte, _) => path.push(*byte),
+        }
+    }
+    Ok(path)
+}
+
+fn serve(attendance: &mut Attendance) {
+    let Some(place) = place() else { return };
+    loop {
+        match place.local.accept() {
+            Ok(Some(client)) => snapshot::write(&|text| client.write(text)),
+            Ok(None) => (),
+            // There is no descriptor for it, and it stays: later there may be.
+            Err(_) => attendance.sleep(&AtomicU32::new(0), 0, LATER.start()),
+        }
+    }
+}
+
+const LATER: Timeout = Timeout::Nanoseconds(1_000_000_000);
+
+/// In a forked child: the socket is the parent's.
+fn forget() {
+    if let Some(place) = place() {
+        local::close(place.local.fd());
+        // Relaxed: there is one thread.
+        PLACE.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+    SERVICE.forget();
+}
+
+crate::sys::at_unload!(unload);
+
+fn unload() {
+    if let Some(place) = place() {
+        local::remove(&place.path);
+    }
+}
