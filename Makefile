@@ -19,7 +19,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak bench bench-docs clean
+.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -34,6 +34,7 @@ help:
 	@echo "make header    write include/lowthread.h, its other forms, the man pages and drawings anew from the source"
 	@echo "make docs      the site, in build-docs/site, and whether each link in it leads somewhere: installs mdBook"
 	@echo "make dist      a source archive in build-dist that builds without a network, with a list of what it is made of"
+	@echo "make reproducible  the library, built twice in two folders: the same, bit for bit"
 	@echo "make packages  packages of Debian's, RPM, Conan, vcpkg, Homebrew, Nix from it, each tried: PACKAGES for some"
 	@echo "make asan      the C tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make cxx       the C++ headers under GCC and Clang, C++17, 20 and 23, sanitizers and libc++: installs them; CXX_NAMES for some"
@@ -78,6 +79,9 @@ install:
 
 dist:
 	@tools/dist
+
+reproducible:
+	@tools/reproducible
 
 packages:
 	@tools/packages $(PACKAGES)

@@ -44,6 +44,11 @@ set(profile "$<IF:$<CONFIG:Debug>,dev,release>")
 set(profile_dir "$<IF:$<CONFIG:Debug>,debug,release>")
 set(cargo_out "${LOWTHREAD_CARGO_DIR}/${LOWTHREAD_RUST_TARGET}/${profile_dir}")
 
+# A debugger finds the source of what was built to be debugged.
+set(REMAP_FILE "${CMAKE_CURRENT_BINARY_DIR}/remap.toml")
+include(cmake/Remap.cmake)
+set(remap "$<$<NOT:$<CONFIG:Debug>>:--config;${REMAP_FILE}>")
+
 # Where the finished files lie: with generators of many configurations, in one folder each.
 set(lib_dir "${CMAKE_CURRENT_BINARY_DIR}/lib")
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
@@ -135,7 +140,7 @@ if(import_file)
 endif()
 add_custom_target(lowthread-cargo
     COMMAND ${CMAKE_COMMAND} -E env --unset=MAKEFLAGS --unset=MFLAGS --unset=CARGO_BUILD_TARGET ${linker}
-        ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} --crate-type ${crate_types}
+        ${LOWTHREAD_CARGO} rustc --quiet ${cargo_options} "${remap}" --crate-type ${crate_types}
         --profile ${profile} --target-dir "${LOWTHREAD_CARGO_DIR}" -- ${rustc_flags}
     COMMAND ${CMAKE_COMMAND} -E make_directory "${lib_dir}/stripped"
     COMMAND ${CMAKE_COMMAND} -E copy_if_different "${cargo_out}/${static_file}"
@@ -144,6 +149,7 @@ add_custom_target(lowthread-cargo
     BYPRODUCTS ${built_files}
     WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
     COMMENT "Building lowthread with Cargo"
+    COMMAND_EXPAND_LISTS
     VERBATIM
 )
 
