@@ -65,8 +65,8 @@ def test_a_handler_that_returns_lets_the_wait_go_on(run: Run) -> None:
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
             time.sleep(0.05)
             lock.release()
-        threading.Thread(target=act).start()
         start = time.monotonic()
+        threading.Thread(target=act).start()
         assert lock.acquire(timeout=20)
         assert time.monotonic() - start >= 0.2
         print(len(calls))
