@@ -623,6 +623,13 @@ static void close_circle(void *arg) {
     atomic_store(&c->status, lt_lock_acquire(c->other));
 }
 
+static lt_status close_circle_as_waiter(void *arg) {
+    closer *c = arg;
+    close_circle(c);
+    must(lt_lock_release(c->mine) == LT_OK);
+    return atomic_load(&c->status);
+}
+
 TEST(what_a_hook_raises_goes_to_the_excepthook) {
     _Atomic int called = 0, errors = 0;
     assert_ok(lt_set_insight(LT_INSIGHT_DEADLOCK));
@@ -689,6 +696,44 @@ TEST(what_is_made_anew_after_a_fork_is_held_by_nobody) {
     assert_ok(waiter_join(&writer));
     assert_ok(waiter_join(&reader));
     assert_int_equal(told.cycles, 0);
+    assert_ok(lt_rwlock_free(r.rwlock));
+    assert_ok(lt_lock_free(r.lock));
+    assert_ok(lt_event_free(r.reads));
+    assert_ok(lt_event_free(r.go));
+    look_no_more();
+}
+
+static lt_status acquire_and_then_read(void *arg) {
+    reading *r = arg;
+    must(lt_lock_acquire(r->lock) == LT_OK);
+    must(lt_event_wait(r->go) == LT_OK);
+    lt_status status = lt_rwlock_read_acquire(r->rwlock);
+    must(status != LT_OK || lt_rwlock_read_release(r->rwlock) == LT_OK);
+    must(lt_lock_release(r->lock) == LT_OK);
+    return status;
+}
+
+static lt_status write_for_a_while(void *arg) {
+    return lt_rwlock_write_acquire_timeout(((reading *)arg)->rwlock, 0.5);
+}
+
+TEST(who_reads_waits_for_no_reader_but_for_a_writer_in_line_that_may_give_up) {
+    look_for(LT_INSIGHT_DEADLOCK);
+    reading r = {lt_rwlock_new(), lt_allocate_lock(), lt_event_new(), lt_event_new()};
+    waiter writer, second;
+    lt_wait_info info;
+    waiter_launch(&second, acquire_and_then_read, &r);
+    must_soon(lt_lock_locked(r.lock));
+    assert_ok(lt_rwlock_read_acquire(r.rwlock));
+    waiter_start(&writer, write_for_a_while, &r);
+    assert_ok(lt_event_set(r.go));
+    must_soon(wait_of(second.ident, &info) && info.handle == r.rwlock);
+    assert_ok(lt_lock_acquire(r.lock)); // Which the second reader has, until the writer is gone.
+    assert_status(waiter_join(&writer), LT_TIMED_OUT);
+    assert_ok(waiter_join(&second));
+    assert_int_equal(told.cycles, 0);
+    assert_ok(lt_rwlock_read_release(r.rwlock));
+    assert_ok(lt_lock_release(r.lock));
     assert_ok(lt_rwlock_free(r.rwlock));
     assert_ok(lt_lock_free(r.lock));
     assert_ok(lt_event_free(r.reads));
@@ -797,6 +842,45 @@ TEST(what_a_hook_does_itself_is_not_told) {
         assert_ok(lt_lock_free(a));
         assert_ok(lt_lock_free(b));
     }
+    look_no_more();
+}
+
+static void acquire_in_hook(const lt_deadlock_info *info, void *lock) {
+    if (info->kind == LT_DEADLOCK_ORDER) {
+        must(lt_lock_acquire(lock) == LT_OK && lt_lock_release(lock) == LT_OK);
+    } else {
+        listen(info, &told);
+    }
+}
+
+TEST(what_a_hook_acquires_is_not_taken_for_where_its_thread_does) {
+    skip_without_lines();
+    lt_lock *a = lt_allocate_lock(), *in_hook = lt_allocate_lock();
+    closer c = {lt_allocate_lock(), a, lt_event_new(), 77};
+    look_for(LT_INSIGHT_ORDER | LT_INSIGHT_DEADLOCK);
+    assert_ok(lt_set_deadlock_hook(acquire_in_hook, in_hook));
+    lt_lock *b = lt_allocate_lock();
+    take_both(&KINDS[0], a, &KINDS[0], b);
+    assert_ok(lt_lock_acquire(b));
+    assert_ok(lt_lock_acquire(a)); // The hook is called on the way.
+    assert_ok(lt_lock_release(b));
+    waiter w;
+    lt_wait_info info;
+    waiter_launch(&w, close_circle_as_waiter, &c);
+    must_soon(lt_lock_locked(c.mine));
+    assert_ok(lt_event_set(c.go));
+    must_soon(wait_of(w.ident, &info) && info.handle == a);
+    assert_status(lt_lock_acquire(c.mine), LT_DEADLOCK);
+    assert_int_equal(told.cycles, 1);
+    assert_non_null(strstr(told.texts[0], ", acquired in "));
+    assert_null(strstr(told.texts[0], "acquire_in_hook"));
+    assert_ok(lt_lock_release(a));
+    assert_ok(waiter_join(&w));
+    assert_ok(lt_lock_free(a));
+    assert_ok(lt_lock_free(b));
+    assert_ok(lt_lock_free(in_hook));
+    assert_ok(lt_lock_free(c.mine));
+    assert_ok(lt_event_free(c.go));
     look_no_more();
 }
 

@@ -169,21 +169,23 @@ where
     where
         F: FnOnce(Result<Handle<T>, Error>) -> lt_status,
     {
-        if asked::is_on(asked::SOME_HOLDERS) {
-            called_from(caller);
-        }
+        let outer = if asked::is_on(asked::SOME_HOLDERS) { called_from(caller) } else { caller };
         // SAFETY: passed on.
-        about(raw, full(unsafe { at(raw) }))
+        let status = about(raw, full(unsafe { at(raw) }));
+        if outer != caller {
+            called_from(outer);
+        }
+        status
     }
     // SAFETY: passed on.
     unsafe { caller::tell(raw, out_of_line::<T, H, F>, full) }
 }
 
+/// What stood there before. That is put back: a hook or a handler may have come in the midst of another call, and what
+/// acquires elsewhere, as a select does, comes from nowhere that is known.
 #[cold]
-fn called_from(caller: usize) {
-    if let Some(record) = this_thread::existing() {
-        record.own().called_from.set(caller);
-    }
+fn called_from(caller: usize) -> usize {
+    this_thread::existing().map_or(caller, |record| record.own().called_from.replace(caller))
 }
 
 /// The status of a call that gives a value, which is written on success if `out` is not NULL.
