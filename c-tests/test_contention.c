@@ -190,6 +190,25 @@ TEST(a_lock_that_is_handed_over_is_counted_so) {
     assert_ok(lt_set_insight(0));
 }
 
+TEST(who_waited_for_a_moment_was_handed_nothing) {
+    assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
+    for (int i = 0; i < 300; i++) {
+        lt_rwlock *rwlock = lt_rwlock_new();
+        user u = {&KINDS[3], rwlock, 0.0, false};
+        waiter w;
+        lt_contention_info info;
+        assert_ok(lt_rwlock_write_acquire(rwlock));
+        waiter_launch(&w, use, &u);
+        must_soon(atomic_load(&u.has_begun));
+        assert_ok(lt_sleep(1e-4));
+        assert_ok(lt_rwlock_write_release(rwlock));
+        assert_ok(waiter_join(&w));
+        must(!contention_of(rwlock, &info) || info.longest_wait >= 1e-3 || info.handovers == 0);
+        assert_ok(lt_rwlock_free(rwlock));
+    }
+    assert_ok(lt_set_insight(0));
+}
+
 TEST(what_was_released_while_nobody_looked_was_not_held_until_then) {
     lt_lock *lock = lt_allocate_lock();
     lt_contention_info info;

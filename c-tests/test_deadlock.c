@@ -979,8 +979,8 @@ static lt_status take_in_order(void *arg) {
     return LT_OK;
 }
 
-TEST(what_was_held_while_insight_was_off_closes_no_circle_when_it_is_turned_on) {
-    look_for(0);
+// While insight is turned on and off, or stays on.
+static void check_in_order(const uint32_t *what, size_t n, double seconds) {
     void *objects[ORDERED];
     for (int i = 0; i < ORDERED; i++) {
         objects[i] = KINDS[i % 3].make();
@@ -992,11 +992,10 @@ TEST(what_was_held_while_insight_was_off_closes_no_circle_when_it_is_turned_on) 
         orders[i] = (ordered){objects, i, &over};
         waiter_launch(&w[i], take_in_order, &orders[i]);
     }
-    const uint32_t what[] = {LT_INSIGHT_DEADLOCK, 0, LT_INSIGHT_CONTENTION, LT_INSIGHT_ORDER, 0, LT_INSIGHT_CONTENTION, 0};
-    for (size_t i = 0; i < (size_t)repetitions(20000); i++) {
-        assert_ok(lt_set_insight(what[i % LENGTH(what)]));
+    for (size_t i = 0; i < (size_t)repetitions(10000); i++) {
+        assert_ok(lt_set_insight(what[i % n]));
         if (i % 4 == 0) {
-            assert_ok(lt_sleep(1e-5));
+            assert_ok(lt_sleep(seconds));
         }
     }
     atomic_store(&over, true);
@@ -1008,6 +1007,18 @@ TEST(what_was_held_while_insight_was_off_closes_no_circle_when_it_is_turned_on) 
     for (int i = 0; i < ORDERED; i++) {
         assert_ok(KINDS[i % 3].destroy(objects[i]));
     }
+}
+
+TEST(what_was_held_while_insight_was_off_closes_no_circle_when_it_is_turned_on) {
+    look_for(0);
+    const uint32_t what[] = {LT_INSIGHT_DEADLOCK, 0, LT_INSIGHT_CONTENTION, LT_INSIGHT_ORDER, 0, LT_INSIGHT_CONTENTION, 0};
+    check_in_order(what, LENGTH(what), 1e-5);
+    look_no_more();
+}
+
+TEST(who_takes_locks_in_one_order_closes_no_circle) {
+    look_for(LT_INSIGHT_DEADLOCK);
+    check_in_order(&(uint32_t){LT_INSIGHT_DEADLOCK | LT_INSIGHT_ORDER}, 1, 5e-5);
     look_no_more();
 }
 

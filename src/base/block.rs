@@ -83,9 +83,11 @@ impl Block {
     /// The wait is over, which was for what is held.
     pub fn count(&self, longest_hold: impl FnOnce() -> u32) {
         if let Some((hooks, what)) = insight::told(insight::CONTENTION).zip(self.what) {
+            let nanoseconds = now().saturating_sub(self.began);
             let waited = Waited {
-                nanoseconds: now().saturating_sub(self.began),
-                handed_over: self.handed_over.get(),
+                nanoseconds,
+                // Those who read are always let in by who was in their way, however short they have waited.
+                handed_over: self.handed_over.get() && nanoseconds >= PATIENCE,
                 longest_hold: longest_hold(),
                 place: self.record.map_or(0, |record| record.own().called_from.get()),
             };
