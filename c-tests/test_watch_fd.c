@@ -445,6 +445,47 @@ static lt_status answer(void *arg) {
     return LT_OK;
 }
 
+static lt_status release_and_try(void *semaphore) {
+    for (int i = 0; i < 50; i++) {
+        must(lt_semaphore_release(semaphore, 1) == LT_OK);
+        must(lt_semaphore_try_acquire(semaphore) != LT_BAD_HANDLE);
+        must(lt_semaphore_try_acquire(semaphore) != LT_BAD_HANDLE);
+    }
+    return lt_semaphore_release(semaphore, 1);
+}
+
+// Each is seen to by itself, and between two of them others have the list.
+TEST(of_many_watches_none_is_left_out_in_a_storm) {
+    enum { MANY = 16 };
+    lt_semaphore *semaphore = lt_semaphore_new(0);
+    lt_watcher *watchers[MANY];
+    int fds[MANY];
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = watch_fd(semaphore, LT_CASE_SEMAPHORE, &watchers[i]);
+    }
+    for (int round = 0; round < repetitions(300); round++) {
+        waiter w[2];
+        for (size_t i = 0; i < LENGTH(w); i++) {
+            waiter_launch(&w[i], release_and_try, semaphore);
+        }
+        for (size_t i = 0; i < LENGTH(w); i++) {
+            must(waiter_join(&w[i]) == LT_OK);
+        }
+        for (int i = 0; i < MANY; i++) {
+            must(lt_semaphore_value(semaphore) == 0 || is_readable(fds[i]));
+        }
+        while (lt_semaphore_try_acquire(semaphore) == LT_OK) {
+        }
+        for (int i = 0; i < MANY; i++) {
+            must(!is_readable(fds[i]));
+        }
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_ok(lt_watch_free(watchers[i]));
+    }
+    assert_ok(lt_semaphore_free(semaphore));
+}
+
 TEST(no_wake_up_is_lost_between_a_thread_and_a_loop) {
     for (int edges = 0; edges < 2; edges++) {
         ping p = {lt_semaphore_new(0), lt_semaphore_new(0), 20000};
