@@ -192,8 +192,8 @@ TEST(a_lock_that_is_handed_over_is_counted_so) {
 
 TEST(who_waited_for_a_moment_was_handed_nothing) {
     assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
-    for (int i = 0; i < 300; i++) {
-        lt_rwlock *rwlock = lt_rwlock_new();
+    lt_rwlock *rwlock = lt_rwlock_new();
+    for (int i = 0, made = 1; i < 300 && made < 20; i++) {
         user u = {&KINDS[3], rwlock, 0.0, false};
         waiter w;
         lt_contention_info info;
@@ -203,9 +203,16 @@ TEST(who_waited_for_a_moment_was_handed_nothing) {
         assert_ok(lt_sleep(1e-4));
         assert_ok(lt_rwlock_write_release(rwlock));
         assert_ok(waiter_join(&w));
-        must(!contention_of(rwlock, &info) || info.longest_wait >= 1e-3 || info.handovers == 0);
-        assert_ok(lt_rwlock_free(rwlock));
+        if (contention_of(rwlock, &info)) {
+            must(info.longest_wait >= 1e-3 || info.handovers == 0);
+            if (info.longest_wait >= 1e-3) { // A busy machine: that one tells no more.
+                assert_ok(lt_rwlock_free(rwlock));
+                rwlock = lt_rwlock_new();
+                made++;
+            }
+        }
     }
+    assert_ok(lt_rwlock_free(rwlock));
     assert_ok(lt_set_insight(0));
 }
 
