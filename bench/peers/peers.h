@@ -22,6 +22,9 @@ PEER_QUEUE(kanal)
 PEER_QUEUE(crossbeam)
 PEER_QUEUE(array_queue)
 
+/* Takes an item out of one of these, by crossbeam's Select. */
+void *peer_crossbeam_select(void *const *queues, size_t n);
+
 /* ---- Pools ---- */
 
 typedef void *(*peer_function)(void *argument);

@@ -43,6 +43,7 @@ constexpr Entry entries[] = {
     {"rlock", bench::row_rlock, "acquire + release, alone and nested"},
     {"spinlock", bench::row_spinlock, "acquire + release, alone and with others"},
     {"broadcast", bench::row_broadcast, "an event, and a condition, for which 64 and 512 threads sleep"},
+    {"select", bench::row_select, "one wait for several queues: one is ready, of 2 and of 64; and there and back"},
     {"timed", bench::row_timed, "a lock and a semaphore that are free, acquired with a timeout"},
     {"calls", bench::row_calls, "calls that do nothing much: ident, local value, check for interrupts, clock"},
     {"timer", bench::row_timer, "start + cancel; a watchdog is fed"},

@@ -28,5 +28,6 @@ void row_size();
 void row_broadcast();
 void row_timed();
 void row_calls();
+void row_select();
 
 }  // namespace bench

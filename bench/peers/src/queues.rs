@@ -93,3 +93,15 @@ macro_rules! export {
 export!(Kanal: peer_kanal_new peer_kanal_free peer_kanal_put peer_kanal_get);
 export!(Crossbeam: peer_crossbeam_new peer_crossbeam_free peer_crossbeam_put peer_crossbeam_get);
 export!(Array: peer_array_queue_new peer_array_queue_free peer_array_queue_put peer_array_queue_get);
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn peer_crossbeam_select(queues: *const *mut c_void, n: usize) -> *mut c_void {
+    let queues = unsafe { std::slice::from_raw_parts(queues.cast::<&Crossbeam>(), n) };
+    let mut select = crossbeam_channel::Select::new();
+    for queue in queues {
+        select.recv(&queue.1);
+    }
+    let chosen = select.select();
+    let queue = queues[chosen.index()];
+    chosen.recv(&queue.1).expect("both ends are here") as *mut c_void
+}
