@@ -106,9 +106,15 @@ fn wait_alone(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
             // A signal handler ran: the deadline is absolute, so sleep on.
             libc::EINTR => (),
             libc::ETIMEDOUT => return Wake::TimedOut,
-            _ => return Wake::Changed,
+            error => return unslept(error, deadline),
         }
     }
+}
+
+/// How a sleep ended that was none.
+fn unslept(error: i32, deadline: Deadline) -> Wake {
+    // Where a sandbox refuses the futex, whoever waits looks again and again, and nothing else tells that it is time.
+    if error != libc::EAGAIN && deadline.passed() { Wake::TimedOut } else { Wake::Changed }
 }
 
 /// Sleeps on `word`, having said so.
@@ -127,7 +133,7 @@ fn wait_in_place(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt:
             // Or it was cut short.
             libc::ETIMEDOUT if deadline.passed() => return Wake::TimedOut,
             libc::ETIMEDOUT => (),
-            _ => return Wake::Changed,
+            error => return unslept(error, deadline),
         }
     }
 }
