@@ -2,6 +2,7 @@
 
 use crate::base::errno::Errno;
 use crate::sys::errno;
+use crate::sys::unix::above::above_standard;
 use core::ffi::c_int;
 
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +14,7 @@ impl Readable {
         let _errno = Errno::keep();
         // SAFETY: asks for a descriptor.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 { Err(errno::get()) } else { Ok(Readable(fd)) }
+        if fd < 0 { Err(errno::get()) } else { above_standard(fd).map(Readable) }
     }
 
     pub fn fd(self) -> c_int {

@@ -1,5 +1,6 @@
 //! What the systems of POSIX share.
 
+pub mod above;
 pub mod cancellation;
 pub mod clock;
 pub mod errno;

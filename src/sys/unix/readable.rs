@@ -1,5 +1,6 @@
 //! A descriptor that is readable or not, as this library says: a pipe, with a byte in it or none.
 
+use super::above::above_standard;
 use super::cancellation::put_off;
 use super::errno;
 use crate::base::errno::Errno;
@@ -20,8 +21,17 @@ impl Readable {
         if unsafe { libc::pipe(ends.as_mut_ptr()) } < 0 {
             return Err(errno::get());
         }
-        let [read, write] = ends;
-        for end in ends {
+        let [read, write] = ends.map(above_standard);
+        let (read, write) = match (read, write) {
+            (Ok(read), Ok(write)) => (read, write),
+            (Ok(end), Err(error)) | (Err(error), Ok(end)) => {
+                // SAFETY: its own, and nobody's yet.
+                put_off(|| unsafe { libc::close(end) });
+                return Err(error);
+            }
+            (Err(error), Err(_)) => return Err(error),
+        };
+        for end in [read, write] {
             // SAFETY: its own descriptors. Not in one step with the pipe, which macOS has no way to: a program that is
             // started just now has it too, and keeps it open.
             unsafe {
