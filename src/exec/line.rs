@@ -1,14 +1,13 @@
 //! The line of a pool: the tasks that no worker has taken yet, first in first out.
 //!
-//! A task with a future stands in line by a place in that future; one without, by a box of its own; those of a map,
-//! together, by a place in its batch. So putting one in takes no memory, and one that was run or cancelled elsewhere
-//! leaves from wherever it stands. All of it is under the pool's lock.
+//! A task with a future stands in line by a place in that future; those of a map, together, by a place in its batch. So
+//! putting one in takes no memory, and one that was run or cancelled elsewhere leaves from wherever it stands. Tasks
+//! without a future stand together in bunches. All of it is under the pool's lock.
 
+use crate::exec::bunch::{Bunch, Forgotten, Spares};
 use crate::exec::future::Promise;
 use crate::exec::map::Batch;
-use crate::exec::task::TaskFunction;
 use core::cell::Cell;
-use core::ffi::c_void;
 use core::ptr;
 
 /// Where one task stands.
@@ -20,23 +19,26 @@ pub struct Place {
     /// Whether it was let before all others, since a worker waits for it that cannot run it itself.
     preferred: Cell<bool>,
     previous: Cell<*const Place>,
-    next: Cell<*const Place>,
+    /// Of a spare bunch: the next one.
+    pub(super) next: Cell<*const Place>,
 }
 
-/// What stands in line: a task with a future, or one forgotten by who submitted it; or all those of a map.
+/// What stands in line: a task with a future, or all those of a map, or a bunch of those without a future.
 #[derive(Clone, Copy, Debug)]
 pub enum Queued {
     Promised(Promise),
-    Forgotten(*mut Forgotten),
     Mapped(*const Batch),
+    Bunched(*const Bunch),
 }
 
-/// A task without a future, boxed.
-#[derive(Debug)]
-pub struct Forgotten {
-    pub place: Place,
-    pub function: TaskFunction,
-    pub argument: *mut c_void,
+/// What a worker does next.
+#[derive(Clone, Copy, Debug)]
+pub enum Next {
+    Promised(Promise),
+    /// The worker is a user of it.
+    Mapped(*const Batch),
+    /// This one of the bunch's, that the worker visits; or which is cancelled.
+    Forgotten(Forgotten, *const Bunch),
 }
 
 impl Place {
@@ -74,9 +76,15 @@ impl Place {
 pub struct Line {
     first: Cell<*const Place>,
     last: Cell<*const Place>,
-    /// How many stand in it that are not of a map; and the maps, whose tasks grow fewer without the lock.
+    /// How many stand in it that have a future; and the maps, whose tasks grow fewer without the lock.
     singles: Cell<usize>,
     maps: Cell<*const Batch>,
+    /// How many were put into bunches; how many of them were taken out of those that have left the line, and how many
+    /// were cancelled, or are counted elsewhere.
+    put: Cell<u64>,
+    gone: Cell<u64>,
+    cancelled: Cell<u64>,
+    spares: Spares,
     /// How many have ever joined.
     joined: Cell<u64>,
 }
@@ -91,13 +99,46 @@ impl Line {
             last: Cell::new(ptr::null()),
             singles: Cell::new(0),
             maps: Cell::new(ptr::null()),
+            put: Cell::new(0),
+            gone: Cell::new(0),
+            cancelled: Cell::new(0),
+            spares: Spares::none(),
             joined: Cell::new(0),
         }
     }
 
     /// How many tasks nobody has taken.
     pub fn len(&self) -> usize {
-        self.maps().map(Batch::pending).sum::<usize>() + self.singles.get()
+        let bunched = self.put.get().saturating_sub(self.taken());
+        self.maps().map(Batch::pending).sum::<usize>() + self.singles.get() + bunched as usize
+    }
+
+    /// How many tasks without a future workers are through with.
+    pub fn completed(&self) -> u64 {
+        // Each visitor is in one of those that were taken.
+        let visitors: u64 = self.visited().map(|bunch| u64::from(bunch.visitors())).sum();
+        self.taken().saturating_sub(visitors + self.cancelled.get())
+    }
+
+    /// How many were taken out of bunches.
+    fn taken(&self) -> u64 {
+        self.gone.get() + self.visited().map(|bunch| bunch.taken() as u64).sum::<u64>()
+    }
+
+    /// The bunches that something was taken out of: since the first is taken first, they stand before all else that
+    /// was not, but for what was let before.
+    fn visited(&self) -> impl Iterator<Item = &Bunch> {
+        // SAFETY: who is in the line stays where it is.
+        let at = |place: *const Place| unsafe { place.as_ref() };
+        core::iter::successors(at(self.first.get()), move |place| at(place.next.get()))
+            .map_while(|place| match place.task.get() {
+                // SAFETY: as above.
+                Some(Queued::Bunched(bunch)) => Some(unsafe { bunch.as_ref() })
+                    .filter(|bunch| bunch.is_some_and(|bunch| bunch.taken() > 0)),
+                Some(Queued::Promised(_)) if !place.preferred.get() => None,
+                _ => Some(None),
+            })
+            .flatten()
     }
 
     fn maps(&self) -> impl Iterator<Item = &Batch> {
@@ -106,16 +147,27 @@ impl Line {
         core::iter::successors(next(self.maps.get()), move |batch| next(batch.next_map.get()))
     }
 
-    /// The first that has something to be begun: a map that has not leaves.
+    /// The first that has something to be begun: a map that has not leaves, and so does a bunch, unless it has visitors.
     fn first(&self) -> Option<(&Place, Queued)> {
+        let mut next = self.first.get();
         loop {
             // SAFETY: who is in the line stays where it is.
-            let first = unsafe { self.first.get().as_ref() }?;
-            match first.task.get() {
-                // SAFETY: as above.
-                Some(Queued::Mapped(batch)) if unsafe { &*batch }.pending() == 0 => drop(self.leave(first)),
-                Some(queued) => return Some((first, queued)),
-                None => return None,
+            let place = unsafe { next.as_ref() }?;
+            next = place.next.get();
+            let queued = place.task.get()?;
+            // SAFETY: as above.
+            let (has_pending, stays) = unsafe {
+                match queued {
+                    Queued::Promised(_) => (true, true),
+                    Queued::Mapped(batch) => ((*batch).pending() > 0, false),
+                    Queued::Bunched(bunch) => ((*bunch).pending() > 0, (*bunch).visitors() > 0),
+                }
+            };
+            if has_pending {
+                return Some((place, queued));
+            }
+            if !stays {
+                self.leave(place);
             }
         }
     }
@@ -137,6 +189,7 @@ impl Line {
         match place.task.get() {
             // SAFETY: as the caller vouches.
             Some(Queued::Mapped(batch)) => unsafe { (*batch).next_map.set(self.maps.replace(batch)) },
+            Some(Queued::Bunched(_)) => (),
             _ => self.singles.set(self.singles.get() + 1),
         }
         let number = self.joined.get() + 1;
@@ -144,6 +197,65 @@ impl Line {
         place.number.set(number);
         self.put_in(place, self.last.get(), ptr::null());
         number
+    }
+
+    /// Puts a task without a future at the end: its number, if it is `alone`, to be found by it. None if a spare bunch
+    /// is wanted for it.
+    pub fn put(&self, task: Forgotten, alone: bool) -> Option<u64> {
+        // SAFETY: who is in the line stays where it is.
+        let last = unsafe { self.last.get().as_ref() };
+        let number = match last.and_then(|last| last.task.get()) {
+            // SAFETY: as above.
+            Some(Queued::Bunched(last)) if !alone && unsafe { &*last }.put(task) => 0,
+            _ => {
+                let bunch = self.spares.take()?;
+                // SAFETY: a box; it leaves the line before it is spare again.
+                unsafe {
+                    (*bunch).open(alone);
+                    (*bunch).put(task);
+                    self.join(&(*bunch).place)
+                }
+            }
+        };
+        self.put.set(self.put.get() + 1);
+        Some(number)
+    }
+
+    /// A new bunch, to be put into.
+    ///
+    /// # Safety
+    /// As [`Spares::add`].
+    pub unsafe fn provide(&self, bunch: *mut Bunch) {
+        // SAFETY: as the caller vouches.
+        unsafe { self.spares.add(bunch) };
+    }
+
+    /// What it has no use for: to be dropped without the lock.
+    pub fn surplus(&self) -> Spares {
+        self.spares.surplus()
+    }
+
+    /// A visitor goes; its task counts as one that it is through with.
+    ///
+    /// # Safety
+    /// It has come by [`Line::next`].
+    pub unsafe fn go(&self, bunch: *const Bunch) {
+        // SAFETY: it stays in line while it has visitors.
+        let bunch = unsafe { &*bunch };
+        bunch.go();
+        if bunch.visitors() == 0 && bunch.pending() == 0 {
+            self.leave(&bunch.place);
+        }
+    }
+
+    /// The same, for one whose task is counted elsewhere.
+    ///
+    /// # Safety
+    /// As [`Line::go`].
+    pub unsafe fn go_uncounted(&self, bunch: *const Bunch) {
+        // SAFETY: as the caller vouches.
+        unsafe { self.go(bunch) };
+        self.cancelled.set(self.cancelled.get() + 1);
     }
 
     /// Takes out what stands there: what it was. None if it stands nowhere.
@@ -156,6 +268,14 @@ impl Line {
         let task = place.task.take();
         match task {
             Some(Queued::Mapped(batch)) => self.forget_map(batch),
+            Some(Queued::Bunched(bunch)) => {
+                // SAFETY: it was in line, and has no visitors.
+                unsafe {
+                    self.gone.set(self.gone.get() + (*bunch).taken() as u64);
+                    self.put.set(self.put.get().saturating_sub((*bunch).pending() as u64));
+                    self.spares.add(bunch.cast_mut());
+                }
+            }
             _ => self.singles.set(self.singles.get().saturating_sub(1)),
         }
         task
@@ -166,7 +286,12 @@ impl Line {
         // SAFETY: who is in the line stays where it is.
         let at = |place: *const Place| unsafe { place.as_ref() };
         let mut all = core::iter::successors(at(self.last.get()), |place| at(place.previous.get()));
-        all.find(|place| place.number.get() == number).and_then(|place| self.leave(place))
+        let place = all.find(|place| place.number.get() == number)?;
+        match place.task.get() {
+            // Its one task was cancelled. SAFETY: as above.
+            Some(Queued::Bunched(bunch)) if unsafe { &*bunch }.pending() == 0 => None,
+            _ => self.leave(place),
+        }
     }
 
     fn forget_map(&self, batch: *const Batch) {
@@ -181,20 +306,47 @@ impl Line {
         }
     }
 
-    /// Takes out the first.
-    pub fn leave_first(&self) -> Option<Queued> {
-        self.first().and_then(|(first, _)| self.leave(first))
+    /// Takes out the first, or one of those that stand together there. A map stays.
+    fn take_first(&self) -> Option<Next> {
+        loop {
+            let (first, queued) = self.first()?;
+            match queued {
+                Queued::Promised(promise) => {
+                    self.leave(first);
+                    return Some(Next::Promised(promise));
+                }
+                Queued::Mapped(batch) => return Some(Next::Mapped(batch)),
+                Queued::Bunched(bunch) => {
+                    // A visitor may have taken the last. SAFETY: who is in the line stays where it is.
+                    if let Some(task) = unsafe { &*bunch }.take(&mut 0) {
+                        return Some(Next::Forgotten(task, bunch));
+                    }
+                }
+            }
+        }
     }
 
-    /// What a worker does next. A map stays, for others to visit too: this worker is a user of it.
-    pub fn next(&self) -> Option<Queued> {
-        let (first, queued) = self.first()?;
-        if let Queued::Mapped(batch) = queued {
-            // SAFETY: it stays where it is while it is in line.
-            unsafe { &*batch }.hold();
-            return Some(queued);
+    /// The first, or a map, to be cancelled.
+    pub fn cancel_first(&self) -> Option<Next> {
+        let next = self.take_first();
+        if let Some(Next::Forgotten(..)) = next {
+            self.cancelled.set(self.cancelled.get() + 1);
         }
-        self.leave(first)
+        next
+    }
+
+    /// What a worker does next. A map and a bunch stay, for others to visit too: this worker is a user of it.
+    pub fn next(&self) -> Option<Next> {
+        let next = self.take_first();
+        // SAFETY: they stay where they are while they are in line.
+        unsafe {
+            match next {
+                Some(Next::Mapped(batch)) => (*batch).hold(),
+                Some(Next::Forgotten(_, bunch)) => (*bunch).come(),
+                Some(Next::Promised(_)) | None => (),
+            }
+        }
+        next
     }
 
     /// Lets a task that is in the line go before all others.
@@ -237,48 +389,31 @@ impl Line {
         }
     }
 
-    /// In a forked child: all that stood here was the parent's. The boxes, to be freed later, join those that
-    /// were left behind by earlier forks.
-    pub fn abandon(&self, boxes: &LeftBehind) {
+    /// In a forked child: all that stood here was the parent's. The bunches, to be freed later, are spare.
+    pub fn abandon(&self) {
         let mut next = self.first.replace(ptr::null());
         self.last.set(ptr::null());
         self.singles.set(0);
         self.maps.set(ptr::null());
+        self.put.set(0);
+        self.gone.set(0);
+        self.cancelled.set(0);
         // SAFETY: who was in the line is where it was, and is as it was but for what `Place::clear` changes.
         while let Some(place) = unsafe { next.as_ref() } {
             next = place.next.get();
             match place.task.get() {
-                Some(Queued::Forgotten(forgotten)) => {
-                    place.next.set(boxes.0.replace(forgotten).cast_const().cast());
+                Some(Queued::Bunched(bunch)) => {
+                    place.clear();
+                    // SAFETY: who visited it is gone, or is the thread that forked, which does not come back to it.
+                    unsafe {
+                        (*bunch).forget_visitors();
+                        self.spares.add(bunch.cast_mut());
+                    }
                 }
                 // Should who maps be the thread that forked, it finds that out by itself.
                 Some(Queued::Mapped(_)) => place.clear(),
                 Some(Queued::Promised(_)) | None => (),
             }
-        }
-    }
-}
-
-/// Boxes of tasks that a fork has left behind: a fork frees no memory.
-#[derive(Debug)]
-pub struct LeftBehind(Cell<*mut Forgotten>);
-
-// SAFETY: nobody else knows the boxes.
-unsafe impl Send for LeftBehind {}
-
-impl LeftBehind {
-    pub const fn none() -> LeftBehind {
-        LeftBehind(Cell::new(ptr::null_mut()))
-    }
-}
-
-impl Drop for LeftBehind {
-    fn drop(&mut self) {
-        let mut next = self.0.get();
-        while !next.is_null() {
-            // SAFETY: boxes, which nobody else knows, each leading to the next.
-            let forgotten = unsafe { Box::from_raw(next) };
-            next = forgotten.place.next.get().cast_mut().cast();
         }
     }
 }

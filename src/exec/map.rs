@@ -45,7 +45,7 @@ use core::ptr;
 /// How long a visit is to take, in nanoseconds: much more than to come and go, and less than anybody notices. And how
 /// many items it has at most, should they take longer than those before.
 const VISIT: u64 = 5_000;
-const MOST: u64 = 64;
+const MOST: u64 = 1024;
 
 const AWAITED: u32 = 1;
 const DONE: u32 = 2;
@@ -283,7 +283,9 @@ impl Visit<'_> {
     unsafe extern "C-unwind" fn pay(visit: *mut c_void) -> *mut c_void {
         // SAFETY: as the caller vouches.
         let visit = unsafe { &mut *visit.cast::<Visit<'_>>() };
-        while visit.begun < visit.most {
+        while visit.begun < visit.most
+            && (visit.helps || visit.begun == 0 || !visit.batch.pool.is_recalling())
+        {
             let Some(item) = visit.batch.begin_next() else { break };
             visit.item = Some(item);
             visit.begun += 1;
@@ -392,7 +394,7 @@ impl Handle<Pool> {
         // SAFETY: as the caller vouches; who maps is a user of the batch until it is out of line.
         unsafe {
             let batch = Batch::new(pool, function, arguments, n)?;
-            pool.queue(self, &(*batch).place, n).inspect_err(|_| Batch::release(batch))?;
+            pool.queue_place(self, &(*batch).place, n).inspect_err(|_| Batch::release(batch))?;
             Ok((batch, resident.into_raw()))
         }
     }

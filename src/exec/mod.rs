@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod timer;
 pub mod watchdog;
 pub mod task;
+pub mod bunch;
 pub mod line;
 pub mod map;
 pub mod pool;

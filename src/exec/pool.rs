@@ -13,20 +13,23 @@
 //! its memory stays until the last has gone.
 
 use crate::base::arena::{Arena, Resident};
-use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::base::awaited::Awaited;
 use crate::base::block::Block;
+use crate::base::cleanup;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::heap::{self, Text, boxed};
+use crate::base::heap::{self, Text};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
+use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::waiting::{Verb, What};
-use crate::base::{this_thread, wait};
+use crate::base::{registry, this_thread, wait};
+use crate::exec::bunch::{Bunch, Forgotten};
 use crate::exec::future::{Future, Promise};
-use crate::exec::line::{Forgotten, LeftBehind, Line, Place, Queued};
+use crate::exec::line::{Line, Next, Place, Queued};
 use crate::exec::map::Batch;
 use crate::exec::task::{Task, TaskFunction};
 use crate::sync::discard::Discard;
@@ -34,8 +37,8 @@ use crate::sync::grants::Grants;
 use crate::sys::cpus::Cpus;
 use crate::sys::process;
 use crate::sys::thread::End;
-use crate::thread::excepthook;
 use crate::thread::start::Plan;
+use crate::thread::{excepthook, failure};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_void};
 use core::ptr;
@@ -51,6 +54,8 @@ pub struct Pool {
     workers: AtomicU32,
     /// Changes when a worker has begun, or could not be started; the futex of who needs to know.
     starts: AtomicU32,
+    /// Whether somebody wants visitors to look at the line.
+    recall: Recall,
     /// While it is, the handle is not freed.
     awaited: Awaited,
     /// These do not change while the pool lives: its handle, and what its workers are given.
@@ -59,6 +64,11 @@ pub struct Pool {
     /// Called for the argument of each task that is cancelled and has no future.
     drop: Discard,
 }
+
+/// Written under the lock, and seldom; read before each task. So alone in its cache line.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Recall(AtomicBool);
 
 /// What a worker is given, wherever it is started from.
 #[derive(Debug)]
@@ -89,7 +99,6 @@ struct Inside {
     completed: u64,
     /// How many were ever started: for their names.
     started: u64,
-    left_behind: LeftBehind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +136,13 @@ impl Inside {
             aside: 0,
             completed: 0,
             started: 0,
-            left_behind: LeftBehind::none(),
         }
+    }
+
+    /// The visit of a worker that ends, which counts its last task itself.
+    fn end_visit(&mut self, bunch: *const Bunch) {
+        // SAFETY: called once for each visit.
+        unsafe { self.tasks.go_uncounted(bunch) };
     }
 
     /// How many workers there may be at this moment.
@@ -150,6 +164,7 @@ impl Object for Pool {
             calls: Grants::none(),
             workers: AtomicU32::new(0),
             starts: AtomicU32::new(0),
+            recall: Recall(AtomicBool::new(false)),
             awaited: Awaited::by_none(),
             own: Cell::new(ptr::null_mut()),
             outfit: UnsafeCell::new(Outfit::NONE),
@@ -163,6 +178,7 @@ impl Object for Pool {
         self.calls.forget();
         self.workers.store(0, Ordering::Relaxed);
         self.starts.store(0, Ordering::Relaxed);
+        self.recall.0.store(false, Ordering::Relaxed);
         self.awaited.forget();
         self.own.set(ptr::null_mut());
         self.drop.set(None);
@@ -171,7 +187,8 @@ impl Object for Pool {
     /// The workers are gone, and what they had to do is the parent's.
     fn forget(&self, _word: &AtomicU64) {
         let mut inside = self.inside.lock();
-        inside.tasks.abandon(&inside.left_behind);
+        inside.completed += inside.tasks.completed();
+        inside.tasks.abandon();
         inside.idle = 0;
         inside.running = 0;
         inside.leaving = 0;
@@ -227,15 +244,7 @@ impl Handle<Pool> {
     /// Has a worker run the task; without a future nobody hears of its end.
     pub fn submit_forgotten(self, function: TaskFunction, argument: *mut c_void) -> Result<(), Error> {
         let pool = self.alive()?;
-        let forgotten = Box::into_raw(boxed(Forgotten { place: Place::nowhere(), function, argument })?);
-        // SAFETY: boxed, and nobody else's until it is in line.
-        let place = unsafe { &(*forgotten).place };
-        place.set(Queued::Forgotten(forgotten));
-        // SAFETY: it stays where it is until it is taken out.
-        unsafe { pool.queue(self, place, 1) }.inspect_err(|_| {
-            // SAFETY: not in line any more, if it ever was.
-            drop(unsafe { Box::from_raw(forgotten) });
-        })
+        pool.queue(self, 1, |tasks, alone| tasks.put(Forgotten { function, argument }, alone))
     }
 
     /// Has a worker run the task.
@@ -243,7 +252,7 @@ impl Handle<Pool> {
         let pool = self.alive()?;
         let (future, promise) = Handle::<Future>::new(function, argument, self.into_raw())?;
         // SAFETY: the promise keeps it where it is until it is taken out.
-        let queued = unsafe { pool.queue(self, &promise.future().place, 1) };
+        let queued = unsafe { pool.queue_place(self, &promise.future().place, 1) };
         if queued.is_err() {
             promise.release();
             future.free()?;
@@ -288,7 +297,7 @@ impl Handle<Pool> {
             idle: inside.idle,
             queued: inside.tasks.len(),
             running: inside.running,
-            completed: inside.completed,
+            completed: inside.completed + inside.tasks.completed(),
         })
     }
 
@@ -311,34 +320,54 @@ impl Handle<Pool> {
     #[cfg(shuttle)]
     pub fn take_first(self) -> Result<Option<Promise>, Error> {
         Ok(match self.alive()?.inside.lock().tasks.next() {
-            Some(Queued::Promised(promise)) => Some(promise),
+            Some(Next::Promised(promise)) => Some(promise),
             _ => None,
         })
     }
 
-    /// Does what a worker does with a map that is first in line; how many items that were.
+    /// Does what a worker does with a map or a bunch that is first in line; how many items that were.
     #[cfg(shuttle)]
     pub fn visit_first(self) -> Result<u64, Error> {
         let record = this_thread::current().ok_or(Error::NoMemory)?;
-        let first = self.alive()?.inside.lock().tasks.next();
+        let pool = self.alive()?;
+        let first = pool.inside.lock().tasks.next();
         Ok(match first {
             // SAFETY: the caller became a user as it took it.
-            Some(Queued::Mapped(batch)) => unsafe { Batch::receive(batch, record) },
+            Some(Next::Mapped(batch)) => unsafe { Batch::receive(batch, record) },
+            Some(Next::Forgotten(first, bunch)) => {
+                // SAFETY: as above.
+                let visited = unsafe { Visit::pay(pool, bunch, first, record) };
+                // SAFETY: once.
+                unsafe { pool.inside.lock().tasks.go(bunch) };
+                visited
+            }
             _ => 0,
         })
     }
 }
 
 impl Pool {
-    /// Puts a task in line, or the n of a map, and sees to it that workers come for it. On failure it is not in line.
+    /// As `queue`, by a place.
     ///
     /// # Safety
     /// It is set, and stays where it is until it is taken out: a map's, until the return at least.
-    pub(super) unsafe fn queue(
+    pub(super) unsafe fn queue_place(
         &'static self,
         own: Handle<Pool>,
         place: &Place,
         n: usize,
+    ) -> Result<(), Error> {
+        // SAFETY: as the caller vouches.
+        self.queue(own, n, |tasks, _| Some(unsafe { tasks.join(place) }))
+    }
+
+    /// Puts a task in line, or the n of a map, and sees to it that workers come for it. On failure it is not in line.
+    /// `join` does it, in a place of its own if told so, and tells the number; or wants a spare bunch.
+    fn queue(
+        &'static self,
+        own: Handle<Pool>,
+        n: usize,
+        join: impl Fn(&Line, bool) -> Option<u64>,
     ) -> Result<(), Error> {
         loop {
             let mut inside = self.inside.lock();
@@ -350,9 +379,11 @@ impl Pool {
             }
             #[cfg(shuttle)]
             if crate::base::model::inside() {
-                // SAFETY: as the caller vouches.
-                unsafe { inside.tasks.join(place) };
-                return Ok(());
+                if join(&inside.tasks, false).is_some() {
+                    return Ok(());
+                }
+                self.provide(inside)?;
+                continue;
             }
             // Relaxed: changes under the lock.
             let workers = self.workers.load(Ordering::Relaxed);
@@ -367,8 +398,10 @@ impl Pool {
                 Block::uninterruptible(What::of(Verb::Submit, own)).sleep(&self.starts, starts);
                 continue;
             }
-            // SAFETY: as the caller vouches.
-            let number = unsafe { inside.tasks.join(place) };
+            let Some(number) = join(&inside.tasks, start) else {
+                self.provide(inside)?;
+                continue;
+            };
             if called > 0 {
                 inside.idle -= called;
                 drop(inside);
@@ -384,6 +417,16 @@ impl Pool {
             self.start_more(n - called.max(1) as usize);
             return Ok(());
         }
+    }
+
+    /// A spare bunch for the line.
+    #[cold]
+    fn provide(&self, inside: Guard<'_, Inside>) -> Result<(), Error> {
+        drop(inside);
+        let bunch = Bunch::new()?;
+        // SAFETY: just made.
+        unsafe { self.inside.lock().tasks.provide(bunch) };
+        Ok(())
     }
 
     /// Starts up to so many workers more, while there are tasks for them.
@@ -490,18 +533,27 @@ impl Pool {
     }
 
     /// What a worker does next, after so many tasks; it sleeps until there is something. None when it is to end.
-    fn next_task(&self, done: Option<u64>) -> Option<Queued> {
+    fn next_task(&self, done: Option<Done>) -> Option<Next> {
         let mut inside = self.inside.lock();
         if let Some(done) = done {
             inside.running -= 1;
-            inside.completed += done;
+            match done {
+                Done::Tasks(n) => inside.completed += n,
+                // SAFETY: once.
+                Done::Visit(bunch) => unsafe { inside.tasks.go(bunch) },
+            }
         }
         loop {
             // Relaxed: under the lock.
             let staying = self.workers.load(Ordering::Relaxed) - inside.leaving;
             let task = if staying > inside.bound() { None } else { inside.tasks.next() };
+            let is_recalled = inside.tasks.is_any_preferred() || staying > inside.bound().saturating_add(1);
+            if self.recall.0.load(Ordering::Relaxed) != is_recalled {
+                self.recall.0.store(is_recalled, Ordering::Relaxed);
+            }
             if task.is_some() {
                 inside.running += 1;
+                unlock(inside);
                 return task;
             }
             if staying > inside.bound() || inside.state != State::Open {
@@ -509,7 +561,7 @@ impl Pool {
                 return None;
             }
             inside.idle += 1;
-            drop(inside);
+            unlock(inside);
             self.calls.take_the_coming();
             inside = self.inside.lock();
         }
@@ -541,23 +593,26 @@ impl Pool {
     fn cancel_queued(&self, own: Handle<Pool>) {
         loop {
             let inside = self.inside.lock();
-            let task = own.check().ok().and_then(|()| inside.tasks.leave_first());
-            if let Some(Queued::Mapped(batch)) = task {
+            let task = own.check().ok().and_then(|()| inside.tasks.cancel_first());
+            if let Some(Next::Mapped(batch)) = task {
                 // SAFETY: under the lock, without which who maps cannot have gone.
                 unsafe { &*batch }.cancel();
                 continue;
             }
-            drop(inside);
+            unlock(inside);
             match task {
-                Some(Queued::Promised(promise)) => promise.cancel(),
-                Some(Queued::Forgotten(forgotten)) => {
-                    let (_, argument) = open(forgotten);
-                    // SAFETY: the argument is the user's; nothing here has a destructor.
-                    unsafe { self.drop.call(argument) };
-                }
-                Some(Queued::Mapped(_)) | None => return,
+                Some(Next::Promised(promise)) => promise.cancel(),
+                // SAFETY: the argument is the user's; nothing here has a destructor.
+                Some(Next::Forgotten(task, _)) => unsafe { self.drop.call(task.argument) },
+                Some(Next::Mapped(_)) | None => return,
             }
         }
+    }
+
+    /// Whether visitors are to look at the line.
+    pub(super) fn is_recalling(&self) -> bool {
+        // Relaxed: a hint; what it speaks of is under the lock.
+        self.recall.0.load(Ordering::Relaxed)
     }
 
     /// Nobody comes to what stands there any more.
@@ -584,11 +639,120 @@ impl Pool {
     }
 }
 
-/// What is in the box of a task that was taken out.
-fn open(forgotten: *mut Forgotten) -> (TaskFunction, *mut c_void) {
-    // SAFETY: boxed by `submit_forgotten`, and nobody else's any more.
-    let forgotten = unsafe { Box::from_raw(forgotten) };
-    (forgotten.function, forgotten.argument)
+/// Lets go of the lock, and frees what was in line.
+fn unlock(inside: Guard<'_, Inside>) {
+    let surplus = inside.tasks.surplus();
+    drop(inside);
+    drop(surplus);
+}
+
+/// What a worker has done.
+enum Done {
+    Tasks(u64),
+    /// What it did in a bunch that it visited.
+    Visit(*const Bunch),
+}
+
+/// A worker's visit to a bunch. Without a destructor: tasks may be left by lt_exit.
+struct Visit {
+    pool: &'static Pool,
+    bunch: *const Bunch,
+    record: &'static Record,
+    /// The task that was taken, and has not begun.
+    next: Option<Forgotten>,
+    /// How many were in the bunch lately.
+    put: usize,
+    begun: u64,
+    /// The process that it belongs to, among those forked from each other.
+    process: u32,
+}
+
+impl Visit {
+    /// Runs the first, and what else is in the bunch, until the worker is wanted elsewhere; how many.
+    ///
+    /// # Safety
+    /// The worker visits it, and has taken the first.
+    unsafe fn pay(
+        pool: &'static Pool,
+        bunch: *const Bunch,
+        first: Forgotten,
+        record: &'static Record,
+    ) -> u64 {
+        let mut visit =
+            Visit { pool, bunch, record, next: Some(first), put: 0, begun: 0, process: registry::forks() };
+        let argument = (&raw mut visit).cast();
+        // SAFETY: all ask for a visit; nothing here has a destructor.
+        unsafe { cleanup::call(Visit::run_all, argument, Visit::exited, argument) };
+        visit.begun
+    }
+
+    /// # Safety
+    /// The argument is a visit.
+    unsafe extern "C-unwind" fn run_all(argument: *mut c_void) {
+        // SAFETY: as the caller vouches.
+        let visit = unsafe { &mut *argument.cast::<Visit>() };
+        while visit.next.is_some() {
+            let mut task = Task { function: Visit::run, argument, result: ptr::null_mut() };
+            // SAFETY: the function asks for a visit.
+            if let Some(problem) = unsafe { task.run(visit.record, left, ptr::null_mut()) } {
+                excepthook::deliver_report(visit.record, problem.report(visit.record));
+                visit.go_on();
+            }
+        }
+    }
+
+    /// Runs one after the other, until one fails.
+    ///
+    /// # Safety
+    /// The argument is a visit.
+    unsafe extern "C-unwind" fn run(visit: *mut c_void) -> *mut c_void {
+        // SAFETY: as the caller vouches.
+        let visit = unsafe { &mut *visit.cast::<Visit>() };
+        while let Some(task) = visit.next.take() {
+            visit.begun += 1;
+            // SAFETY: the user gave both; nothing here has a destructor.
+            unsafe { (task.function)(task.argument) };
+            if failure::is_pending(visit.record) {
+                break;
+            }
+            visit.go_on();
+        }
+        ptr::null_mut()
+    }
+
+    /// Not in a child that a task has forked.
+    fn is_valid(&self) -> bool {
+        self.process == registry::forks()
+    }
+
+    /// Takes the next task, unless this worker is to do something else, or is none any more. It looks for a moment
+    /// whether one is put in: else it would be called for each by who submits faster than it comes and goes.
+    fn go_on(&mut self) {
+        if !self.is_valid() || self.record.own().spoilt.get() {
+            return;
+        }
+        // SAFETY: it stays in line while it has visitors.
+        let bunch = unsafe { &*self.bunch };
+        let mut spin = Spin::new();
+        while !self.pool.is_recalling() {
+            self.next = bunch.take(&mut self.put);
+            if self.next.is_some() || bunch.is_full(self.put) || !spin.pause() {
+                return;
+            }
+        }
+    }
+
+    /// A task, or the hook, was left by lt_exit, and the worker ends.
+    ///
+    /// # Safety
+    /// The argument is a visit.
+    unsafe extern "C-unwind" fn exited(visit: *mut c_void) {
+        // SAFETY: as the caller vouches.
+        let visit = unsafe { &*visit.cast::<Visit>() };
+        if visit.is_valid() {
+            visit.pool.inside.lock().end_visit(visit.bunch);
+        }
+    }
 }
 
 /// A worker.
@@ -609,29 +773,27 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
     let mut done = None;
     while let Some(task) = pool.next_task(done) {
         let ran = match task {
-            Queued::Promised(promise) => u64::from(promise.run()),
+            Next::Promised(promise) => u64::from(promise.run()),
             // SAFETY: this worker became a user when it took it.
-            Queued::Mapped(batch) => unsafe { Batch::receive(batch, record) },
-            Queued::Forgotten(forgotten) => {
-                let (function, argument) = open(forgotten);
-                let mut task = Task { function, argument, result: ptr::null_mut() };
-                // SAFETY: the user gave both.
-                if let Some(problem) = unsafe { task.run(record, left, ptr::null_mut()) } {
-                    excepthook::deliver_report(record, problem.report(record));
-                }
-                1
-            }
+            Next::Mapped(batch) => unsafe { Batch::receive(batch, record) },
+            // SAFETY: this worker visits it since it took the first.
+            Next::Forgotten(first, bunch) => unsafe { Visit::pay(pool, bunch, first, record) },
         };
         // The task has forked, and this is the child: there is no pool here that it works for. Or an exception
         // has left something on this thread that the next task is not to find: another worker follows.
         if record.role() != Role::Started {
             return;
         }
-        if ran > 0 && record.own().spoilt.get() {
-            pool.inside.lock().completed += ran - 1;
-            return;
-        }
-        done = Some(ran);
+        let is_spoilt = ran > 0 && record.own().spoilt.get();
+        done = Some(match task {
+            Next::Forgotten(_, bunch) if is_spoilt => return pool.inside.lock().end_visit(bunch),
+            Next::Forgotten(_, bunch) => Done::Visit(bunch),
+            _ if is_spoilt => {
+                pool.inside.lock().completed += ran - 1;
+                return;
+            }
+            _ => Done::Tasks(ran),
+        });
     }
 }
 
@@ -690,6 +852,8 @@ impl Pool {
     pub(super) fn stand_aside(&'static self, place: &Place) -> Result<Aside, Error> {
         let mut inside = self.inside.lock();
         inside.tasks.prefer(place);
+        // Relaxed, here and below: whoever sees it takes the lock.
+        self.recall.0.store(true, Ordering::Relaxed);
         inside.aside += 1;
         if inside.idle > 0 {
             inside.idle -= 1;
@@ -718,7 +882,12 @@ impl Drop for Aside {
         inside.aside = inside.aside.saturating_sub(1);
         // Relaxed: under the lock.
         let staying = self.0.workers.load(Ordering::Relaxed) - inside.leaving;
-        if staying <= inside.bound() || inside.idle == 0 {
+        if staying <= inside.bound() {
+            return;
+        }
+        if inside.idle == 0 {
+            // Whoever comes out of a task finds it out.
+            self.0.recall.0.store(true, Ordering::Relaxed);
             return;
         }
         // One too many: it finds that out by itself.

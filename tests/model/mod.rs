@@ -22,6 +22,7 @@ mod future;
 mod lock;
 mod map;
 mod once;
+mod pool;
 mod queue;
 mod ring;
 mod rlock;
