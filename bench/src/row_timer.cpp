@@ -5,6 +5,7 @@
 #include "rows.hpp"
 
 #include <condition_variable>
+#include <csignal>
 #include <map>
 #include <mutex>
 
