@@ -1288,7 +1288,7 @@ LT_NODISCARD lt_status lt_dump_on_signal(int signum, int fd);
 LT_NODISCARD lt_status lt_waits(lt_wait_info *array, size_t capacity, size_t *count);
 
 // Turns insight on: LT_INSIGHT_ constants, 0 for none. LOWTHREAD_INSIGHT=owners,deadlock,order,contention in the
-// environment does so from the start. LT_INVALID for other bits, LT_NO_MEMORY.
+// environment does so from the start. A trace is not touched. LT_INVALID for other bits, LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_set_insight(uint32_t what);
 
 // Sets who is told of deadlocks that were refused, and of two orders; NULL restores the default, which writes it
@@ -1302,6 +1302,23 @@ LT_NODISCARD lt_status lt_contention(lt_contention_info *array, size_t capacity,
 
 // Writes the same to a descriptor, a line for each. LT_INVALID if that cannot be written, LT_NO_MEMORY.
 LT_NODISCARD lt_status lt_contention_report(int fd);
+
+// Writes a trace from now on: a timeline of all threads in trace-event JSON, which Perfetto and Chrome show. `path` is
+// made, or emptied. LOWTHREAD_INSIGHT=trace:FILE in the environment does so from the start, with %p in FILE for the
+// process. LT_BUSY while a trace is on, LT_INVALID if the file cannot be written, LT_NO_MEMORY, LT_NO_THREAD.
+LT_NODISCARD lt_status lt_trace_start(const char *path);
+
+// Writes what is left of the trace, and ends it, as the end of the process does. LT_OK without one; LT_INVALID if not
+// all of it could be written.
+LT_NODISCARD lt_status lt_trace_stop(void);
+
+// Begins a span of the calling thread in the trace, inside of those that are open: `name` in UTF-8 is copied, and cut
+// to 96 bytes; NULL is "". Does nothing while no trace is on.
+void lt_trace_begin(const char *name);
+
+// Ends the span that the calling thread began last, in the same function, task or callback. Those that are left open
+// end with that. Does nothing without one.
+void lt_trace_end(void);
 
 // ---- Waiting for several things at once -------------------------------------------------------
 

@@ -7,6 +7,7 @@ use crate::base::interrupt::Interrupt;
 use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::base::trace;
 use crate::base::wait::{self, Wake};
 use crate::base::waiting::{Told, Wait, What};
 use core::cell::Cell;
@@ -134,7 +135,12 @@ impl Block {
     pub fn sleep(&self, word: &AtomicU32, expected: u32) -> Wake {
         let untold = self.record.filter(|_| !self.declared.get());
         let _told = untold.zip(self.wait()).map(|(record, wait)| record.waiting.tell(wait));
-        wait::wait(word, expected, self.deadline, self.interrupt())
+        let asleep = trace::falls_asleep(self.record, self.what);
+        let wake = wait::wait(word, expected, self.deadline, self.interrupt());
+        if let Some(asleep) = asleep {
+            asleep.end((wake == Wake::Woken).then(|| word.as_ptr().addr()));
+        }
+        wake
     }
 
     /// Why the operation gives up, once it is out of the wait. Takes the interrupt; None if that was

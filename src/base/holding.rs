@@ -24,6 +24,7 @@ use crate::base::insight;
 use crate::base::record::{self, Record};
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::base::trace::{self, Point};
 use crate::base::waiting::{Verb, What};
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -264,6 +265,7 @@ impl<T: Owned> Handle<T> {
             let hold = Hold { handle: self.number(), place: record.own().called_from.get(), since };
             let hooks = insight::told(insight::SOME_HOLDERS);
             record.held.add(hold, |handle| hooks.is_some_and(|hooks| (hooks.is_over)(handle)));
+            trace::held(Point::Acquired, self, if how == How::Alone { 0 } else { record.ident() });
         }
     }
 
@@ -272,10 +274,13 @@ impl<T: Owned> Handle<T> {
         let Some(holding) = self.recorded() else { return };
         let record = this_thread::existing();
         let hold = record.and_then(|record| record.held.remove(self.number()));
+        let among = if how == How::Alone { 0 } else { record.map_or(SOMEBODY, Record::ident) };
+        let mut known = hold.is_some();
         let mine = match how {
             How::Alone => {
                 let owner = holding.owner.swap(NOBODY, Ordering::Relaxed);
                 let me = record.map_or(SOMEBODY, Record::ident);
+                known = owner != NOBODY;
                 if owner == me && hold.is_none() {
                     record.map(|record| record.held.remove_other());
                 }
@@ -283,6 +288,9 @@ impl<T: Owned> Handle<T> {
             }
             How::Shared => hold.is_some() || record.is_none_or(|record| record.held.remove_other()),
         };
+        if known {
+            trace::held(Point::Released, self, among);
+        }
         if let Some(hold) = hold.filter(|_| mine) {
             holding.held_since(hold.since);
         }

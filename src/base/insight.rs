@@ -5,6 +5,7 @@
 
 use crate::base::record::Record;
 use crate::base::status::Error;
+use crate::base::trace;
 use crate::base::waiting::{Told, Wait, What};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -12,9 +13,11 @@ pub const OWNERS: u32 = 1;
 pub const DEADLOCK: u32 = 2;
 pub const ORDER: u32 = 4;
 pub const CONTENTION: u32 = 8;
+/// A trace is written.
+pub const TRACE: u32 = 16;
 
 /// What needs to know who holds each lock.
-pub const HOLDERS: u32 = OWNERS | DEADLOCK | ORDER;
+pub const HOLDERS: u32 = OWNERS | DEADLOCK | ORDER | TRACE;
 /// What needs to know that of some locks.
 pub const SOME_HOLDERS: u32 = HOLDERS | CONTENTION;
 
@@ -29,6 +32,8 @@ pub struct Hooks {
     pub is_over: fn(usize) -> bool,
     /// A thread has waited for so many nanoseconds for what is held, whether it has got it or not.
     pub has_waited: fn(What, Waited),
+    /// What is traced.
+    pub trace: trace::Hooks,
 }
 
 /// One wait, for what is held.
@@ -66,10 +71,21 @@ pub fn turn(what: u32, hooks: &'static Hooks) {
     ON.store(what, Ordering::Release);
 }
 
+/// These are off from now: in a forked child.
+pub fn turn_off(what: u32) {
+    // Relaxed: there is one thread.
+    ON.fetch_and(!what, Ordering::Relaxed);
+}
+
 /// The hooks, if any of these is on.
 pub fn told(what: u32) -> Option<&'static Hooks> {
     // Acquire: pairs with `turn`.
     let on = ON.load(Ordering::Acquire) & what != 0;
+    on.then(hooks).flatten()
+}
+
+/// The hooks, if anything ever was on.
+pub fn hooks() -> Option<&'static Hooks> {
     // SAFETY: NULL, or one that lives for ever.
-    on.then(|| unsafe { HOOKS.load(Ordering::Relaxed).as_ref() }).flatten()
+    unsafe { HOOKS.load(Ordering::Relaxed).as_ref() }
 }

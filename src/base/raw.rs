@@ -52,7 +52,7 @@ impl Raw {
     pub fn unlock(&self) {
         // Release: the next holder sees what this one wrote.
         if self.state.swap(FREE, Ordering::Release) == CONTENDED {
-            wait::wake(&self.state, 1);
+            wait::wake_untold(&self.state, 1);
         }
     }
 }

@@ -12,12 +12,15 @@ use crate::base::last_error::LastError;
 use crate::base::spare::Magazine;
 use crate::base::status::Error;
 use crate::base::waiting::Waiting;
-use crate::base::{registry, this_thread};
+use crate::base::{registry, this_thread, trace};
 use crate::sys::mask;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::mem::offset_of;
 use core::ptr;
+
+/// Not the models': no thread goes another way for it.
+type Timeline = core::sync::atomic::AtomicPtr<()>;
 
 /// User code. It may be left by an unwinding.
 pub type Function = unsafe extern "C-unwind" fn(*mut c_void);
@@ -31,6 +34,8 @@ pub struct Record {
     pub(super) stays: Stays,
     /// What is pending for it.
     pub interrupt: Interrupt,
+    /// Where its part of a trace is, for `insight::trace`; or NULL.
+    pub timeline: Timeline,
     /// What it waits for.
     pub waiting: Waiting,
     /// What it holds, as far as that is recorded.
@@ -183,6 +188,7 @@ impl Record {
         Record {
             stays: Stays::none(),
             interrupt: Interrupt::new(),
+            timeline: Timeline::new(ptr::null_mut()),
             waiting: Waiting::for_nothing(),
             held: Held::nothing(),
             ident: AtomicU64::new(ident),
@@ -278,6 +284,7 @@ impl Record {
         if let Some((on_gone, argument)) = own.on_gone.take() {
             on_gone(argument);
         }
+        trace::leave(self);
         self.give_up_spare();
         // What stood for the main thread may be reached still, by who interrupts that.
         if let Some(slot) = self.slot().filter(|_| !own.was_main.get()) {
@@ -391,6 +398,7 @@ impl Object for Record {
     // Relaxed: nobody else has it.
     fn reset(&self) {
         self.interrupt.clear();
+        self.timeline.store(ptr::null_mut(), Ordering::Relaxed);
         self.waiting.clear();
         self.held.clear();
         self.ident.store(0, Ordering::Relaxed);

@@ -92,6 +92,7 @@ pub enum Argument {
     Cases,
     Info,
     Ready,
+    Path,
 }
 
 impl Argument {
@@ -113,6 +114,7 @@ impl Argument {
             Argument::Cases => "cases",
             Argument::Info => "info",
             Argument::Ready => "ready",
+            Argument::Path => "path",
         }
     }
 }
@@ -186,15 +188,18 @@ pub enum Error {
     NotHere,
     /// The descriptor takes nothing.
     NotWritten,
+    /// Something of a trace was not written.
+    TraceCutShort,
     NotPositiveSeconds,
     JoinSelf,
     ShutdownFromWithin,
     /// The thread ended with an error: an answer.
     Failed,
     NoMemory,
-    /// These two with the errno of the system call that refused.
+    /// These three with the errno of the system call that refused.
     NoThread(i32),
     NoDescriptor(i32),
+    NoFile(i32),
 }
 
 impl Error {
@@ -270,6 +275,7 @@ impl Error {
             }
             Error::NotHere => (LT_UNSUPPORTED, "this platform has no such thing"),
             Error::NotWritten => (LT_INVALID, "fd cannot be written to"),
+            Error::TraceCutShort => (LT_INVALID, "the file took no more: the trace ends before its end"),
             Error::NotPositiveSeconds => (LT_INVALID, "seconds is not above 0"),
             Error::JoinSelf => (LT_DEADLOCK, "the thread would wait for itself"),
             Error::ShutdownFromWithin => (LT_DEADLOCK, "the calling thread is one of those waited for"),
@@ -277,13 +283,14 @@ impl Error {
             Error::NoMemory => (LT_NO_MEMORY, "out of memory"),
             Error::NoThread(_) => (LT_NO_THREAD, "the system refused a new thread"),
             Error::NoDescriptor(_) => (LT_NO_MEMORY, "the system refused a new descriptor"),
+            Error::NoFile(_) => (LT_INVALID, "the file cannot be written"),
         }
     }
 
     /// The errno behind the error, 0 where there is none.
     pub fn errno(self) -> i32 {
         match self {
-            Error::NoThread(errno) | Error::NoDescriptor(errno) => errno,
+            Error::NoThread(errno) | Error::NoDescriptor(errno) | Error::NoFile(errno) => errno,
             Error::NoMemory => libc::ENOMEM,
             _ => 0,
         }
@@ -300,7 +307,9 @@ impl Error {
                 write!(out, "{} {what}: lt_{}", wanted.name(), given.name())
             }
             Error::NullArgument(argument) => write!(out, "{} {what}", argument.name()),
-            Error::NoThread(errno) | Error::NoDescriptor(errno) => write!(out, "{what} (errno {errno})"),
+            Error::NoThread(errno) | Error::NoDescriptor(errno) | Error::NoFile(errno) => {
+                write!(out, "{what} (errno {errno})")
+            }
             _ => write!(out, "{what}"),
         }
     }

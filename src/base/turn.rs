@@ -81,7 +81,7 @@ impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
         // Release: the next one sees what this one wrote.
         if self.0.state.swap(FREE, Ordering::Release) == AWAITED {
-            wait::wake(&self.0.state, 1);
+            wait::wake_untold(&self.0.state, 1);
         }
     }
 }

@@ -25,7 +25,7 @@ macro_rules! verbs {
                 }
             }
 
-            fn of(bits: u8) -> Option<Verb> {
+            pub fn of(bits: u8) -> Option<Verb> {
                 match bits {
                     $($bits => Some(Verb::$verb),)*
                     _ => None,

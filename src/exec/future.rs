@@ -510,7 +510,9 @@ impl Promise {
             self.release();
             return false;
         };
-        let mut task = Task { function, argument, result: ptr::null_mut() };
+        let traced = future.place.traced();
+        let shown = Some((function, traced));
+        let mut task = Task { function, argument, result: ptr::null_mut(), shown };
         // SAFETY: the user gave both; and `exited` asks for a promise, which stays where it is.
         let listened = match unsafe { task.run(record, exited, (&raw const self).cast_mut().cast()) } {
             None => future.finish(task.result),

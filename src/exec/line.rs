@@ -4,6 +4,7 @@
 //! putting one in takes no memory, and one that was run or cancelled elsewhere leaves from wherever it stands. Tasks
 //! without a future stand together in bunches. All of it is under the pool's lock.
 
+use crate::base::trace;
 use crate::exec::bunch::{Bunch, Forgotten, Spares};
 use crate::exec::future::Promise;
 use crate::exec::map::Batch;
@@ -18,6 +19,8 @@ pub struct Place {
     number: Cell<u64>,
     /// Whether it was let before all others, since a worker waits for it that cannot run it itself.
     preferred: Cell<bool>,
+    /// What a trace knows it by: set before it joins, 0 while there is none.
+    traced: Cell<u64>,
     previous: Cell<*const Place>,
     /// Of a spare bunch: the next one.
     pub(super) next: Cell<*const Place>,
@@ -47,6 +50,7 @@ impl Place {
             task: Cell::new(None),
             number: Cell::new(0),
             preferred: Cell::new(false),
+            traced: Cell::new(0),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
         }
@@ -55,6 +59,16 @@ impl Place {
     /// What stands here, or will.
     pub fn set(&self, task: Queued) {
         self.task.set(Some(task));
+    }
+
+    /// Gives it a number of its own for a trace, or none. While nobody else has it.
+    pub fn be_traced(&self) -> u64 {
+        self.traced.set(trace::number());
+        self.traced()
+    }
+
+    pub fn traced(&self) -> u64 {
+        self.traced.get()
     }
 
     /// It is in no line: nobody else has it, or in a forked child the line was left behind.
@@ -67,6 +81,7 @@ impl Place {
     /// As a blank one.
     pub fn reset(&self) {
         self.clear();
+        self.traced.set(0);
         self.previous.set(ptr::null());
         self.next.set(ptr::null());
     }

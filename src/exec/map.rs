@@ -246,7 +246,8 @@ impl Batch {
         let mut visit = Visit { batch: self, record, item: None, begun: 0, most, helps };
         let began = now();
         let argument = (&raw mut visit).cast();
-        let mut task = Task { function: Visit::pay, argument, result: ptr::null_mut() };
+        let shown = Some((self.function, self.place.traced()));
+        let mut task = Task { function: Visit::pay, argument, result: ptr::null_mut(), shown };
         // SAFETY: both ask for a visit.
         let problem = unsafe { task.run(record, Visit::exited, argument) };
         let Visit { item, begun, .. } = visit;

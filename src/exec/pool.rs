@@ -24,6 +24,7 @@ use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
+use crate::base::trace::{self, Opened, Point};
 use crate::base::unwind::Function;
 use crate::base::waiting::{Verb, What};
 use crate::base::{registry, this_thread, wait};
@@ -31,7 +32,7 @@ use crate::exec::bunch::{Bunch, Forgotten};
 use crate::exec::future::{Future, Promise};
 use crate::exec::line::{Line, Next, Place, Queued};
 use crate::exec::map::Batch;
-use crate::exec::task::{Task, TaskFunction};
+use crate::exec::task::{self, Task, TaskFunction};
 use crate::sync::discard::Discard;
 use crate::sync::grants::Grants;
 use crate::sys::cpus::Cpus;
@@ -244,7 +245,10 @@ impl Handle<Pool> {
     /// Has a worker run the task; without a future nobody hears of its end.
     pub fn submit_forgotten(self, function: TaskFunction, argument: *mut c_void) -> Result<(), Error> {
         let pool = self.alive()?;
-        pool.queue(self, 1, |tasks, alone| tasks.put(Forgotten { function, argument }, alone))
+        let task = Forgotten { function, argument, traced: trace::number() };
+        trace::timed(Point::Submit, task.traced, || {
+            pool.queue(self, 1, |tasks, alone| tasks.put(task, alone))
+        })
     }
 
     /// Has a worker run the task.
@@ -357,8 +361,11 @@ impl Pool {
         place: &Place,
         n: usize,
     ) -> Result<(), Error> {
-        // SAFETY: as the caller vouches.
-        self.queue(own, n, |tasks, _| Some(unsafe { tasks.join(place) }))
+        let join = |tasks: &Line, _| {
+            // SAFETY: as the caller vouches.
+            Some(unsafe { tasks.join(place) })
+        };
+        trace::timed(Point::Submit, place.be_traced(), || self.queue(own, n, join))
     }
 
     /// Puts a task in line, or the n of a map, and sees to it that workers come for it. On failure it is not in line.
@@ -660,6 +667,8 @@ struct Visit {
     record: &'static Record,
     /// The task that was taken, and has not begun.
     next: Option<Forgotten>,
+    /// What a trace knows of the one that runs.
+    told: Option<Opened>,
     /// How many were in the bunch lately.
     put: usize,
     begun: u64,
@@ -678,8 +687,8 @@ impl Visit {
         first: Forgotten,
         record: &'static Record,
     ) -> u64 {
-        let mut visit =
-            Visit { pool, bunch, record, next: Some(first), put: 0, begun: 0, process: registry::forks() };
+        let (next, process) = (Some(first), registry::forks());
+        let mut visit = Visit { pool, bunch, record, next, told: None, put: 0, begun: 0, process };
         let argument = (&raw mut visit).cast();
         // SAFETY: all ask for a visit; nothing here has a destructor.
         unsafe { cleanup::call(Visit::run_all, argument, Visit::exited, argument) };
@@ -692,9 +701,10 @@ impl Visit {
         // SAFETY: as the caller vouches.
         let visit = unsafe { &mut *argument.cast::<Visit>() };
         while visit.next.is_some() {
-            let mut task = Task { function: Visit::run, argument, result: ptr::null_mut() };
+            let mut task = Task { function: Visit::run, argument, result: ptr::null_mut(), shown: None };
             // SAFETY: the function asks for a visit.
             if let Some(problem) = unsafe { task.run(visit.record, left, ptr::null_mut()) } {
+                trace::close(visit.record, visit.told.take());
                 excepthook::deliver_report(visit.record, problem.report(visit.record));
                 visit.go_on();
             }
@@ -710,8 +720,10 @@ impl Visit {
         let visit = unsafe { &mut *visit.cast::<Visit>() };
         while let Some(task) = visit.next.take() {
             visit.begun += 1;
+            visit.told = task::open(visit.record, task.function, task.traced);
             // SAFETY: the user gave both; nothing here has a destructor.
             unsafe { (task.function)(task.argument) };
+            trace::close(visit.record, visit.told.take());
             if failure::is_pending(visit.record) {
                 break;
             }

@@ -2,6 +2,7 @@
 
 use crate::base::cleanup;
 use crate::base::record::Record;
+use crate::base::trace::{self, Event, Opened, Point};
 use crate::base::unwind::{self, Caught};
 use crate::thread::excepthook;
 use crate::thread::failure::{self, Failure};
@@ -17,6 +18,14 @@ pub struct Task {
     pub function: TaskFunction,
     pub argument: *mut c_void,
     pub result: *mut c_void,
+    /// What a trace shows: the program's function, and what it was submitted as. Nothing, if it shows parts of it.
+    pub shown: Option<(TaskFunction, u64)>,
+}
+
+/// Begins what a trace shows of a task.
+#[inline]
+pub fn open(record: &'static Record, function: TaskFunction, traced: u64) -> Option<Opened> {
+    trace::open(record, || Event { object: traced, ..Event::now(Point::Task, 0, function as usize) })
 }
 
 impl Task {
@@ -31,9 +40,11 @@ impl Task {
         argument: *mut c_void,
     ) -> Option<Problem> {
         let outer = failure::begin(record);
+        let slice = self.shown.and_then(|(function, traced)| open(record, function, traced));
         let mut guarded = Guarded { task: self, record, threw: ptr::null_mut() };
         // SAFETY: as the caller vouches; nothing here has a destructor.
         unsafe { cleanup::call(Guarded::run, (&raw mut guarded).cast(), exited, argument) };
+        trace::close(record, slice);
         let failed = failure::end(record, outer);
         if guarded.threw.is_null() {
             return failed.map(Problem::Failed);

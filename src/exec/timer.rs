@@ -6,6 +6,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::base::trace::{self, Event, Point};
 use crate::base::unwind;
 use crate::exec::alarm::{self, Alarm};
 use crate::thread::excepthook;
@@ -102,11 +103,13 @@ unsafe fn fire(timer: *const c_void) {
 
 fn run(call: Option<(Function, *mut c_void)>) {
     let (Some((callback, argument)), Some(record)) = (call, this_thread::current()) else { return };
+    let slice = trace::open(record, || Event::now(Point::Timer, 0, callback as usize));
     // SAFETY: the user gave both, the one for the other.
     if let Some(caught) = unsafe { unwind::call(callback, argument) } {
         // SAFETY: caught here.
         unsafe { excepthook::deliver_caught(record, caught) };
     }
+    trace::close(record, slice);
 }
 
 impl Handle<Timer> {

@@ -4,6 +4,7 @@ use crate::base::deadline::in_seconds;
 use crate::base::errno::Errno;
 use crate::base::handle::Any;
 use crate::base::status::{Argument, Error, LT_OK, lt_status};
+use crate::base::this_thread;
 use crate::base::waiting::Wait;
 use crate::ffi::sized::{Array, sized};
 use crate::ffi::thread::lt_ident;
@@ -11,7 +12,7 @@ use crate::ffi::{report, report_in_handler, report_value};
 use crate::insight::contention::{self, Count};
 use crate::insight::dump::{self, Names};
 use crate::insight::told::lt_deadlock_info;
-use crate::insight::{found, holder, names, on_signal, place, switch, waits};
+use crate::insight::{found, holder, names, on_signal, place, switch, trace, waits};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// What lt_waits() tells of a thread that waits.
@@ -153,7 +154,7 @@ pub const LT_INSIGHT_ORDER: u32 = 4;
 pub const LT_INSIGHT_CONTENTION: u32 = 8;
 
 /// Turns insight on: LT_INSIGHT_ constants, 0 for none. LOWTHREAD_INSIGHT=owners,deadlock,order,contention in the
-/// environment does so from the start. LT_INVALID for other bits, LT_NO_MEMORY.
+/// environment does so from the start. A trace is not touched. LT_INVALID for other bits, LT_NO_MEMORY.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_set_insight(what: u32) -> lt_status {
@@ -267,5 +268,55 @@ fn contention_info(count: &Count) -> lt_contention_info {
         r#type: word(count.kind.map_or("", |kind| kind.name())),
         name: name.map(|byte| byte as c_char),
         place: place.map(|byte| byte as c_char),
+    }
+}
+
+/// Writes a trace from now on: a timeline of all threads in trace-event JSON, which Perfetto and Chrome show. `path` is
+/// made, or emptied. LOWTHREAD_INSIGHT=trace:FILE in the environment does so from the start, with %p in FILE for the
+/// process. LT_BUSY while a trace is on, LT_INVALID if the file cannot be written, LT_NO_MEMORY, LT_NO_THREAD.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_trace_start(path: *const c_char) -> lt_status {
+    let _errno = Errno::keep();
+    let result = if path.is_null() {
+        Err(Error::NullArgument(Argument::Path))
+    } else {
+        // SAFETY: a C string, as the header asks.
+        trace::start(unsafe { CStr::from_ptr(path) })
+    };
+    report(&"lt_trace_start", result)
+}
+
+/// Writes what is left of the trace, and ends it, as the end of the process does. LT_OK without one; LT_INVALID if not
+/// all of it could be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_trace_stop() -> lt_status {
+    let _errno = Errno::keep();
+    report(&"lt_trace_stop", trace::stop())
+}
+
+/// Begins a span of the calling thread in the trace, inside of those that are open: `name` in UTF-8 is copied, and cut
+/// to 96 bytes; NULL is "". Does nothing while no trace is on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lt_trace_begin(name: *const c_char) {
+    if !trace::is_on() {
+        return;
+    }
+    // SAFETY: NULL or a C string, as the header asks.
+    let name = if name.is_null() { c"" } else { unsafe { CStr::from_ptr(name) } };
+    if let Some(record) = this_thread::current() {
+        trace::timeline::begin_span(record, name.to_bytes());
+    }
+}
+
+/// Ends the span that the calling thread began last, in the same function, task or callback. Those that are left open
+/// end with that. Does nothing without one.
+#[unsafe(no_mangle)]
+pub extern "C" fn lt_trace_end() {
+    if trace::is_on() {
+        if let Some(record) = this_thread::existing() {
+            trace::timeline::end_span(record);
+        }
     }
 }

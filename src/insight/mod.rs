@@ -19,6 +19,7 @@ pub mod switch;
 pub mod table;
 pub mod text;
 pub mod told;
+pub mod trace;
 pub mod waits;
 
 /// What the environment says of insight, when the library is loaded.

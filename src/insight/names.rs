@@ -104,6 +104,14 @@ pub fn try_copy(object: Any, buffer: &mut [u8]) -> bool {
     }
 }
 
+/// The name that the object with this number was given, also if it is no more, as long as that is remembered. Whether
+/// there is one.
+pub fn copy_given(number: usize, buffer: &mut [u8]) -> bool {
+    let names = NAMES.lock();
+    let given = names.get(&number).and_then(Option::as_ref);
+    given.inspect(|name| copy_cut(name.as_c_str(), buffer)).is_some()
+}
+
 /// Writes the type and the name of the object with this number, and a colon, if it was given one; as lt_last_error()
 /// has it.
 pub fn write_given(number: usize, out: &mut dyn fmt::Write) -> fmt::Result {

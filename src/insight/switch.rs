@@ -1,14 +1,14 @@
 //! Turning insight on and off.
 //!
 //! LOWTHREAD_INSIGHT in the environment does so when the library is loaded: owners,deadlock,order,contention,
-//! socket:PATH.
+//! socket:PATH,trace:FILE.
 
 use crate::base::holding;
 use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS, SOME_HOLDERS};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::{record, watchers};
-use crate::insight::{circle, contention, holder, order, setting, socket};
+use crate::insight::{circle, contention, holder, order, setting, socket, trace};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::rwlock::RwLock;
@@ -19,16 +19,20 @@ static HOOKS: Hooks = Hooks {
     goes_for: order::goes_for,
     is_over: holder::is_signal,
     has_waited: contention::has_waited,
+    trace: trace::HOOKS,
 };
 
 static TURNING: Mutex<()> = Mutex::new(());
 
+/// What lt_set_insight() turns.
+const ALL: u32 = OWNERS | DEADLOCK | ORDER | CONTENTION;
+
 const NAMES: [(&str, u32); 4] =
     [("owners", OWNERS), ("deadlock", DEADLOCK), ("order", ORDER), ("contention", CONTENTION)];
 
-/// Turns these on, and the others off.
+/// Turns these on, and the others off; not a trace.
 pub fn set(what: u32) -> Result<(), Error> {
-    if what & !(OWNERS | DEADLOCK | ORDER | CONTENTION) != 0 {
+    if what & !ALL != 0 {
         return Err(Error::NoSuchInsight);
     }
     if what & ORDER != 0 {
@@ -37,8 +41,15 @@ pub fn set(what: u32) -> Result<(), Error> {
     if what & CONTENTION != 0 {
         contention::prepare()?;
     }
+    turn(ALL, what);
+    Ok(())
+}
+
+/// Turns these on, and the others among those off.
+pub fn turn(among: u32, what: u32) {
     let _turning = TURNING.lock();
     let before = insight::what_is_on();
+    let what = before & !among | what;
     let begins = |some: u32| what & some != 0 && before & some == 0;
     if begins(SOME_HOLDERS) || begins(HOLDERS) {
         // Recorded first: what was released while nobody looked still stands there, and nothing is to follow from that.
@@ -53,7 +64,6 @@ pub fn set(what: u32) -> Result<(), Error> {
         holding::begin::<Spinlock>();
     }
     insight::turn(what, &HOOKS);
-    Ok(())
 }
 
 crate::sys::at_load!(load);
@@ -62,8 +72,12 @@ fn load() {
     let Some(words) = setting(c"LOWTHREAD_INSIGHT") else { return };
     // Without memory it stays off: there is nobody to be told.
     let _ = set(named(words));
-    if let Some(path) = words.split(|byte| *byte == b',').find_map(|word| word.strip_prefix(b"socket:")) {
+    let after = |prefix: &[u8]| words.split(|byte| *byte == b',').find_map(|word| word.strip_prefix(prefix));
+    if let Some(path) = after(b"socket:") {
         socket::listen(path);
+    }
+    if let Some(file) = after(b"trace:") {
+        trace::start_named(file);
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::base::heap::{Text, boxed};
 use crate::base::record::Record;
+use crate::base::trace::{self as timeline, Event, Point};
 use crate::base::unwind::Frames;
 use crate::thread::exception::{
     Description, LT_ERROR_CXX, LT_ERROR_EXITED, LT_ERROR_FOREIGN, LT_ERROR_RAISED, LT_ERROR_RUST,
@@ -33,6 +34,15 @@ pub struct lt_error_info {
     pub message: *const c_char,
     /// The library's: what lt_error_backtrace() needs. NULL in a struct that the library has not filled.
     pub internal: *const c_void,
+}
+
+/// Tells a trace of an error of the calling thread.
+fn tell_timeline(description: &Description) {
+    let mut text = [0_u8; 96];
+    let parts = [description.type_name.bytes(), b": ", description.message.bytes()];
+    text.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+    let length = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    timeline::tell_slowly(Event::now(Point::Error, 0, 0), text.get(..length).unwrap_or_default());
 }
 
 /// A share of a report.
@@ -67,6 +77,9 @@ impl Report {
     /// The report of an error of this thread; None where there was no memory for its record.
     pub fn of(record: Option<&'static Record>, description: Description, frames: &Frames) -> Report {
         let thread_name = record.map_or(Text::Static(c"?"), names::of);
+        if timeline::is_on() {
+            tell_timeline(&description);
+        }
         Report::new(record.map_or(0, Record::ident), thread_name, description, frames)
     }
 

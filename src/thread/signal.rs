@@ -17,6 +17,7 @@ use crate::base::handle::Handle;
 use crate::base::mutex::Mutex;
 use crate::base::record::Record;
 use crate::base::status::Error;
+use crate::base::trace::{self, Point};
 use crate::base::unwind;
 use crate::base::{this_thread, wait};
 use crate::sync::event::Event;
@@ -326,6 +327,7 @@ fn serve(attendance: &mut Attendance) {
             continue;
         }
         let Course { target, version, .. } = *route.course.lock();
+        let slice = trace::open(record, || trace::Event::now(Point::Signal, signum as usize, 0));
         match target {
             Target::Nowhere => (),
             Target::Main => this_thread::with_main(|main| main.interrupt.raise(signum as u32)),
@@ -342,6 +344,7 @@ fn serve(attendance: &mut Attendance) {
                 }
             }
         }
+        trace::close(record, slice);
     }
 }
 

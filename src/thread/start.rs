@@ -4,7 +4,7 @@ use crate::base::atomic::Ordering;
 use crate::base::errno;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::base::unwind;
+use crate::base::{trace, unwind};
 use crate::sys::thread::{self, End, OVER, Over};
 use crate::thread::{excepthook, failure, joinable, names, stack};
 use core::ffi::{CStr, c_void};
@@ -145,5 +145,6 @@ fn begin(record: &'static Record) -> bool {
     let adopted = record.adopt();
     joinable::begun(record);
     names::tell_system_first(record);
+    trace::arrive(record);
     adopted
 }

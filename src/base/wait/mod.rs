@@ -17,6 +17,7 @@ use crate::base::atomic::AtomicU32;
 use crate::base::deadline::Deadline;
 use crate::base::errno::Errno;
 use crate::base::interrupt::Interrupt;
+use crate::base::trace;
 
 #[cfg(not(parking))]
 mod futex;
@@ -70,13 +71,19 @@ pub fn wait(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: Opti
 
 /// Wakes up to `n` of the threads that sleep on `word`; the count of those woken.
 /// Of the word only the address counts: the memory may serve other ends by now.
+#[inline]
 pub fn wake(word: *const AtomicU32, n: u32) -> u32 {
+    if trace::is_on() { trace::wakes(word.addr(), || engine::wake(word, n)) } else { engine::wake(word, n) }
+}
+
+/// The same, of which no trace tells: for what the library has to itself.
+pub fn wake_untold(word: *const AtomicU32, n: u32) -> u32 {
     engine::wake(word, n)
 }
 
 /// Wakes every thread that sleeps on `word`.
 pub fn wake_all(word: *const AtomicU32) -> u32 {
-    engine::wake(word, i32::MAX as u32)
+    wake(word, i32::MAX as u32)
 }
 
 /// Wakes the thread that waits with `interrupt`, if that is pending. The caller has no lock that the thread

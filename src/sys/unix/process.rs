@@ -2,7 +2,7 @@
 
 use super::cancellation::PutOff;
 use super::errno;
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 
 /// Writes all of it to the standard error, if that takes it.
 pub fn write_error(text: &[u8]) {
@@ -23,6 +23,33 @@ pub fn write(fd: c_int, mut text: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// A descriptor for writing a file, which is empty then, and not left to other programs; or the errno.
+pub fn create(path: &CStr) -> Result<c_int, c_int> {
+    let _put_off = PutOff::begin();
+    let how = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+    loop {
+        // SAFETY: a C string.
+        match unsafe { libc::open(path.as_ptr(), how, 0o666) } {
+            -1 if errno::get() == libc::EINTR => (),
+            -1 => return Err(errno::get()),
+            fd => return Ok(fd),
+        }
+    }
+}
+
+/// Gives a descriptor back. Async-signal-safe.
+pub fn close(fd: c_int) {
+    let _put_off = PutOff::begin();
+    // SAFETY: the caller's own.
+    unsafe { libc::close(fd) };
+}
+
+/// The number of the process.
+pub fn id() -> u32 {
+    // SAFETY: asks for a number.
+    unsafe { libc::getpid() }.unsigned_abs()
 }
 
 /// How many processors there are.

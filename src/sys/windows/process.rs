@@ -1,6 +1,7 @@
 //! The process.
 
-use core::ffi::c_int;
+use super::errno;
+use core::ffi::{CStr, c_int};
 use core::ptr;
 use windows_sys::Win32::Storage::FileSystem::WriteFile;
 use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE};
@@ -33,6 +34,27 @@ pub fn write(fd: c_int, mut text: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// A descriptor of the C library's for writing a file, which is empty then; or the errno.
+pub fn create(path: &CStr) -> Result<c_int, c_int> {
+    let how = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_BINARY | libc::O_NOINHERIT;
+    // SAFETY: a C string.
+    match unsafe { libc::open(path.as_ptr(), how, 0o600) } {
+        -1 => Err(errno::get().0),
+        fd => Ok(fd),
+    }
+}
+
+/// Gives a descriptor back.
+pub fn close(fd: c_int) {
+    // SAFETY: the caller's own.
+    unsafe { libc::close(fd) };
+}
+
+/// The number of the process.
+pub fn id() -> u32 {
+    std::process::id()
 }
 
 /// How many processors there are.

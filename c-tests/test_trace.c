@@ -1,0 +1,723 @@
+// Traces: a timeline of all threads, in a file.
+// timeout: 120
+#include "system.h"
+#include "waits.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#ifndef _WIN32
+#include <sys/resource.h>
+#include <sys/wait.h>
+#endif
+
+enum { MOST_THREADS = 64 };
+
+static const char *path(void) {
+    static char name[64];
+    snprintf(name, sizeof name, "trace-%d.json", (int)getpid());
+    return name;
+}
+
+// ---- Reading it
+
+typedef struct trace {
+    char *text;
+    char **lines; // Of the events; each is one of JSON.
+    size_t count;
+    bool ends; // With the end of the array.
+} trace;
+
+// Goes over a value in JSON, strictly; NULL if it is none.
+static const char *over_value(const char *s) {
+    if (*s == '{') {
+        for (s++; *s != '}'; s += *s == ',') {
+            if (*s != '"' || (s = over_value(s)) == NULL || *s++ != ':' || (s = over_value(s)) == NULL ||
+                (*s != ',' && *s != '}') || (*s == ',' && s[1] == '}')) {
+                return NULL;
+            }
+        }
+        return s + 1;
+    }
+    if (*s == '"') {
+        for (s++; *s != '"'; s++) {
+            if ((unsigned char)*s < 0x20 || (*s == '\\' && *++s != '"' && *s != '\\')) {
+                return NULL;
+            }
+        }
+        return s + 1;
+    }
+    const char *begin = s;
+    while (isdigit((unsigned char)*s)) {
+        s++;
+    }
+    if (s == begin || (*begin == '0' && s > begin + 1)) {
+        return NULL;
+    }
+    if (*s == '.') {
+        for (begin = ++s; isdigit((unsigned char)*s); s++) {
+        }
+    }
+    return s == begin ? NULL : s;
+}
+
+// What is in a file: of one that is not finished, the last line may be cut off.
+static trace read_trace(const char *name, bool finished) {
+    trace t = {0};
+    FILE *file = fopen(name, "rb");
+    must(file != NULL);
+    must(fseek(file, 0, SEEK_END) == 0);
+    long size = ftell(file);
+    rewind(file);
+    t.text = calloc(1, (size_t)size + 1);
+    must(fread(t.text, 1, (size_t)size, file) == (size_t)size);
+    fclose(file);
+    size_t room = 1;
+    for (long i = 0; i < size; i++) {
+        room += t.text[i] == '\n';
+    }
+    t.lines = calloc(room, sizeof *t.lines);
+    must(strncmp(t.text, "[\n", 2) == 0);
+    for (char *line = t.text + 2, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = 0;
+        if (strcmp(line, "]") == 0) {
+            must(!t.ends && end[1] == 0);
+            t.ends = true;
+            continue;
+        }
+        must(!t.ends);
+        const char *behind = *line == '{' ? over_value(line) : NULL;
+        bool is_last = strncmp(end + 1, "]\n", 2) == 0;
+        if (behind == NULL || strcmp(behind, is_last ? "" : ",") != 0) {
+            fprintf(stderr, "no event: %s\n", line);
+            must(!"a line that is no event");
+        }
+        t.lines[t.count++] = line;
+    }
+    must(t.ends == finished);
+    return t;
+}
+
+static void free_trace(trace *t) {
+    free(t->lines);
+    free(t->text);
+}
+
+// The first event at or behind this one that has all these in its line, the last of which is NULL.
+static const char *find_from(const trace *t, size_t from, const char *const parts[]) {
+    for (size_t i = from; i < t->count; i++) {
+        size_t n = 0;
+        while (parts[n] != NULL && strstr(t->lines[i], parts[n]) != NULL) {
+            n++;
+        }
+        if (parts[n] == NULL) {
+            return t->lines[i];
+        }
+    }
+    return NULL;
+}
+
+#define FIND(t, ...) find_from(t, 0, (const char *const[]){__VA_ARGS__, NULL})
+#define HAS(t, ...) must_for(#__VA_ARGS__, FIND(t, __VA_ARGS__) != NULL)
+
+static size_t count_of(const trace *t, const char *part, const char *other) {
+    size_t n = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        n += strstr(t->lines[i], part) != NULL && strstr(t->lines[i], other) != NULL;
+    }
+    return n;
+}
+
+static double number(const char *line, const char *key) {
+    const char *at = strstr(line, key);
+    must(at != NULL);
+    return strtod(at + strlen(key), NULL);
+}
+
+// The text behind a key, up to its quotation mark.
+static const char *text_of(const char *line, const char *key) {
+    static char text[4][128];
+    static int next;
+    char *to = text[next++ % 4];
+    const char *at = strstr(line, key);
+    must(at != NULL);
+    at += strlen(key);
+    size_t length = strcspn(at, "\"");
+    must(length < 127);
+    memcpy(to, at, length);
+    to[length] = 0;
+    return to;
+}
+
+// Each end belongs to a beginning of its thread, and time does not go back; each arrow's end to a beginning.
+static void check_balance(const trace *t, bool all_end) {
+    int depth[MOST_THREADS] = {0};
+    double last[MOST_THREADS] = {0};
+    for (size_t i = 0; i < t->count; i++) {
+        const char *line = t->lines[i];
+        size_t tid = (size_t)number(line, "\"tid\":");
+        if (tid >= MOST_THREADS) {
+            continue;
+        }
+        bool begins = strstr(line, "{\"ph\":\"B\"") == line, ends = strstr(line, "{\"ph\":\"E\"") == line;
+        depth[tid] += begins - ends;
+        must_for(line, depth[tid] >= 0);
+        if (begins || ends) {
+            must_for(line, number(line, "\"ts\":") >= last[tid]);
+            last[tid] = number(line, "\"ts\":");
+        }
+        if (strstr(line, "{\"ph\":\"f\"") == line) {
+            HAS(t, "{\"ph\":\"s\"", text_of(line, "\"cat\":\""), text_of(line, "\"id\":\""));
+        }
+    }
+    for (size_t tid = 2; tid < MOST_THREADS && all_end; tid++) {
+        must(depth[tid] == 0);
+    }
+}
+
+static void must_have_lost(const trace *t, double n) {
+    must(number(t->lines[t->count - 1], "\"lost\":") == n);
+}
+
+static trace finished_trace(void) {
+    trace t = read_trace(path(), true);
+    remove(path());
+    check_balance(&t, true);
+    return t;
+}
+
+// ---- What is in it
+
+static void spanned(void *arg) {
+    lt_trace_begin(arg);
+    lt_trace_begin("inner \"one\"\n\\");
+    lt_trace_end();
+    lt_trace_end();
+    lt_trace_end(); // There is none.
+}
+
+static lt_ident start_named(lt_thread **thread, void (*function)(void *), void *arg, const char *name) {
+    lt_thread_options options = {.size = sizeof options, .name = name};
+    must(lt_thread_start(function, arg, &options, thread) == LT_OK);
+    return lt_thread_ident(*thread);
+}
+
+TEST(threads_have_names_and_spans_lie_within_each_other) {
+    assert_ok(lt_trace_start(path()));
+    lt_thread *thread;
+    start_named(&thread, spanned, "outer", "spanner");
+    assert_ok(lt_thread_join(thread));
+    lt_trace_begin(NULL);
+    lt_trace_begin("\xff not UTF-8 \xc3\xa9");
+    char name[200];
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = 0;
+    lt_trace_begin(name); // Left open, as the two.
+    assert_ok(lt_trace_stop());
+    lt_trace_begin("not in it");
+    lt_trace_end();
+    trace t = finished_trace();
+    HAS(&t, "\"thread_name\"", "\"name\":\"spanner\"");
+    HAS(&t, "\"thread_name\"", "\"name\":\"MainThread\"");
+    HAS(&t, "\"B\"", "\"cat\":\"thread\"", "spanned");
+    HAS(&t, "\"cat\":\"span\"", "\"name\":\"outer\"");
+    HAS(&t, "\"cat\":\"span\"", "\"name\":\"inner \\\"one\\\"?\\\\\"");
+    HAS(&t, "\"cat\":\"span\"", "\"name\":\"? not UTF-8 \xc3\xa9\"");
+    must(count_of(&t, "\"cat\":\"span\"", "\"") == 5 && FIND(&t, "not in it") == NULL);
+    must(strlen(text_of(FIND(&t, "\"xxx"), "\"name\":\"")) == 96);
+    must_have_lost(&t, 0);
+    free_trace(&t);
+}
+
+typedef struct held {
+    lt_lock *lock;
+    _Atomic bool wants;
+} held;
+
+static void acquire_held(void *arg) {
+    held *h = arg;
+    atomic_store(&h->wants, true);
+    must(lt_lock_acquire(h->lock) == LT_OK && lt_lock_release(h->lock) == LT_OK);
+}
+
+static size_t waiting(void) {
+    size_t count = 0;
+    must(lt_waits(NULL, 0, &count) == LT_OK);
+    return count;
+}
+
+TEST(a_wait_tells_for_what_on_whom_and_who_ended_it) {
+    held h = {lt_allocate_lock(), false};
+    assert_ok(lt_set_name(h.lock, "journal"));
+    assert_ok(lt_set_thread_name("auditor"));
+    assert_ok(lt_trace_start(path()));
+    assert_ok(lt_lock_acquire(h.lock));
+    lt_thread *thread;
+    start_named(&thread, acquire_held, &h, "clerk");
+    must_soon(waiting() == 1);
+    assert_ok(lt_lock_release(h.lock));
+    assert_ok(lt_thread_join(thread));
+    assert_ok(lt_lock_free(h.lock)); // Its name is known still.
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    const char *wait = FIND(&t, "\"B\"", "\"cat\":\"wait\"", "acquire lock \\\"journal\\\"", "\"holder\":\"auditor\"");
+    must(wait != NULL);
+    HAS(&t, "\"n\"", "\"cat\":\"held\"", "lock \\\"journal\\\"");
+    must(count_of(&t, "{\"ph\":\"b\"", "\"cat\":\"held\"") == 2 && count_of(&t, "{\"ph\":\"e\"", "\"cat\":\"held\"") == 2);
+    HAS(&t, "{\"ph\":\"b\"", "\"name\":\"auditor\"");
+    HAS(&t, "{\"ph\":\"b\"", "\"name\":\"clerk\"");
+    HAS(&t, "{\"ph\":\"X\"", "\"name\":\"wake\"", "\"tid\":1,", "\"threads\":1");
+    char tid[32];
+    snprintf(tid, sizeof tid, "\"tid\":%d,", (int)number(wait, "\"tid\":"));
+    const char *arrow = FIND(&t, "{\"ph\":\"f\"", "\"cat\":\"wake\"", tid);
+    must(arrow != NULL);
+    HAS(&t, "{\"ph\":\"s\"", "\"cat\":\"wake\"", "\"tid\":1,", text_of(arrow, "\"id\":\""));
+    must_have_lost(&t, 0);
+    free_trace(&t);
+}
+
+typedef struct shared {
+    lt_rwlock *lock;
+    lt_event *both;
+    _Atomic int readers;
+} shared;
+
+static void read_shared(void *arg) {
+    shared *s = arg;
+    must(lt_rwlock_read_acquire(s->lock) == LT_OK);
+    if (atomic_fetch_add(&s->readers, 1) == 1) {
+        must(lt_event_set(s->both) == LT_OK);
+    }
+    must(lt_event_wait(s->both) == LT_OK && lt_rwlock_read_release(s->lock) == LT_OK);
+}
+
+TEST(what_is_held_by_several_has_a_line_for_each) {
+    shared s = {lt_rwlock_new(), lt_event_new(), 0};
+    assert_ok(lt_trace_start(path()));
+    lt_thread *threads[2];
+    for (int i = 0; i < 2; i++) {
+        start_named(&threads[i], read_shared, &s, "reader");
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_ok(lt_thread_join(threads[i]));
+    }
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    const char *first = FIND(&t, "{\"ph\":\"b\"", "\"cat\":\"held\"");
+    must(first != NULL && count_of(&t, "{\"ph\":\"b\"", "\"cat\":\"held\"") == 2);
+    must(count_of(&t, "{\"ph\":\"b\"", text_of(first, "\"local\":\"")) == 1);
+    must(count_of(&t, "{\"ph\":\"e\"", text_of(first, "\"local\":\"")) == 1);
+    free_trace(&t);
+    assert_ok(lt_rwlock_free(s.lock));
+    assert_ok(lt_event_free(s.both));
+}
+
+static void *square(void *arg) {
+    lt_trace_begin("left open");
+    return arg;
+}
+
+static void *exits(void *arg) {
+    (void)arg;
+    lt_trace_begin("left by lt_exit");
+    lt_exit();
+    return NULL;
+}
+
+TEST(a_task_has_an_arrow_from_its_submit) {
+    assert_ok(lt_trace_start(path()));
+    lt_pool *pool = lt_pool_new(2, "squarer");
+    lt_future *future;
+    void *arguments[20] = {0};
+    assert_ok(lt_pool_submit(pool, square, NULL, &future));
+    assert_ok(lt_future_result(future, NULL));
+    assert_ok(lt_future_free(future));
+    assert_ok(lt_pool_submit(pool, square, NULL, NULL));
+    assert_ok(lt_pool_submit(pool, exits, NULL, NULL));
+    assert_ok(lt_pool_map(pool, square, arguments, 20, LT_FOREVER, NULL));
+    assert_ok(lt_pool_free(pool));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    must(count_of(&t, "{\"ph\":\"X\"", "\"name\":\"submit\"") == 4);
+    must(count_of(&t, "{\"ph\":\"s\"", "\"cat\":\"task\"") == 4);
+    size_t runs = count_of(&t, "{\"ph\":\"f\"", "\"cat\":\"task\"");
+    must(runs >= 4 && runs == count_of(&t, "{\"ph\":\"B\"", "\"cat\":\"task\""));
+    must(count_of(&t, "\"cat\":\"task\"", "\"name\":\"square\"") == runs - 1);
+    HAS(&t, "\"cat\":\"task\"", "\"name\":\"exits\"");
+    HAS(&t, "\"thread_name\"", "squarer_0");
+    must_have_lost(&t, 0);
+    free_trace(&t);
+}
+
+static void ring(void *event) {
+    must(lt_event_set(event) == LT_OK);
+}
+
+static void fails(void *arg) {
+    (void)arg;
+    must(lt_fail(7, "the disk is \"full\"") == LT_OK);
+}
+
+static void ignore(const lt_error_info *info, void *arg) {
+    (void)info;
+    (void)arg;
+}
+
+TEST(timers_errors_and_signals_are_in_it) {
+    assert_ok(lt_trace_start(path()));
+    lt_event *event = lt_event_new();
+    lt_timer *timer;
+    assert_ok(lt_timer_start(0.001, 0, ring, event, &timer));
+    assert_ok(lt_event_wait(event));
+    assert_ok(lt_timer_free(timer));
+    lt_thread *thread;
+    assert_ok(lt_set_excepthook(ignore, NULL));
+    start_named(&thread, fails, NULL, "failing");
+    assert_status(lt_thread_join(thread), LT_FAILED);
+    assert_ok(lt_set_excepthook(NULL, NULL));
+#ifndef _WIN32
+    if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {
+        assert_ok(lt_event_clear(event));
+        assert_ok(lt_signal_to_event(SIGUSR1, event));
+        raise(SIGUSR1);
+        assert_ok(lt_event_wait(event));
+        assert_ok(lt_signal_restore(SIGUSR1));
+    }
+#endif
+    assert_ok(lt_event_free(event));
+    assert_ok(lt_trace_stop());
+    trace t = read_trace(path(), true);
+    check_balance(&t, false); // Service threads go on.
+    HAS(&t, "\"cat\":\"timer\"", "\"name\":\"ring\"");
+    HAS(&t, "{\"ph\":\"i\"", "\"cat\":\"error\"", "error: the disk is \\\"full\\\"");
+    if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {
+        HAS(&t, "{\"ph\":\"B\"", "\"cat\":\"signal\"", "USR1");
+    }
+    free_trace(&t);
+    remove(path());
+}
+
+// ---- Beginning and ending
+
+TEST(there_is_one_trace_at_a_time_and_one_after_the_other) {
+    assert_ok(lt_trace_stop());
+    for (int i = 0; i < 50; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "the %d.", i);
+        assert_ok(lt_trace_start(path()));
+        assert_status(lt_trace_start("another.json"), LT_BUSY);
+        assert_ok(lt_set_insight(LT_INSIGHT_OWNERS));
+        assert_ok(lt_set_insight(0)); // It goes on.
+        lt_trace_begin(name);
+        lt_thread *thread;
+        start_named(&thread, spanned, name, "spanner");
+        assert_ok(lt_thread_join(thread));
+        if (i % 2 == 0) { // Else it is left open, and the next does not know of it.
+            lt_trace_end();
+        }
+        assert_ok(lt_trace_stop());
+        lt_trace_end();
+        trace t = finished_trace();
+        must(count_of(&t, "\"cat\":\"span\"", name) == 2 && count_of(&t, "\"cat\":\"span\"", "\"") == 3);
+        must_have_lost(&t, 0);
+        free_trace(&t);
+    }
+}
+
+TEST(what_cannot_be_written_is_refused) {
+    assert_status(lt_trace_start(NULL), LT_INVALID);
+    assert_status(lt_trace_start("no/such/folder/trace.json"), LT_INVALID);
+    must(strstr(lt_last_error(), "errno") != NULL);
+    assert_status(lt_trace_start(""), LT_INVALID);
+#ifdef __linux__
+    assert_status(lt_trace_start("/dev/full"), LT_INVALID);
+#endif
+    assert_ok(lt_trace_start(path()));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    free_trace(&t);
+}
+
+#ifndef _WIN32
+
+static void many_spans(void *arg) {
+    for (int i = 0; i < 20000; i++) {
+        lt_trace_begin(arg);
+        lt_trace_end();
+    }
+}
+
+// In a child: what it does to its files ends with it.
+static void fill_the_disk(void *arg) {
+    (void)arg;
+    signal(SIGXFSZ, SIG_IGN);
+    must(lt_trace_start(path()) == LT_OK);
+    must(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100000, 100000}) == 0);
+    many_spans("on a full disk");
+    must(lt_trace_stop() == LT_INVALID);
+    must(strstr(lt_last_error(), "took no more") != NULL);
+    trace t = read_trace(path(), false);
+    must(t.count > 500);
+    check_balance(&t, false);
+    free_trace(&t);
+    remove(path());
+}
+
+TEST(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end) {
+    skip_where_children_have_no_threads();
+    assert_int_equal(run_in_child(fill_the_disk, NULL), 0);
+}
+
+// What is behind a pipe that nobody reads for a while: the writer waits, and the rings fill.
+TEST(what_finds_no_room_is_lost_and_counted_and_ends_are_not) {
+    char fifo[80], copy[80];
+    snprintf(fifo, sizeof fifo, "%s.fifo", path());
+    snprintf(copy, sizeof copy, "%s.copy", path());
+    remove(fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int reads = open(fifo, O_RDONLY | O_NONBLOCK);
+    must(reads >= 0);
+    assert_ok(lt_trace_start(fifo));
+    lt_trace_begin("the first");
+    for (int i = 0; i < 5; i++) {
+        many_spans("one of many");
+    }
+    lt_trace_end();
+    must(fcntl(reads, F_SETFL, 0) == 0);
+    int child = fork();
+    must(child >= 0);
+    if (child == 0) { // Reads what the parent writes.
+        FILE *to = fopen(copy, "wb");
+        char buffer[4096];
+        for (ssize_t n; (n = read(reads, buffer, sizeof buffer)) > 0;) {
+            must(fwrite(buffer, 1, (size_t)n, to) == (size_t)n);
+        }
+        fclose(to);
+        _exit(0);
+    }
+    close(reads);
+    assert_ok(lt_trace_stop());
+    assert_int_equal(wait_for_child(child), 0);
+    trace t = read_trace(copy, true);
+    check_balance(&t, true);
+    double spans = (double)count_of(&t, "\"cat\":\"span\"", "one of many");
+    double lost = number(t.lines[t.count - 1], "\"lost\":");
+    must(lost > 0 && spans > 0);
+    must(2 * (100000 - spans) == lost); // Each with its end.
+    HAS(&t, "{\"ph\":\"i\"", "\"cat\":\"lost\"");
+    must(count_of(&t, "\"cat\":\"span\"", "the first") == 1);
+    free_trace(&t);
+    remove(fifo);
+    remove(copy);
+}
+
+static void use_in_child(void *arg) {
+    (void)arg;
+    char name[80];
+    snprintf(name, sizeof name, "%s", path());
+    lt_trace_begin("in the child");
+    lt_trace_end();
+    must(lt_trace_stop() == LT_OK); // There is none.
+    must(lt_trace_start(name) == LT_OK);
+    lt_thread *thread;
+    start_named(&thread, spanned, "a trace of its own", "spanner");
+    must(lt_thread_join(thread) == LT_OK && lt_trace_stop() == LT_OK);
+    trace t = read_trace(name, true);
+    check_balance(&t, true);
+    HAS(&t, "a trace of its own");
+    must(FIND(&t, "in the child") == NULL && FIND(&t, "in the parent") == NULL);
+    free_trace(&t);
+    remove(name);
+}
+
+static void busy(void *ends) {
+    while (!atomic_load((_Atomic bool *)ends)) {
+        many_spans("busy");
+    }
+}
+
+TEST(a_child_does_not_write_into_its_parents_file) {
+    skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
+    _Atomic bool ends = false;
+    assert_ok(lt_trace_start(path()));
+    lt_thread *thread;
+    start_named(&thread, busy, (void *)&ends, "busy");
+    for (int i = 0; i < 10; i++) {
+        lt_trace_begin("in the parent");
+        assert_int_equal(run_in_child(use_in_child, NULL), 0);
+        lt_trace_end();
+    }
+    atomic_store(&ends, true);
+    assert_ok(lt_thread_join(thread));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    must(count_of(&t, "\"cat\":\"span\"", "in the parent") == 10 && FIND(&t, "in the child") == NULL);
+    free_trace(&t);
+}
+
+TEST(after_a_crash_the_file_is_whole_but_for_its_end) {
+    skip_where_children_have_no_threads();
+    int child = fork_to_go_on();
+    if (child == 0) {
+        must(lt_trace_start("crash.json") == LT_OK);
+        many_spans("before the crash");
+        struct stat file = {0};
+        must_soon(stat("crash.json", &file) == 0 && file.st_size > 1000); // It comes by itself.
+        signal(SIGABRT, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        abort();
+    }
+    int status = wait_for_child(child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    trace t = read_trace("crash.json", false);
+    check_balance(&t, false);
+    must(count_of(&t, "\"cat\":\"span\"", "before the crash") > 10);
+    free_trace(&t);
+    remove("crash.json");
+}
+
+// ---- From the environment; this is run as a program of its own
+
+TEST(a_program_that_is_traced_from_outside) {
+    lt_thread *thread;
+    start_named(&thread, spanned, "from outside", "spanner");
+    assert_ok(lt_thread_join(thread));
+}
+
+TEST(the_environment_has_a_program_traced_to_its_end) {
+    char setting[128], name[128];
+    snprintf(setting, sizeof setting, "LOWTHREAD_INSIGHT=owners,trace:%s.100%%.%%p", path());
+    const char *const settings[] = {setting, NULL};
+    assert_int_equal(run_program(NULL, "a_program_that_is_traced_from_outside", settings), 0);
+    // The process is the only one with such a file.
+    snprintf(name, sizeof name, "ls %s.100%%.*", path());
+    FILE *found = popen(name, "r");
+    must(found != NULL && fgets(name, sizeof name, found) != NULL);
+    pclose(found);
+    name[strcspn(name, "\n")] = 0;
+    trace t = read_trace(name, true);
+    check_balance(&t, true);
+    HAS(&t, "\"cat\":\"span\"", "from outside");
+    free_trace(&t);
+    remove(name);
+}
+
+// ---- From handlers
+
+static lt_semaphore *permits;
+
+static void release_in_handler(int signum) {
+    (void)signum;
+    must(lt_semaphore_release(permits, 1) == LT_OK);
+}
+
+static void take_permits(void *ends) {
+    while (!atomic_load((_Atomic bool *)ends)) {
+        must(lt_semaphore_acquire(permits) == LT_OK);
+    }
+}
+
+TEST(a_handler_that_wakes_is_traced_or_counted_as_lost) {
+    skip_without(LT_FEATURE_SIGNALS, "nothing there is async-signal-safe");
+    _Atomic bool ends = false;
+    permits = lt_semaphore_new(0);
+    assert_ok(lt_trace_start(path()));
+    lt_thread *thread;
+    start_named(&thread, take_permits, (void *)&ends, "taker");
+    signal(SIGUSR2, release_in_handler);
+    struct itimerspec often = {{0, 50000}, {0, 50000}};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+    timer_t timer;
+    must(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &often, NULL) == 0);
+    for (double began = lt_monotonic(); seconds_since(began) < 0.3;) {
+        lt_trace_begin("interrupted");
+        lt_trace_end();
+    }
+    timer_delete(timer);
+    signal(SIGUSR2, SIG_IGN);
+    atomic_store(&ends, true);
+    assert_ok(lt_semaphore_release(permits, 1));
+    assert_ok(lt_thread_join(thread));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    HAS(&t, "{\"ph\":\"X\"", "\"name\":\"wake\"");
+    free_trace(&t);
+    assert_ok(lt_semaphore_free(permits));
+}
+
+#endif
+
+// ---- Many at once
+
+static void work(void *lock) {
+    for (int i = 0; i < 1000; i++) {
+        lt_trace_begin("round");
+        must(lt_lock_acquire(lock) == LT_OK);
+        lt_trace_begin("inside");
+        must(lt_lock_release(lock) == LT_OK);
+        lt_trace_end();
+        lt_trace_end();
+    }
+}
+
+TEST(ten_threads_have_each_their_own) {
+    assert_ok(lt_trace_start(path()));
+    lt_lock *lock = lt_allocate_lock();
+    lt_thread *threads[10];
+    for (int i = 0; i < 10; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "worker %d", i);
+        start_named(&threads[i], work, lock, name);
+    }
+    for (int i = 0; i < 10; i++) {
+        assert_ok(lt_thread_join(threads[i]));
+    }
+    assert_ok(lt_trace_stop());
+    assert_ok(lt_lock_free(lock));
+    trace t = finished_trace();
+    must_have_lost(&t, 0);
+    must(count_of(&t, "\"cat\":\"span\"", "\"round\"") == 10000 && count_of(&t, "\"cat\":\"span\"", "\"inside\"") == 10000);
+    must(count_of(&t, "{\"ph\":\"b\"", "\"cat\":\"held\"") == 10000 && count_of(&t, "{\"ph\":\"e\"", "\"cat\":\"held\"") == 10000);
+    for (int i = 0; i < 10; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "\"name\":\"worker %d\"", i);
+        HAS(&t, "\"thread_name\"", name);
+    }
+    free_trace(&t);
+}
+
+static void starts_and_stops(void *ends) {
+    while (!atomic_load((_Atomic bool *)ends)) {
+        LT_IGNORE(lt_trace_start(path()));
+        LT_IGNORE(lt_trace_stop());
+    }
+}
+
+TEST(a_trace_may_begin_and_end_at_any_time) {
+    _Atomic bool ends = false;
+    lt_lock *lock = lt_allocate_lock();
+    lt_thread *threads[4];
+    for (int i = 0; i < 2; i++) {
+        start_named(&threads[i], starts_and_stops, (void *)&ends, "on and off");
+    }
+    for (int round = 0; round < 20; round++) {
+        for (int i = 2; i < 4; i++) {
+            start_named(&threads[i], work, lock, "worker");
+        }
+        for (int i = 2; i < 4; i++) {
+            assert_ok(lt_thread_join(threads[i]));
+        }
+    }
+    atomic_store(&ends, true);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(lt_thread_join(threads[i]));
+    }
+    assert_ok(lt_lock_free(lock));
+    trace t = read_trace(path(), true);
+    check_balance(&t, false);
+    free_trace(&t);
+    remove(path());
+}

@@ -1,0 +1,141 @@
+//! A trace: a timeline of all threads, in a file that Perfetto and Chrome show.
+//!
+//! Who does something that is traced puts an event into a ring of its own (`ring`, `timeline`), and waits for nobody. A
+//! thread of the library's (`clerk`) takes the events out, gives them names (`writer`), and writes them (`out`).
+//!
+//! | state | meaning | goes on by |
+//! |---|---|---|
+//! | no writer | no trace is on | start: a writer, another session, and the bit for all who ask |
+//! | a writer | one is on | stop, the end of the process: the bit goes first, then what the rings have is written; a forked child: it is the parent's |
+
+mod clerk;
+mod functions;
+mod out;
+mod ring;
+pub mod timeline;
+mod writer;
+
+use crate::base::deadline::Timeout;
+use crate::base::fork::Participant;
+use crate::base::insight::{TRACE, turn_off};
+use crate::base::record;
+use crate::base::status::Error;
+use crate::base::trace::Hooks;
+pub use crate::base::trace::is_on;
+use crate::base::turn::{Taken, Turn};
+use crate::insight::{holder, switch};
+use crate::sys::cancellation::PutOff;
+use crate::sys::process;
+use core::ffi::CStr;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
+use timeline::SESSION;
+use writer::Writer;
+
+pub const HOOKS: Hooks = Hooks {
+    arrive: timeline::arrive,
+    tell: timeline::tell,
+    open: timeline::open,
+    close: timeline::close,
+    leave: timeline::leave,
+    holder: holder::alone,
+};
+
+/// Taken while something is written, which a slow disk can make long: so a fork does not wait for it.
+static WRITER: Turn<Option<Writer>> = Turn::new(None);
+
+static PARTICIPANT: Participant = Participant::new(forget);
+
+/// In a forked child: the file is the parent's, and so are the threads that the rings are of.
+fn forget() {
+    turn_off(TRACE);
+    out::forget();
+    match WRITER.take(Timeout::Poll) {
+        // Without its destructor: a forked child frees nothing.
+        Some(mut writer) => core::mem::forget(writer.take()),
+        None => WRITER.forget(None),
+    }
+    clerk::forget();
+    ring::forget_all();
+    record::each(|record| {
+        // Relaxed: there is one thread.
+        if !record.timeline.load(Ordering::Relaxed).is_null() {
+            record.timeline.store(ptr::null_mut(), Ordering::Relaxed);
+        }
+    });
+}
+
+/// For who writes; nothing that is called meanwhile may end the thread.
+fn taken() -> Option<Taken<'static, Option<Writer>>> {
+    WRITER.take(Timeout::Forever)
+}
+
+/// Begins a trace. Busy if there is one.
+pub fn start(path: &CStr) -> Result<(), Error> {
+    let _uncancelled = PutOff::begin();
+    PARTICIPANT.join();
+    let Some(mut writer) = taken() else { return Err(Error::Busy) };
+    if writer.is_some() {
+        return Err(Error::Busy);
+    }
+    clerk::ensure()?;
+    stop_at_exit()?;
+    *writer = Some(Writer::create(path)?);
+    // Relaxed: under the turn; threads find the new number when they find the bit.
+    let session = SESSION.load(Ordering::Relaxed).wrapping_add(1).max(1);
+    SESSION.store(session, Ordering::Relaxed);
+    switch::turn(TRACE, TRACE);
+    Ok(())
+}
+
+/// Begins the trace that the environment asks for: in its name %p stands for the number of the process, so that
+/// programs that start each other do not write into one file.
+pub fn start_named(name: &[u8]) {
+    let mut path = [0; 1024];
+    let mut rest = path.as_mut_slice();
+    for (i, part) in name.split(|byte| *byte == b'%').enumerate() {
+        // What does not fit is left out: then the file is not found, or another's.
+        let _ = match part.strip_prefix(b"p").filter(|_| i > 0) {
+            Some(part) => write!(rest, "{}", process::id()).and_then(|()| rest.write_all(part)),
+            None if i > 0 => rest.write_all(b"%").and_then(|()| rest.write_all(part)),
+            None => rest.write_all(part),
+        };
+    }
+    let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
+    if start(path).is_err() {
+        process::write_error(b"lowthread: no trace is written: the file of LOWTHREAD_INSIGHT cannot be\n");
+    }
+}
+
+/// Ends the trace, if there is one. An error if not all of it was written.
+pub fn stop() -> Result<(), Error> {
+    let _uncancelled = PutOff::begin();
+    turn_off(TRACE);
+    let Some(mut writer) = taken() else { return Ok(()) };
+    let Some(mut writer) = writer.take() else { return Ok(()) };
+    writer.drain(SESSION.load(Ordering::Relaxed));
+    writer.finish()
+}
+
+/// Writes what there is.
+fn write_out() {
+    if let Some(Some(writer)) = taken().as_deref_mut() {
+        writer.drain(SESSION.load(Ordering::Relaxed));
+    }
+}
+
+/// What is on at the end of the process is stopped then.
+fn stop_at_exit() -> Result<(), Error> {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    extern "C" fn at_exit() {
+        // There is nobody to be told.
+        let _ = stop();
+    }
+    // Relaxed: under the turn. SAFETY: a function of this library, which is not unloaded.
+    if !DONE.load(Ordering::Relaxed) && unsafe { libc::atexit(at_exit) } != 0 {
+        return Err(Error::NoMemory);
+    }
+    DONE.store(true, Ordering::Relaxed);
+    Ok(())
+}
