@@ -567,6 +567,12 @@ static void call_insight(void) {
     lt_contention_info contended[2] = {{.size = sizeof contended[0]}};
     IS_OK(lt_contention(contended, 2, &count));
     GIVES(LT_INVALID, lt_contention(NULL, 2, &count));
+    IS_OK(lt_trace_start("/dev/null"));
+    GIVES(LT_BUSY, lt_trace_start("/dev/null"));
+    IS_OK((lt_trace_begin("a span"), LT_OK));
+    IS_OK((lt_trace_end(), LT_OK));
+    IS_OK(lt_trace_stop());
+    GIVES(LT_INVALID, lt_trace_start("no/such/folder/trace.json"));
     int sink = open("/dev/null", O_WRONLY);
     IS_OK(lt_contention_report(sink));
     GIVES(LT_INVALID, lt_contention_report(-1));

@@ -332,6 +332,10 @@ typedef struct row {
     X(lt_thread_try_join, lt_thread_try_join(ended), LT_FAILED, )                                                      \
     X(lt_timer_cancel, lt_timer_cancel(timer), LT_OK, )                                                                \
     X(lt_timer_free, lt_timer_free(NULL), LT_OK, )                                                                     \
+    X(lt_trace_begin, (lt_trace_begin("a span"), LT_OK), LT_OK, lt_trace_end())                                         \
+    X(lt_trace_end, (lt_trace_end(), LT_OK), LT_OK, )                                                                  \
+    X(lt_trace_start, lt_trace_start("/dev/null"), LT_OK, must(lt_trace_stop() == LT_OK))                              \
+    X(lt_trace_stop, lt_trace_stop(), LT_OK, )                                                                         \
     X(lt_timer_start, lt_timer_start(3600.0, 1.0, nothing, NULL, (lt_timer **)&made), LT_OK, must(lt_timer_free(made) == LT_OK)) \
     X(lt_version, is(lt_version() != NULL), LT_OK, )                                                                   \
     X(lt_waits, lt_waits(&wait_info, 1, &size), LT_OK, )                                                               \

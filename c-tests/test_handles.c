@@ -259,7 +259,7 @@ static const char *const OTHERS[] = {
     "lt_timer_start", "lt_version", "lt_watchdog_start",
     // Of an object of any type, or none: test_insight.c.
     "lt_contention", "lt_contention_report", "lt_dump", "lt_dump_on_signal", "lt_name", "lt_set_deadlock_hook",
-    "lt_set_insight", "lt_set_name", "lt_waits"};
+    "lt_set_insight", "lt_set_name", "lt_trace_begin", "lt_trace_end", "lt_trace_start", "lt_trace_stop", "lt_waits"};
 
 // LT_BAD_HANDLE; the same, but NULL is fine; the same, but NULL means something; 0, false or NULL.
 typedef enum { STATUS, FREED, OPTIONAL, VALUE } on_bad_handle;

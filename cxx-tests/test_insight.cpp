@@ -1,6 +1,9 @@
 #include "support.hpp"
 
 #include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include <unistd.h>
@@ -82,4 +85,22 @@ TEST_CASE("a wait that would never end throws, and is told to the hook") {
     CHECK_THROWS_AS(lt::contention_report(-1), lt::error);
     lt::set_insight(lt::insight::none);
     lt::set_deadlock_hook(nullptr);
+}
+
+TEST_CASE("a trace has spans, and ends once") {
+    const std::string path = "trace-of-cxx.json";
+    lt::trace_start(path);
+    CHECK_THROWS_AS(lt::trace_start("another.json"), lt::error);
+    {
+        const lt::trace_span outer("outer");
+        const lt::trace_span inner("inner");
+    }
+    lt::trace_stop();
+    lt::trace_stop();
+    std::ifstream file(path);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    CHECK(text.find("\"name\":\"outer\"") < text.find("\"name\":\"inner\""));
+    CHECK(text.find("\"name\":\"inner\"") != std::string::npos);
+    std::remove(path.c_str());
+    CHECK_THROWS_AS(lt::trace_start("no/such/folder/trace.json"), lt::error);
 }

@@ -1,5 +1,5 @@
 /// @file
-/// Names of objects, who waits for what, dumps of all that; deadlocks, orders, and what waiting costs.
+/// Names of objects, who waits for what, dumps of all that; deadlocks, orders, what waiting costs, and traces.
 #ifndef LOWTHREAD_INSIGHT_HPP
 #define LOWTHREAD_INSIGHT_HPP
 
@@ -75,6 +75,24 @@ inline void set_deadlock_hook(lt_deadlock_hook hook, void *arg = nullptr) {
 /// Writes the same to a descriptor, a line for each.
 /// @throws lt::error  invalid: it cannot be written to
 inline void contention_report(int fd) { detail::check(lt_contention_report(fd)); }
+
+/// Writes a trace from now on, for Perfetto or Chrome.
+/// @throws lt::error  busy: one is on; invalid: the file cannot be written
+inline void trace_start(const std::string &path) { detail::check(lt_trace_start(path.c_str())); }
+
+/// Ends the trace, if there is one.
+/// @throws lt::error  invalid: not all of it could be written
+inline void trace_stop() { detail::check(lt_trace_stop()); }
+
+/// A span of the calling thread in the trace, as long as this lives: on the stack, so that they lie within each other.
+class trace_span {
+public:
+    /// The name is copied. Costs next to nothing while no trace is on.
+    explicit trace_span(const char *name) noexcept { lt_trace_begin(name); }
+    ~trace_span() { lt_trace_end(); }
+    trace_span(const trace_span &) = delete;
+    trace_span &operator=(const trace_span &) = delete;
+};
 
 LT_NAMESPACE_END
 
