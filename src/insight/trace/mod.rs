@@ -111,7 +111,7 @@ pub fn start_named(name: &[u8]) {
 /// Ends the trace, if there is one. An error if not all of it was written.
 pub fn stop() -> Result<(), Error> {
     let _uncancelled = PutOff::begin();
-    turn_off(TRACE);
+    switch::turn(TRACE, 0);
     let Some(mut writer) = taken() else { return Ok(()) };
     let Some(mut writer) = writer.take() else { return Ok(()) };
     writer.drain(SESSION.load(Ordering::Relaxed));
