@@ -274,6 +274,8 @@ impl Record {
         }
         // SAFETY: NULL, or allocated with malloc for this thread, which no longer uses it.
         unsafe { libc::free(own.copied.replace(ptr::null_mut())) };
+        // Before anybody hears of its end: then all of it is there to be written.
+        trace::leave(self);
         // No more code of the user's: it counts no more, before anybody who waits for it hears of its end.
         registry::remove(self);
         self.native_handle.store(OVER, Ordering::Relaxed);
@@ -284,7 +286,6 @@ impl Record {
         if let Some((on_gone, argument)) = own.on_gone.take() {
             on_gone(argument);
         }
-        trace::leave(self);
         self.give_up_spare();
         // What stood for the main thread may be reached still, by who interrupts that.
         if let Some(slot) = self.slot().filter(|_| !own.was_main.get()) {

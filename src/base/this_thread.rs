@@ -106,16 +106,7 @@ pub fn ident() -> u64 {
     }
 }
 
-/// The ident of the calling thread as far as it is known without a new record; else 0. Async-signal-safe.
-pub fn known_ident() -> u64 {
-    match Known::now() {
-        Known::As(record) => record.ident(),
-        Known::Ended(ident) => ident,
-        Known::Not | Known::Noted(_) => 0,
-    }
-}
-
-/// That of the calling thread, for somebody who may interrupt the thread by it.
+/// The same, for somebody who may interrupt the thread by it.
 pub fn told_ident() -> u64 {
     if let Some(record) = existing() {
         record.interrupt.expect();

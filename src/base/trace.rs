@@ -198,7 +198,7 @@ pub fn timed<R>(point: Point, object: u64, f: impl FnOnce() -> R) -> R {
 #[cold]
 pub fn wakes(address: usize, wake: impl FnOnce() -> u32) -> u32 {
     let when = now();
-    wakers::leave_word(address, this_thread::known_ident(), when);
+    wakers::leave_word(address, this_thread::existing().map_or(0, Record::ident), when);
     let woken = wake();
     if woken > 0 {
         let other = now().saturating_sub(when);

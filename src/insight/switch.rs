@@ -7,7 +7,7 @@ use crate::base::holding;
 use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OWNERS, SOME_HOLDERS};
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
-use crate::base::{record, watchers};
+use crate::base::{record, this_thread, watchers};
 use crate::insight::{circle, contention, holder, order, setting, socket, trace};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
@@ -41,12 +41,15 @@ pub fn set(what: u32) -> Result<(), Error> {
     if what & CONTENTION != 0 {
         contention::prepare()?;
     }
-    turn(ALL, what);
-    Ok(())
+    turn(ALL, what)
 }
 
 /// Turns these on, and the others among those off.
-pub fn turn(among: u32, what: u32) {
+pub fn turn(among: u32, what: u32) -> Result<(), Error> {
+    // Two mutexes are held at once, which is for threads that have a record (`base::fork`).
+    if what != 0 {
+        this_thread::current().ok_or(Error::NoMemory)?;
+    }
     let _turning = TURNING.lock();
     let before = insight::what_is_on();
     let what = before & !among | what;
@@ -64,6 +67,7 @@ pub fn turn(among: u32, what: u32) {
         holding::begin::<Spinlock>();
     }
     insight::turn(what, &HOOKS);
+    Ok(())
 }
 
 crate::sys::at_load!(load);

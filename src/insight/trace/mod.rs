@@ -85,8 +85,7 @@ pub fn start(path: &CStr) -> Result<(), Error> {
     // Relaxed: under the turn; threads find the new number when they find the bit.
     let session = SESSION.load(Ordering::Relaxed).wrapping_add(1).max(1);
     SESSION.store(session, Ordering::Relaxed);
-    switch::turn(TRACE, TRACE);
-    Ok(())
+    switch::turn(TRACE, TRACE).inspect_err(|_| *writer = None)
 }
 
 /// Begins the trace that the environment asks for: in its name %p stands for the number of the process, so that
@@ -111,7 +110,7 @@ pub fn start_named(name: &[u8]) {
 /// Ends the trace, if there is one. An error if not all of it was written.
 pub fn stop() -> Result<(), Error> {
     let _uncancelled = PutOff::begin();
-    switch::turn(TRACE, 0);
+    switch::turn(TRACE, 0)?;
     let Some(mut writer) = taken() else { return Ok(()) };
     let Some(mut writer) = writer.take() else { return Ok(()) };
     writer.drain(SESSION.load(Ordering::Relaxed));
