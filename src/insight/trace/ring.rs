@@ -218,10 +218,10 @@ impl Ring {
         lost.wrapping_sub(self.writers.lost.swap(lost, Ordering::Relaxed))
     }
 
-    /// The writer: the name, if its thread has left it.
+    /// The writer: the name, if its thread has left it, and no other has taken the ring.
     pub fn name(&self) -> Option<[u8; NAME]> {
         // Acquire: pairs with `leave`.
-        let left = self.state.load(Ordering::Acquire) == LEFT;
+        let left = self.state.load(Ordering::Acquire) != TAKEN;
         left.then(|| self.name.each_ref().map(|byte| byte.load(Ordering::Relaxed)))
     }
 
