@@ -242,6 +242,15 @@ impl Sleep {
 }
 
 /// What is acquired or released.
+#[inline]
 pub fn held<T: Object>(point: Point, handle: Handle<T>, who: u64) {
-    tell(|| Event::about(point, What::of(Verb::Acquire, handle), who));
+    if is_on() {
+        tell_about(point, What::of(Verb::Acquire, handle), who);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_about(point: Point, what: What, other: u64) {
+    tell_slowly(Event::about(point, what, other), b"");
 }

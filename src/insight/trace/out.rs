@@ -172,6 +172,7 @@ impl Out {
         self.digits(nanoseconds % 1000, 10, 3);
     }
 
+    #[inline(never)]
     fn digits(&mut self, mut number: u64, base: u64, least: usize) {
         let mut digits = [b'0'; 20];
         let mut first = digits.len();
@@ -187,6 +188,7 @@ impl Out {
         self.put(digits.get(first..).unwrap_or_default());
     }
 
+    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         if self.buffer.len() + bytes.len() > BUFFER {
             self.flush();
