@@ -19,7 +19,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak bench bench-docs clean
+.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak strained bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -49,6 +49,7 @@ help:
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
 	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES); needs Clang"
 	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
+	@echo "make strained  the C tests under signals all the time, a wall clock that jumps, on one core, with 5 % of one"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make clean     remove everything that was built"
@@ -147,6 +148,11 @@ soak:
 	@seed=$$(date +%s); echo "seed $$seed"; \
 	    build-debug/fuzz/replay --seconds $$(($(HOURS) * 1800)) --seed $$seed && \
 	    LT_SEED=$$seed LT_HISTORY_SECONDS=$$(($(HOURS) * 1800 / 7)) build-debug/c-tests/test_histories
+
+strained:
+	@cmake --preset default
+	@cmake --build --preset default -j $(JOBS)
+	@failed=0; for how in ticks clock core quota; do tools/strained $$how build || failed=1; done; exit $$failed
 
 # Sets up, runs, writes bench-results.json in build-bench, and draws beside it.
 bench:

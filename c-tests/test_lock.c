@@ -251,7 +251,9 @@ static int overtake(lt_lock *lock, waiter *w) {
             return times;
         }
         // From its first sleep on, it has waited for the millisecond of its patience.
-        nanosleep(&(struct timespec){.tv_nsec = 1500000}, NULL);
+        for (double began = lt_monotonic(); seconds_since(began) < 0.0015;) {
+            nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+        }
     }
 }
 

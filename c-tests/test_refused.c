@@ -2,7 +2,7 @@
 // and while threads are in the middle of everything.
 //
 // Left out, since nothing could go on: a futex that always says EINTR wakes nobody, which no kernel does (real signals are
-// test_ticks.c's); a
+// test_strained.c's); a
 // mask of signals that cannot be set; a read that is always interrupted; munmap, without which the C library aborts when it
 // gives up a stack.
 // timeout: 120

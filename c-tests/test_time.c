@@ -137,7 +137,9 @@ static lt_status system_wait(void *semaphore) {
     at.tv_nsec += (long)(SHORT * 1e9);
     at.tv_sec += at.tv_nsec / 1000000000;
     at.tv_nsec %= 1000000000;
-    must(sem_timedwait(semaphore, &at) == -1 && errno == ETIMEDOUT);
+    while (sem_timedwait(semaphore, &at) == -1 && errno == EINTR) {
+    }
+    must(errno == ETIMEDOUT);
     return LT_TIMED_OUT;
 }
 

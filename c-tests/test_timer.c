@@ -599,6 +599,7 @@ static void check_others_go_on(void (*callback)(void *), bool heard_of) {
     witness bad = witness_make(), good = witness_make(), once = witness_make();
     lt_semaphore *heard = lt_semaphore_new(0);
     lt_timer *bad_timer = NULL, *good_timer = NULL;
+    atomic_store(&told, 0);
     assert_ok(lt_set_excepthook(tell, heard));
     assert_ok(lt_timer_start(1e-3, 1e-3, callback, &bad, &bad_timer));
     assert_ok(lt_timer_start(1e-3, 1e-3, note, &good, &good_timer));
