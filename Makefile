@@ -6,6 +6,7 @@ ITERATIONS ?= 8000
 MODEL ?=
 MINUTES ?= 10
 HOURS ?= 1
+COVERAGE ?=
 
 # Cargo's folder, where the user has chosen another one.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
@@ -19,7 +20,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak strained bench bench-docs clean
+.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak strained coverage bench bench-docs clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -50,6 +51,7 @@ help:
 	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES); needs Clang"
 	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
 	@echo "make strained  the C tests under signals all the time, a wall clock that jumps, on one core, with 5 % of one"
+	@echo "make coverage  what of src/ the tests reach, by file: less than abi/coverage.txt says fails"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make clean     remove everything that was built"
@@ -153,6 +155,10 @@ strained:
 	@cmake --preset default
 	@cmake --build --preset default -j $(JOBS)
 	@failed=0; for how in ticks clock core quota; do tools/strained $$how build || failed=1; done; exit $$failed
+
+# COVERAGE is --lines, for those that nothing reaches, or --accept.
+coverage:
+	@tools/coverage $(COVERAGE)
 
 # Sets up, runs, writes bench-results.json in build-bench, and draws beside it.
 bench:
