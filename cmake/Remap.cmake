@@ -10,8 +10,10 @@ if(NOT LOWTHREAD_RUSTC)
 endif()
 get_filename_component(remapped_source "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
 set(remapped_crates "$ENV{CARGO_HOME}")
-if(NOT remapped_crates)
-    set(remapped_crates "$ENV{HOME}$ENV{USERPROFILE}/.cargo")
+if(NOT remapped_crates AND CMAKE_HOST_WIN32)
+    set(remapped_crates "$ENV{USERPROFILE}/.cargo")
+elseif(NOT remapped_crates)
+    set(remapped_crates "$ENV{HOME}/.cargo")
 endif()
 # Of Rust's library only those see a path of this machine who have its source.
 execute_process(COMMAND ${LOWTHREAD_RUSTC} --print sysroot WORKING_DIRECTORY "${remapped_source}"
