@@ -2,6 +2,9 @@
 // called here: a test below compares with abi/.
 // timeout: 120
 #include "waits.h"
+#ifndef _WIN32
+#include <sys/resource.h>
+#endif
 
 // One that nothing sets.
 enum { SENTINEL = 12345 };
@@ -54,6 +57,9 @@ static bool is_no_error(int64_t expected) {
     (errno = SENTINEL, called(#call, __LINE__, (int64_t)(call), (expected), is_no_error(expected)))
 
 #define IS_OK(call) GIVES(LT_OK, call)
+
+// The call gives nothing.
+#define RETURNS(call) (errno = SENTINEL, (call), called(#call, __LINE__, LT_OK, LT_OK, true))
 
 // The call gives something else than 0, which is kept.
 #define MAKES(variable, call)                                                                      \
@@ -548,6 +554,23 @@ static void call_errors(void) {
     FAILS(lt_errors_count(errors));
 }
 
+// The file takes a few bytes.
+static void fail_to_stop_a_trace(void) {
+#ifdef _WIN32
+    called("lt_trace_stop", __LINE__, LT_INVALID, LT_INVALID, false); // Nothing there limits a file.
+#else
+    struct rlimit before;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    must(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    must(setrlimit(RLIMIT_FSIZE, &(struct rlimit){8, before.rlim_max}) == 0);
+    IS_OK(lt_trace_start("trace-of-errno.json"));
+    GIVES(LT_INVALID, lt_trace_stop());
+    must(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    signal(SIGXFSZ, handler);
+    remove("trace-of-errno.json");
+#endif
+}
+
 static void call_insight(void) {
     lt_event *event = lt_event_new();
     char name[64];
@@ -569,10 +592,11 @@ static void call_insight(void) {
     GIVES(LT_INVALID, lt_contention(NULL, 2, &count));
     IS_OK(lt_trace_start("/dev/null"));
     GIVES(LT_BUSY, lt_trace_start("/dev/null"));
-    IS_OK((lt_trace_begin("a span"), LT_OK));
-    IS_OK((lt_trace_end(), LT_OK));
+    RETURNS(lt_trace_begin("a span"));
+    RETURNS(lt_trace_end());
     IS_OK(lt_trace_stop());
     GIVES(LT_INVALID, lt_trace_start("no/such/folder/trace.json"));
+    fail_to_stop_a_trace();
     int sink = open("/dev/null", O_WRONLY);
     IS_OK(lt_contention_report(sink));
     GIVES(LT_INVALID, lt_contention_report(-1));
@@ -788,7 +812,7 @@ static const char *const NO_FAILURE[] = {"lt_allocate_lock", "lt_check_interrupt
     "lt_main_ident", "lt_monotonic", "lt_queue_new", "lt_rlock_new", "lt_rwlock_new", "lt_semaphore_new", "lt_set_deadlock_hook",
     "lt_set_excepthook",
     "lt_spinlock_new", "lt_stack_size", "lt_status_message", "lt_status_name", "lt_thread_count",
-    "lt_thread_current",
+    "lt_thread_current", "lt_trace_begin", "lt_trace_end",
     "lt_version"};
 
 static bool is_among(const char *name, const char *const *names, size_t length) {
