@@ -4,7 +4,10 @@
 #include "history.h"
 #include "support.h"
 
-// How long each kind is run: more with LT_LONG, and as long as LT_HISTORY_SECONDS says.
+// How long each kind is run, and on a busy machine until there are that many histories; as long as LT_HISTORY_SECONDS says, if
+// that is set.
+enum { LEAST = 20 };
+
 static double seconds_of_each(void) {
     const char *asked = getenv("LT_HISTORY_SECONDS");
     return asked != NULL ? strtod(asked, NULL) : under_sanitizer() || under_emulator() ? 0.5 : 1.5;
@@ -125,7 +128,7 @@ static void play(const game *game) {
     must(pthread_create(&watcher, NULL, watch, NULL) == 0);
     double began = lt_monotonic();
     unsigned rounds = 0;
-    while (seconds_since(began) < seconds_of_each()) {
+    while (rounds < LEAST || seconds_since(began) < seconds_of_each()) {
         history_state initial = {{0}};
         game->begin(&initial);
         for (int i = 0; i < THREADS; i++) {
@@ -154,7 +157,6 @@ static void play(const game *game) {
     }
     must(pthread_join(watcher, NULL) == 0);
     printf("%s: %u histories\n", game->name, rounds);
-    assert_true(rounds > 10);
 }
 
 // ---- Lock
