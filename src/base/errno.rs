@@ -4,10 +4,16 @@
 //! for memory ([`keeping`]), and the functions of `ffi` that start threads, route signals or render. The
 //! short ways of the others ask for nothing.
 
-use crate::sys::errno::{Value, get, set};
+use crate::sys::errno::{self, Value, set};
+use core::hint::black_box;
 
 /// An errno that is put back at the end of the scope.
 pub struct Errno(Value);
+
+/// Hidden from the compiler, which holds that `malloc` leaves errno alone, and then that putting it back does nothing.
+fn get() -> Value {
+    black_box(errno::get())
+}
 
 impl Errno {
     pub fn keep() -> Errno {

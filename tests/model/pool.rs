@@ -79,7 +79,12 @@ fn served(work: &Work, f: impl Fn(Handle<Pool>), meanwhile: impl Fn(Handle<Pool>
         for _ in 0..2 {
             scope.spawn(move || {
                 meanwhile(pool);
-                while pool.visit_first().unwrap() > 0 || done.load(SeqCst) == 0 {
+                loop {
+                    // Looked at first: what was submitted before it is found by the visit.
+                    let done = done.load(SeqCst) != 0;
+                    if pool.visit_first().unwrap() == 0 && done {
+                        break;
+                    }
                     model::yield_now();
                 }
             });
