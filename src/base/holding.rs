@@ -255,6 +255,7 @@ impl<T: Owned> Handle<T> {
 
     #[cold]
     fn record_acquired(self, how: How, record: Option<&'static Record>) {
+        self.acquired_after(how);
         let Some(holding) = self.recorded() else { return };
         if how == How::Alone {
             holding.marks.fetch_and(!BEFORE, Ordering::Relaxed);
@@ -271,6 +272,7 @@ impl<T: Owned> Handle<T> {
 
     #[cold]
     fn record_release(self, how: How) {
+        self.released_before(how);
         let Some(holding) = self.recorded() else { return };
         let record = this_thread::existing();
         let hold = record.and_then(|record| record.held.remove(self.number()));

@@ -15,9 +15,11 @@ pub const ORDER: u32 = 4;
 pub const CONTENTION: u32 = 8;
 /// A trace is written.
 pub const TRACE: u32 = 16;
+/// A tool looks for races (`base::race`): from the beginning, and to the end.
+pub const RACES: u32 = 32;
 
 /// What needs to know who holds each lock.
-pub const HOLDERS: u32 = OWNERS | DEADLOCK | ORDER | TRACE;
+pub const HOLDERS: u32 = OWNERS | DEADLOCK | ORDER | TRACE | RACES;
 /// What needs to know that of some locks.
 pub const SOME_HOLDERS: u32 = HOLDERS | CONTENTION;
 

@@ -25,6 +25,7 @@ pub mod awaited;
 pub mod watchers;
 pub mod handle;
 pub mod interrupt;
+pub mod race;
 pub mod record;
 pub mod registry;
 pub mod this_thread;

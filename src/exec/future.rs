@@ -19,6 +19,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::Text;
 use crate::base::mutex::Mutex;
+use crate::base::race;
 use crate::base::record::Record;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
@@ -177,6 +178,8 @@ impl Handle<Future> {
         let promise = Promise::of(resident);
         // SAFETY: not released yet.
         unsafe { promise.future() }.place.set(Queued::Promised(promise));
+        // SAFETY: not released yet.
+        race::before(&raw const unsafe { promise.future() }.place);
         Ok((handle, promise))
     }
 
@@ -362,7 +365,11 @@ impl Future {
     /// What became of the task, once it is over.
     fn outcome(&self) -> Option<Result<*mut c_void, Error>> {
         // Acquire: what the task did happens before the return of who waited for it.
-        match self.state.load(Ordering::Acquire) & STATE {
+        let state = self.state.load(Ordering::Acquire) & STATE;
+        if is_over(state) {
+            race::after(&raw const self.state);
+        }
+        match state {
             // And before a look at the handle that comes after.
             FINISHED => Some(Ok(self.result.load(Ordering::Acquire))),
             FAILED => Some(Err(Error::Failed)),
@@ -416,6 +423,7 @@ impl Future {
 
     /// The task has returned.
     fn finish(&self, result: *mut c_void) -> bool {
+        race::before(&raw const self.state);
         // Relaxed: published by the state.
         self.result.store(result, Ordering::Relaxed);
         // AcqRel: what the task did happens before the return of who waits; sees who listens.
@@ -470,6 +478,7 @@ impl Future {
 
     /// The task has failed. The report, if nobody can ask for it any more.
     fn fail(&self, report: Report) -> (Option<Report>, bool) {
+        race::before(&raw const self.state);
         let mut report = Some(report);
         let mut life = self.life.lock();
         if !self.freed.load(Ordering::Relaxed) {
@@ -510,6 +519,7 @@ impl Promise {
             self.release();
             return false;
         };
+        race::after(&raw const future.place);
         let traced = future.place.traced();
         let shown = Some((function, traced));
         let mut task = Task { function, argument, result: ptr::null_mut(), shown };

@@ -21,6 +21,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::{self, Text};
 use crate::base::mutex::{Guard, Mutex};
+use crate::base::race;
 use crate::base::record::{Record, Role};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
@@ -283,7 +284,7 @@ impl Handle<Pool> {
         if cancel_pending {
             pool.cancel_queued(self);
         }
-        if wait { self.await_workers() } else { Ok(()) }
+        if wait { self.await_workers().inspect(|()| race::after(&raw const pool.calls)) } else { Ok(()) }
     }
 
     /// What is to be called for the argument of each task that is cancelled and has no future.
@@ -376,6 +377,7 @@ impl Pool {
         n: usize,
         join: impl Fn(&Line, bool) -> Option<u64>,
     ) -> Result<(), Error> {
+        race::before(&raw const self.workers);
         loop {
             let mut inside = self.inside.lock();
             own.check()?;
@@ -721,8 +723,10 @@ impl Visit {
         while let Some(task) = visit.next.take() {
             visit.begun += 1;
             visit.told = task::open(visit.record, task.function, task.traced);
+            race::after(&raw const visit.pool.workers);
             // SAFETY: the user gave both; nothing here has a destructor.
             unsafe { (task.function)(task.argument) };
+            race::before(&raw const visit.pool.calls);
             trace::close(visit.record, visit.told.take());
             if failure::is_pending(visit.record) {
                 break;

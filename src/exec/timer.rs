@@ -4,6 +4,7 @@ use crate::base::arena::{Arena, Kept};
 use crate::base::atomic::AtomicU64;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::race;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::trace::{self, Event, Point};
@@ -71,6 +72,7 @@ pub fn start(
     if !kept && period == 0 {
         body.own.set(Some(timer));
     }
+    race::before(&raw const body.call);
     let set = alarm::set(timer, &body.alarm, after, period, (fire, ptr::from_ref(body).cast()));
     if set.is_err() {
         timer.end(|_, _| Ok(()))?;
@@ -93,6 +95,7 @@ pub fn from_now(seconds: f64) -> Result<Timeout, Error> {
 unsafe fn fire(timer: *const c_void) {
     // SAFETY: as the caller vouches.
     let timer = unsafe { &*timer.cast::<Timer>() };
+    race::after(&raw const timer.call);
     if let Some(own) = timer.own.take() {
         let call = timer.call.get();
         let _ = own.end(|_, _| Ok(()));

@@ -57,11 +57,9 @@ pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
 pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(
-            event,
-            |event: Handle<Event>| event.is_set() == Ok(true),
-            |event| report(&"lt_event_wait", event.and_then(Handle::<Event>::wait)),
-        )
+        at_once(event, Handle::<Event>::is_set_at_once, |event| {
+            report(&"lt_event_wait", event.and_then(Handle::<Event>::wait))
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::rwlock::RwLock;
 use crate::sync::spinlock::Spinlock;
+use crate::sys::race;
 
 static HOOKS: Hooks = Hooks {
     waits: circle::waits,
@@ -73,6 +74,9 @@ pub fn turn(among: u32, what: u32) -> Result<(), Error> {
 crate::sys::at_load!(load);
 
 fn load() {
+    if race::is_looked_for() {
+        insight::turn(insight::RACES, &HOOKS);
+    }
     let Some(words) = setting(c"LOWTHREAD_INSIGHT") else { return };
     // Without memory it stays off: there is nobody to be told.
     let _ = set(named(words));

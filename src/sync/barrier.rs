@@ -303,13 +303,17 @@ impl Handle<Barrier> {
     /// # Safety
     /// As for `wait`.
     unsafe fn wait_within(self, timeout: Timeout) -> Result<u32, Error> {
-        match self.arrive(timeout)? {
+        self.happens_before();
+        let arrival = self.arrive(timeout)?;
+        self.happens_after();
+        match arrival {
             Arrival::Over(index) => Ok(index),
             Arrival::Last(index, action, argument) => {
                 let handle = self.into_raw();
                 // SAFETY: the action and its argument are what the user asked to be called; nothing
                 // here has a destructor.
                 unsafe { cleanup::call(action, argument, left_action, handle) };
+                self.happens_before();
                 self.end_action(RELEASED);
                 Ok(index)
             }

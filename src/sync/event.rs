@@ -72,6 +72,7 @@ pub struct Event;
 impl Object for Event {
     const KIND: Kind = Kind::Event;
     const SLEEPS_ON_WORD: bool = true;
+    const ORDERS: bool = true;
 
     fn arena() -> &'static Arena<Event> {
         &EVENTS
@@ -101,10 +102,22 @@ impl Handle<Event> {
     #[inline]
     pub fn is_set(self) -> Result<bool, Error> {
         // Acquire: who sees it set sees what was done before the set.
-        Ok(State(self.state(Ordering::Acquire)?).is_set())
+        let set = State(self.state(Ordering::Acquire)?).is_set();
+        if set {
+            self.happens_after();
+        }
+        Ok(set)
+    }
+
+    /// Whether it is set, and nobody is to be told that it was seen.
+    #[inline]
+    pub fn is_set_at_once(self) -> bool {
+        // Acquire: as in `is_set`.
+        self.state_at_once(Ordering::Acquire).is_some_and(|state| State(state).is_set())
     }
 
     pub fn set(self) -> Result<(), Error> {
+        self.happens_before();
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
         if !from.is_set() && !self.is_left_alone() {
@@ -116,6 +129,7 @@ impl Handle<Event> {
     pub fn clear(self) -> Result<(), Error> {
         // SeqCst: as for a set. And who clears sees what was done before the sets that this undoes.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.cleared()))?;
+        self.happens_after();
         if from.is_set() && !self.is_left_alone() {
             self.wake_and_lull();
         }
@@ -132,16 +146,20 @@ impl Handle<Event> {
 
     #[inline]
     pub fn wait(self) -> Result<(), Error> {
-        if self.is_set()? { Ok(()) } else { self.wait_slowly(Timeout::Forever) }
+        if self.is_set()? { Ok(()) } else { self.wait_until(Timeout::Forever) }
     }
 
     pub fn wait_timeout(self, seconds: f64) -> Result<(), Error> {
         let set = self.is_set()?;
         let timeout = Timeout::from_seconds(seconds)?;
-        if set { Ok(()) } else { self.wait_slowly(timeout) }
+        if set { Ok(()) } else { self.wait_until(timeout) }
     }
 
     #[cold]
+    fn wait_until(self, timeout: Timeout) -> Result<(), Error> {
+        self.wait_slowly(timeout).inspect(|()| self.happens_after())
+    }
+
     fn wait_slowly(self, timeout: Timeout) -> Result<(), Error> {
         self.tell_unset();
         let block = Block::begin(What::of(Verb::Wait, self), timeout)?;

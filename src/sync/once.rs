@@ -22,6 +22,7 @@ use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::cleanup;
 use crate::base::deadline::Timeout;
+use crate::base::race;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::waiting::{Verb, What};
@@ -32,6 +33,8 @@ use core::ptr;
 const DONE: u64 = 1;
 const RUNNING: u64 = 2;
 const AWAITED: u64 = 4;
+/// Done as well, and not on the short way: those who see it tell who looks for races.
+const DONE_AND_TOLD: u64 = DONE | AWAITED;
 const OWNER_SHIFT: u32 = 3;
 
 /// Calls the function, unless it was called with this flag and returned; then all calls return at once.
@@ -58,7 +61,7 @@ unsafe fn call_slowly(flag: &AtomicU64, function: Function, argument: *mut c_voi
     }
     // SAFETY: as the caller vouches; the flag is alive as long as the function that it guards runs.
     unsafe { cleanup::call(function, argument, left, ptr::from_ref(flag).cast_mut().cast()) };
-    end(flag, DONE);
+    end(flag, if race::is_looked_for() { DONE_AND_TOLD } else { DONE });
     Ok(())
 }
 
@@ -73,7 +76,8 @@ fn begin(flag: &AtomicU64) -> Result<bool, Error> {
     loop {
         let state = flag.load(Ordering::Acquire);
         let owner = state >> OWNER_SHIFT;
-        if state == DONE {
+        if state & DONE != 0 {
+            race::after(flag);
             return Ok(false);
         }
         if state == 0 || state & RUNNING != 0 && registry::vanished(owner) {
@@ -104,6 +108,7 @@ fn begin(flag: &AtomicU64) -> Result<bool, Error> {
 
 /// The thread is out of the function.
 fn end(flag: &AtomicU64, state: u64) {
+    race::before(flag);
     let half = ptr::from_ref(low_half(flag));
     // Release: what the function did happens before the return of the calls. The last use of the flag: its
     // memory may serve other ends once the others have returned.

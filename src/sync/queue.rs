@@ -23,6 +23,7 @@ use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fence;
 use crate::base::handle::{Handle, Kind, Object};
+use crate::base::race;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
@@ -97,6 +98,7 @@ macro_rules! on_store {
 
 impl Object for Queue {
     const KIND: Kind = Kind::Queue;
+    const ORDERS: bool = true;
 
     fn arena() -> &'static Arena<Queue> {
         &QUEUES
@@ -185,7 +187,7 @@ impl Handle<Queue> {
     /// Puts if nothing stands in the way.
     #[inline(always)]
     pub fn put_at_once(self, item: *mut c_void) -> bool {
-        let Ok(queue) = self.alive() else { return false };
+        let Some(queue) = self.alive_at_once() else { return false };
         let put = on_store!(queue, store => store.push_at_once(item));
         if put {
             self.after_push(queue, 1);
@@ -196,7 +198,7 @@ impl Handle<Queue> {
     /// Gets if nothing stands in the way.
     #[inline(always)]
     pub fn get_at_once(self) -> Option<*mut c_void> {
-        let queue = self.alive().ok()?;
+        let queue = self.alive_at_once()?;
         let item = on_store!(queue, store => store.pop_at_once())?;
         self.after_pop(queue, 1);
         Some(item)
@@ -507,6 +509,11 @@ impl Handle<Queue> {
     }
 
     fn join_within(self, timeout: Timeout) -> Result<(), Error> {
+        let queue = self.alive()?;
+        self.await_done(timeout).inspect(|()| race::after(&raw const queue.done))
+    }
+
+    fn await_done(self, timeout: Timeout) -> Result<(), Error> {
         let queue = self.stay()?;
         if queue.all_done() {
             return Ok(());
@@ -523,6 +530,7 @@ impl Handle<Queue> {
     /// Puts as many of the items as it can in one step, and wakes as many threads.
     #[inline(always)]
     fn push(self, queue: &Queue, items: &[*mut c_void]) -> Result<usize, Refused> {
+        self.happens_before();
         match on_store!(queue, store => store.push_many(items)) {
             Ok(n) => {
                 self.after_push(queue, n);
@@ -541,6 +549,7 @@ impl Handle<Queue> {
     #[inline(always)]
     fn pop(self, queue: &Queue) -> Result<*mut c_void, Refused> {
         let item = on_store!(queue, store => store.pop())?;
+        self.happens_after();
         self.after_pop(queue, 1);
         Ok(item)
     }
@@ -549,6 +558,7 @@ impl Handle<Queue> {
     #[inline(always)]
     fn pop_many(self, queue: &Queue, most: usize, take: impl FnMut(*mut c_void)) -> Result<usize, Refused> {
         let n = on_store!(queue, store => store.pop_many(most, take))?;
+        self.happens_after();
         self.after_pop(queue, n);
         Ok(n)
     }
@@ -645,6 +655,7 @@ impl Handle<Queue> {
             let done = done.checked_add(n)?;
             (done <= on_store!(queue, store => store.puts())).then_some(done)
         };
+        race::before(&raw const queue.done);
         // SeqCst: see `join_within`.
         let counted = queue.done.fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
         counted.map_err(|_| Error::NothingToBeDone)?;

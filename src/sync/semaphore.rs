@@ -34,6 +34,7 @@ pub struct Semaphore {
 
 impl Object for Semaphore {
     const KIND: Kind = Kind::Semaphore;
+    const ORDERS: bool = true;
 
     fn arena() -> &'static Arena<Semaphore> {
         &SEMAPHORES
@@ -194,6 +195,7 @@ impl Handle<Semaphore> {
     fn try_take(self) -> Result<(), Error> {
         // Acquire: sees what was done before the release of the permit.
         self.update(Ordering::Acquire, State::acquired)?;
+        self.happens_after();
         Ok(())
     }
 
@@ -205,6 +207,7 @@ impl Handle<Semaphore> {
         }
         // Relaxed: published by the word, and if the slot was reused since, the update fails.
         let max = semaphore.max.load(Ordering::Relaxed);
+        self.happens_before();
         // Release: what this thread did happens before the acquire of the permit.
         let (from, to) = self.update(Ordering::Release, |state: State| state.released(n, max))?;
         if from.waiters() > 0 {
@@ -241,7 +244,7 @@ impl Handle<Semaphore> {
                 }
             }
             if let Some(result) = self.acquire_asleep(&semaphore, &block) {
-                return result;
+                return result.inspect(|()| self.happens_after());
             }
             spin = Spin::new();
         }
@@ -252,12 +255,20 @@ impl Handle<Semaphore> {
     pub fn stand_in_line(self) -> Result<bool, Error> {
         // Acquire: it may be a permit that is taken.
         let (from, _) = self.update(Ordering::Acquire, |state: State| Ok(state.acquired_or_joined()))?;
-        Ok(from.permits() > 0)
+        Ok(self.served(from.permits() > 0))
+    }
+
+    /// Passed on: who stands in line has been given a permit, if that is so.
+    fn served(self, served: bool) -> bool {
+        if served {
+            self.happens_after();
+        }
+        served
     }
 
     /// Whether who stands there has been given a permit.
     pub fn is_served(self) -> Result<bool, Error> {
-        Ok(self.alive()?.grants.try_take())
+        Ok(self.served(self.alive()?.grants.try_take()))
     }
 
     /// Stands there no more. True if it has been given a permit after all.
@@ -268,7 +279,7 @@ impl Handle<Semaphore> {
         if served {
             semaphore.grants.take_the_coming();
         }
-        Ok(served)
+        Ok(self.served(served))
     }
 
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.

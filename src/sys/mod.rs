@@ -20,6 +20,7 @@
 //! | `memory` | pages |
 //! | `own` | one word of the calling thread's, and the end of the thread |
 //! | `process` | writing to the standard error |
+//! | `race` | telling a tool that looks for races what happens before what |
 //! | `readable` | a descriptor that is readable or not, as is said |
 //! | `runtime` | a function of the runtime that made an exception; what the loader says of an address |
 //! | `signal` | handlers of signals, and what they may post |

@@ -18,6 +18,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::heap::Text;
 use crate::base::mutex::Mutex;
+use crate::base::race;
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
@@ -412,7 +413,10 @@ impl Thread {
         loop {
             // Acquire: pairs with `ended`.
             match self.state.load(Ordering::Acquire) {
-                GONE => return Ok(()),
+                GONE => {
+                    race::after(&raw const self.state);
+                    return Ok(());
+                }
                 FINISHED if self.see_out(how) => (),
                 // It is on its last few steps.
                 FINISHED => return Err(Error::TimedOut),
@@ -454,6 +458,7 @@ impl Thread {
             self.life.lock().os_thread = None;
             roll::strike_out(self);
         }
+        race::before(&raw const self.state);
         // Release: what the thread did happens before the other joins' returns too.
         self.state.store(if out { GONE } else { FINISHED }, Ordering::Release);
         self.tell_of_change();

@@ -118,6 +118,8 @@ pub trait Object: Sized + Sync + fmt::Debug + 'static {
     const SLEEPS_ON_WORD: bool = false;
     /// Whether insight records who holds it (`base::holding`).
     const RECORDED: bool = false;
+    /// Whether its short ways order what threads do, without being recorded: see `base::race`.
+    const ORDERS: bool = false;
     fn arena() -> &'static Arena<Self>;
     /// The body of a slot that never served.
     fn blank() -> Self;
@@ -175,7 +177,8 @@ impl<T: Object> Handle<T> {
         init(&slot.body);
         // Relaxed: nobody changes the word of a slot that is in no list and behind no live handle.
         let generation = slot.word.load(Ordering::Relaxed) & width::IN_WORD;
-        let recorded = T::RECORDED && insight::is_on(insight::HOLDERS);
+        let recorded =
+            T::RECORDED && insight::is_on(insight::HOLDERS) || T::ORDERS && insight::is_on(insight::RACES);
         let live = generation | (T::KIND as u64) << KIND_SHIFT | state & STATE_MASK;
         let live = if recorded { live | WATCHED } else { live };
         // Release: whoever reads the live word sees the body that `init` wrote.
@@ -219,6 +222,13 @@ impl<T: Object> Handle<T> {
     #[inline]
     pub fn state(self, order: Ordering) -> Result<u64, Error> {
         self.state_of(self.word().load(order))
+    }
+
+    /// The state now, if the object is alive, and nobody watches: for a short way.
+    #[inline]
+    pub fn state_at_once(self, order: Ordering) -> Option<u64> {
+        let word = self.word().load(order);
+        (word & !STATE_MASK == self.tag()).then_some(word & STATE_MASK)
     }
 
     /// Changes the state from one to another value, of no more bits than a state has, if it and the handle are
@@ -284,7 +294,9 @@ impl<T: Object> Handle<T> {
         watchers::tell(self.key(), sides, n, news, &|| {
             let watched = |word: u64| (word & !STATE_MASK == self.tag() | WATCHED).then_some(word & !WATCHED);
             // Relaxed: as in `set_watched`. The slot may be another object's by now, and be watched.
-            if !(T::RECORDED && insight::is_on(insight::SOME_HOLDERS)) {
+            if !(T::RECORDED && insight::is_on(insight::SOME_HOLDERS)
+                || T::ORDERS && insight::is_on(insight::RACES))
+            {
                 let _ = self.word().fetch_update(Ordering::Relaxed, Ordering::Relaxed, watched);
             }
         });
@@ -362,6 +374,15 @@ impl<T: Object> Handle<T> {
         self.state_of(word)?;
         // SAFETY: the word was just seen alive.
         Resident::enter(unsafe { self.slot() }).ok_or(Error::StaleHandle(T::KIND))
+    }
+
+    /// The same, if nobody watches: for a short way.
+    #[inline]
+    pub fn alive_at_once(self) -> Option<&'static T> {
+        // Acquire: as above.
+        self.state_at_once(Ordering::Acquire)?;
+        // SAFETY: the word was just seen alive.
+        Some(unsafe { self.body() })
     }
 
     /// How many threads are in the object's slow path.

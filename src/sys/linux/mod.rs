@@ -7,6 +7,7 @@ mod late;
 pub mod leave;
 mod loaded;
 pub mod memory;
+pub mod race;
 pub mod readable;
 pub mod runtime;
 pub mod signal;

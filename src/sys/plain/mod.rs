@@ -6,4 +6,5 @@ pub mod frame;
 pub mod handlers;
 pub mod local;
 pub mod quiet;
+pub mod race;
 pub mod runtime;

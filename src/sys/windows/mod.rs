@@ -19,4 +19,4 @@ mod stack;
 pub mod thread;
 pub mod trace;
 
-pub use super::plain::{cpus, handlers, local, quiet};
+pub use super::plain::{cpus, handlers, local, quiet, race};

@@ -1,0 +1,218 @@
+// For tools that look for races: two threads use one number, in the order that a primitive gives them; with "without" as
+// the second argument, without the primitive. tools/race runs each both ways.
+
+#include <lowthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OK(call)                                                            \
+    do {                                                                    \
+        lt_status got = (call);                                             \
+        if (got != LT_OK) {                                                 \
+            fprintf(stderr, "%s: %s\n", #call, lt_status_message(got));     \
+            abort();                                                        \
+        }                                                                   \
+    } while (0)
+// Only where the primitive is wanted.
+#define WITH(call) do { if (with) OK(call); } while (0)
+
+static bool with;
+static int number;
+static lt_lock *lock;
+static lt_rlock *rlock;
+static lt_rwlock *rwlock;
+static lt_spinlock *spinlock;
+static lt_semaphore *semaphore;
+static lt_event *event;
+static lt_queue *queue;
+static lt_condition *condition;
+static lt_barrier *barrier;
+static lt_once_flag once = LT_ONCE_FLAG_INIT;
+static bool ready;
+
+static void add(void *unused) { (void)unused; number++; }
+
+// Exclusion: both threads do the same.
+#define EXCLUDES(name, enter, leave) \
+    static void name(void *unused) { \
+        (void)unused;                \
+        for (int i = 0; i < 100; i++) { WITH(enter); number++; WITH(leave); } \
+    }
+
+EXCLUDES(with_lock, lt_lock_acquire(lock), lt_lock_release(lock))
+EXCLUDES(with_lock_timeout, lt_lock_acquire_timeout(lock, 60), lt_lock_release(lock))
+EXCLUDES(with_lock_uninterruptible, lt_lock_acquire_uninterruptible(lock), lt_lock_release(lock))
+EXCLUDES(with_rlock, lt_rlock_acquire(rlock), lt_rlock_release(rlock))
+EXCLUDES(with_rwlock, lt_rwlock_write_acquire(rwlock), lt_rwlock_write_release(rwlock))
+EXCLUDES(with_spinlock, lt_spinlock_acquire(spinlock), lt_spinlock_release(spinlock))
+EXCLUDES(with_semaphore, lt_semaphore_acquire(semaphore), lt_semaphore_release(semaphore, 1))
+
+// Readers order nobody among each other: what both write under it is a race, with it and without.
+static void with_read_lock(void *unused) {
+    (void)unused;
+    WITH(lt_rwlock_read_acquire(rwlock));
+    int seen = number;
+    WITH(lt_rwlock_read_release(rwlock));
+    WITH(lt_rwlock_write_acquire(rwlock));
+    number = seen + 1;
+    WITH(lt_rwlock_write_release(rwlock));
+}
+
+static void tell_event(void *unused) { (void)unused; number = 1; OK(lt_event_set(event)); }
+static void await_event(void *unused) { (void)unused; WITH(lt_event_wait(event)); number++; }
+
+static void tell_queue(void *unused) { (void)unused; number = 1; OK(lt_queue_put(queue, NULL)); }
+static void await_queue(void *unused) {
+    (void)unused;
+    void *item;
+    WITH(lt_queue_get(queue, &item));
+    number++;
+}
+
+static void tell_done(void *unused) {
+    (void)unused;
+    void *item;
+    OK(lt_queue_get(queue, &item));
+    number = 1;
+    OK(lt_queue_task_done(queue));
+}
+static void await_done(void *unused) { (void)unused; WITH(lt_queue_join(queue)); number++; }
+
+static void tell_condition(void *unused) {
+    (void)unused;
+    WITH(lt_lock_acquire(lock));
+    number = 1;
+    ready = true;
+    WITH(lt_condition_notify_all(condition));
+    WITH(lt_lock_release(lock));
+}
+static void await_condition(void *unused) {
+    (void)unused;
+    WITH(lt_lock_acquire(lock));
+    while (with && !ready) OK(lt_condition_wait(condition, lock));
+    number++;
+    WITH(lt_lock_release(lock));
+}
+
+static void before_barrier(void *unused) { (void)unused; number = 1; WITH(lt_barrier_wait(barrier, NULL)); }
+static void after_barrier(void *unused) { (void)unused; WITH(lt_barrier_wait(barrier, NULL)); number++; }
+
+static void with_once(void *unused) {
+    (void)unused;
+    if (with) OK(lt_call_once(&once, add, NULL));
+    else add(NULL);
+}
+
+static void select_event(void *unused) {
+    (void)unused;
+    lt_case wanted = {0};
+    wanted.handle = event;
+    wanted.op = LT_CASE_EVENT;
+    size_t index;
+    WITH(lt_select(&wanted, 1, 60, &index));
+    number++;
+}
+
+static void *task(void *unused) { (void)unused; number++; return NULL; }
+
+// A thread's start and end, a task's: `with` decides whether the end is waited for.
+static void starts(void) {
+    lt_thread *thread;
+    number = 1;
+    OK(lt_thread_start(add, NULL, NULL, &thread));
+    WITH(lt_thread_join(thread));
+    number++;
+    if (!with) OK(lt_thread_join(thread));
+    OK(lt_thread_free(thread));
+}
+
+static void submits(void) {
+    lt_pool *pool = lt_pool_new(1, NULL);
+    lt_future *future;
+    number = 1;
+    OK(lt_pool_submit(pool, task, NULL, &future));
+    WITH(lt_future_result(future, NULL));
+    number++;
+    OK(lt_future_result(future, NULL));
+    OK(lt_future_free(future));
+    OK(lt_pool_free(pool));
+}
+
+static void forgets(void) {
+    lt_pool *pool = lt_pool_new(1, NULL);
+    number = 1;
+    OK(lt_pool_submit(pool, task, NULL, NULL));
+    WITH(lt_pool_shutdown(pool, true, false));
+    number++;
+    OK(lt_pool_free(pool));
+}
+
+static void on_timer(void *unused) { (void)unused; number++; OK(lt_event_set(event)); }
+static void times(void) {
+    number = 1;
+    lt_timer *timer;
+    OK(lt_timer_start(0, 0, on_timer, NULL, &timer));
+    WITH(lt_event_wait(event));
+    number++;
+    OK(lt_event_wait(event));
+    OK(lt_timer_free(timer));
+}
+
+static const struct {
+    const char *name;
+    lt_thread_fn one, other;
+    void (*alone)(void);
+} cases[] = {
+    {"lock", with_lock, with_lock, NULL},
+    {"lock_timeout", with_lock_timeout, with_lock_timeout, NULL},
+    {"lock_uninterruptible", with_lock_uninterruptible, with_lock_uninterruptible, NULL},
+    {"rlock", with_rlock, with_rlock, NULL},
+    {"rwlock", with_rwlock, with_rwlock, NULL},
+    {"rwlock_read", with_read_lock, with_read_lock, NULL},
+    {"spinlock", with_spinlock, with_spinlock, NULL},
+    {"semaphore", with_semaphore, with_semaphore, NULL},
+    {"event", tell_event, await_event, NULL},
+    {"queue", tell_queue, await_queue, NULL},
+    {"queue_join", tell_done, await_done, NULL},
+    {"condition", tell_condition, await_condition, NULL},
+    {"barrier", before_barrier, after_barrier, NULL},
+    {"once", with_once, with_once, NULL},
+    {"select", tell_event, select_event, NULL},
+    {"thread", NULL, NULL, starts},
+    {"future", NULL, NULL, submits},
+    {"pool", NULL, NULL, forgets},
+    {"timer", NULL, NULL, times},
+};
+
+int main(int argc, char **argv) {
+    if (argc < 3) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) puts(cases[i].name);
+        return 0;
+    }
+    with = strcmp(argv[2], "with") == 0;
+    lock = lt_allocate_lock();
+    rlock = lt_rlock_new();
+    rwlock = lt_rwlock_new();
+    spinlock = lt_spinlock_new();
+    semaphore = lt_semaphore_new(1);
+    event = lt_event_new();
+    queue = lt_queue_new(8);
+    condition = lt_condition_new();
+    barrier = lt_barrier_new(2, NULL, NULL);
+    if (strcmp(argv[1], "queue_join") == 0) OK(lt_queue_put(queue, NULL));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (strcmp(argv[1], cases[i].name) != 0) continue;
+        if (cases[i].alone != NULL) {
+            cases[i].alone();
+            return 0;
+        }
+        lt_thread *one, *other;
+        OK(lt_thread_start(cases[i].other, NULL, NULL, &other));
+        OK(lt_thread_start(cases[i].one, NULL, NULL, &one));
+        OK(lt_thread_join(one));
+        OK(lt_thread_join(other));
+        return 0;
+    }
+    return 2;
+}
