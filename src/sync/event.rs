@@ -26,6 +26,7 @@ use crate::base::atomic::{AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::{Handle, Kind, Object, bits_of_word};
+use crate::base::race;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait;
@@ -117,7 +118,17 @@ impl Handle<Event> {
     }
 
     pub fn set(self) -> Result<(), Error> {
+        if race::is_looked_for() { self.set_told() } else { self.set_now() }
+    }
+
+    #[cold]
+    fn set_told(self) -> Result<(), Error> {
         self.happens_before();
+        self.set_now()
+    }
+
+    #[inline]
+    fn set_now(self) -> Result<(), Error> {
         // SeqCst: a waiter becomes a resident and then looks at the word; this is the other order.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.set()))?;
         if !from.is_set() && !self.is_left_alone() {
@@ -129,7 +140,6 @@ impl Handle<Event> {
     pub fn clear(self) -> Result<(), Error> {
         // SeqCst: as for a set. And who clears sees what was done before the sets that this undoes.
         let (from, _) = self.update(Ordering::SeqCst, |state: State| Ok(state.cleared()))?;
-        self.happens_after();
         if from.is_set() && !self.is_left_alone() {
             self.wake_and_lull();
         }
@@ -213,6 +223,7 @@ impl Handle<Event> {
     /// For a clear: wakes all who are left, and tells who watches.
     #[cold]
     fn wake_and_lull(self) {
+        self.happens_after();
         if self.visitors().is_ok_and(|n| n > 0) {
             wait::wake_all(self.futex());
         }
