@@ -2,6 +2,7 @@
 // that lets in one at a time. The report names it in its first line, with the place where most was waited: it should be
 // a read-write lock, with which the readers do not wait for each other. Without a line of code, for a program as it
 // is: LOWTHREAD_INSIGHT=contention, and lt_contention_report() at its end.
+// needs: a pipe
 #include <lowthread.h>
 #include <stdio.h>
 #include <stdlib.h>
