@@ -261,6 +261,9 @@ TEST(a_waiter_is_overtaken_once_or_twice_and_then_handed_the_lock) {
     if (!sleepers_are_told_from_woken()) {
         skip_because("the system does not tell a thread that sleeps from one that was woken");
     }
+    if (getenv("LT_TICK_US") != NULL) {
+        skip_because("a signal wakes the waiter too, which then is on its way when it is overtaken");
+    }
     lt_lock *lock = new_lock();
     int most = 0;
     double began = lt_monotonic();
