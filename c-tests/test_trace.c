@@ -649,6 +649,21 @@ TEST(a_handler_that_wakes_is_traced_or_counted_as_lost) {
     assert_ok(lt_semaphore_free(permits));
 }
 
+#else
+
+// No child is forked there, and the files and signals are others.
+#define SKIPPED(name)                                                                                                  \
+    TEST(name) {                                                                                                       \
+        skip_because("Windows has no fork, and other files and signals");                                              \
+    }
+SKIPPED(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end)
+SKIPPED(what_finds_no_room_is_lost_and_counted_and_ends_are_not)
+SKIPPED(a_child_does_not_write_into_its_parents_file)
+SKIPPED(after_a_crash_the_file_is_whole_but_for_its_end)
+SKIPPED(a_program_that_is_traced_from_outside)
+SKIPPED(the_environment_has_a_program_traced_to_its_end)
+SKIPPED(a_handler_that_wakes_is_traced_or_counted_as_lost)
+
 #endif
 
 // ---- Many at once

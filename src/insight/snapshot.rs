@@ -49,7 +49,8 @@ struct Thread(&'static Record);
 impl Display for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Thread(record) = *self;
-        let name = Quoted(&Name(record, Names::Told));
+        let name = Name(record, Names::Told);
+        let name = Quoted(&name);
         write!(
             f,
             "{{\"ident\":{},\"native_id\":{},\"name\":{name}",
