@@ -33,6 +33,7 @@ struct holds {
 static void must(bool so, const char *what, const char *why) {
     if (!so) {
         std::printf("%s: %s\n", what, why);
+        std::fflush(stdout);
         std::abort();
     }
 }
@@ -183,7 +184,8 @@ int main() {
     });
     lt::pool pool(1);
     const auto idle = [&pool] {
-        while (pool.stats().running > 0 || pool.stats().queued > 0) {
+        // Both of one moment: a task that is queued in the one may run in the next.
+        for (auto now = pool.stats(); now.running > 0 || now.queued > 0; now = pool.stats()) {
             lt::this_thread::yield();
         }
     };
