@@ -261,9 +261,6 @@ TEST(a_waiter_is_overtaken_once_or_twice_and_then_handed_the_lock) {
     if (!sleepers_are_told_from_woken()) {
         skip_because("the system does not tell a thread that sleeps from one that was woken");
     }
-    if (getenv("LT_TICK_US") != NULL) {
-        skip_because("a signal wakes the waiter too, which then is on its way when it is overtaken");
-    }
     lt_lock *lock = new_lock();
     int most = 0;
     double began = lt_monotonic();
@@ -274,7 +271,8 @@ TEST(a_waiter_is_overtaken_once_or_twice_and_then_handed_the_lock) {
         waiter_start(&w, i % 2 == 0 ? waits_lock_wait : waits_lock_uninterruptible, lock);
         int times = overtake(lock, &w);
         most = times > most ? times : most;
-        assert_true(times <= 2);
+        // Signals all the time wake the waiter, too: it is overtaken while it is on its way.
+        assert_true(times <= 2 || getenv("LT_TICK_US") != NULL);
         assert_ok(waiter_join(&w));
         assert_ok(lt_lock_release(lock)); // That the waiter left held.
     }
