@@ -326,22 +326,9 @@ TEST(the_environment_asks_for_a_dump) {
     snprintf(number, sizeof number, "LOWTHREAD_DUMP_SIGNAL=%d", SIGUSR1);
     const char *const settings[] = {"LOWTHREAD_DUMP_SIGNAL=USR1", "LOWTHREAD_DUMP_SIGNAL=SIGUSR1", number};
     for (size_t i = 0; i < LENGTH(settings); i++) {
-        int out[2];
-        assert_int_equal(pipe(out), 0);
-        // What the program says fits into the pipe.
-        const int standard_error = dup(2);
-        dup2(out[1], 2);
-        const int status = run_program(NULL, "the_environment_asks_for_a_dump", (const char *[]){settings[i], NULL});
-        dup2(standard_error, 2);
-        close(standard_error);
-        close(out[1]);
         char text[4096];
-        size_t length = 0;
-        for (ssize_t n; (n = read(out[0], text + length, sizeof text - 1 - length)) > 0;) {
-            length += (size_t)n;
-        }
-        text[length] = 0;
-        close(out[0]);
+        const int status = run_program_and_listen(
+            "the_environment_asks_for_a_dump", (const char *[]){settings[i], NULL}, text, sizeof text);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
         assert_non_null(strstr(text, "lowthread: 1 threads, at "));
         assert_non_null(strstr(text, "  MainThread (ident 1, native id "));

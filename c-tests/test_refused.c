@@ -178,11 +178,7 @@ static void without_a_futex(void *unused) {
     on_tour(lt_event_wait(p.begun) == LT_OK);
     on_tour(lt_lock_release(p.lock) == LT_OK);
     on_tour(lt_event_set(p.event) == LT_OK);
-    for (int i = 0; i < 20; i++) {
-        void *item = NULL;
-        on_tour(lt_queue_put(p.items, &p) == LT_OK);
-        on_tour(lt_queue_get_timeout(p.answers, POLL_SECONDS, &item) == LT_OK && item == &p);
-    }
+    tour_there_and_back(t, &p);
     _exit(0);
 }
 

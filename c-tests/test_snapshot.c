@@ -25,19 +25,19 @@ static int run_listening(const char *name, const char *where, char *said, size_t
     char insight[160], known[96];
     snprintf(insight, sizeof insight, "LOWTHREAD_INSIGHT=owners,contention,socket:%s", where);
     snprintf(known, sizeof known, "LT_SNAPSHOT_PATH=%s", path());
-    int out[2];
-    must(pipe(out) == 0);
-    // What the program says fits into the pipe.
-    const int standard_error = dup(2);
-    dup2(out[1], 2);
-    const int status = run_program(NULL, name, (const char *[]){insight, known, NULL});
-    dup2(standard_error, 2);
-    close(standard_error);
-    close(out[1]);
-    const ssize_t n = read(out[0], said, size - 1);
-    said[n > 0 ? n : 0] = 0;
-    close(out[0]);
-    return status;
+    return run_program_and_listen(name, (const char *[]){insight, known, NULL}, said, size);
+}
+
+// For the first line of a case that is about a program that listens: `if (!listens(__func__)) return;`. Runs it once more
+// where it does, and looks that it went well and complained of nothing.
+static bool listens(const char *function) {
+    if (is_inner()) {
+        return true;
+    }
+    char said[1024];
+    assert_int_equal(run_listening(function + strlen("lt_test_"), path(), said, sizeof said), 0);
+    assert_null(strstr(said, "lowthread: "));
+    return false;
 }
 
 static int connected(void) {
@@ -68,11 +68,7 @@ static char *snapshot(void) {
 }
 
 TEST(who_connects_is_told_who_waits_for_what) {
-    if (!is_inner()) {
-        char said[1024];
-        const int status = run_listening("who_connects_is_told_who_waits_for_what", path(), said, sizeof said);
-        assert_null(strstr(said, "lowthread: "));
-        assert_int_equal(status, 0);
+    if (!listens(__func__)) {
         // It takes the path away when it ends.
         assert_int_equal(access(path(), F_OK), -1);
         return;
@@ -111,10 +107,7 @@ TEST(lowthread_top_shows_it) {
     if (under_emulator() || top == NULL || system("python3 -c ''") != 0) {
         skip_because("there is no python3, or it is not said where lowthread-top is");
     }
-    if (!is_inner()) {
-        char said[1024];
-        assert_int_equal(run_listening("lowthread_top_shows_it", path(), said, sizeof said), 0);
-        assert_null(strstr(said, "lowthread: "));
+    if (!listens(__func__)) {
         return;
     }
     lt_lock *lock = lt_allocate_lock();
@@ -147,10 +140,7 @@ static void comes_and_goes(void *arg) {
 }
 
 TEST(threads_come_and_go_beside_it) {
-    if (!is_inner()) {
-        char said[1024];
-        assert_int_equal(run_listening("threads_come_and_go_beside_it", path(), said, sizeof said), 0);
-        assert_null(strstr(said, "lowthread: "));
+    if (!listens(__func__)) {
         return;
     }
     lt_semaphore *ended = lt_semaphore_new(0);
@@ -193,10 +183,7 @@ TEST(another_user_is_told_nothing) {
     if (geteuid() != 0) {
         skip_because("only root can be another user");
     }
-    if (!is_inner()) {
-        char said[1024];
-        assert_int_equal(run_listening("another_user_is_told_nothing", path(), said, sizeof said), 0);
-        assert_null(strstr(said, "lowthread: "));
+    if (!listens(__func__)) {
         return;
     }
     skip_without(LT_FEATURE_FORK, "a forked child may only run another program");
@@ -221,10 +208,7 @@ static void does_not_listen(void *arg) {
 }
 
 TEST(a_forked_child_leaves_it_to_the_parent) {
-    if (!is_inner()) {
-        char said[1024];
-        assert_int_equal(run_listening("a_forked_child_leaves_it_to_the_parent", path(), said, sizeof said), 0);
-        assert_null(strstr(said, "lowthread: "));
+    if (!listens(__func__)) {
         return;
     }
     skip_without(LT_FEATURE_FORK, "a forked child may only run another program");

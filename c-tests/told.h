@@ -29,4 +29,23 @@ static inline void open_narrow_pipe(int ends[2]) {
 #endif
 }
 
+// Runs a program as run_program() does; what it says to the standard error, which must fit into a pipe, is in `said`.
+static inline int run_program_and_listen(const char *argument, const char *const settings[], char *said, size_t size) {
+    int out[2];
+    must(pipe(out) == 0);
+    const int standard_error = dup(2);
+    dup2(out[1], 2);
+    const int status = run_program(NULL, argument, settings);
+    dup2(standard_error, 2);
+    close(standard_error);
+    close(out[1]);
+    size_t length = 0;
+    for (ssize_t n; (n = read(out[0], said + length, size - 1 - length)) > 0;) {
+        length += (size_t)n;
+    }
+    said[length] = 0;
+    close(out[0]);
+    return status;
+}
+
 #endif

@@ -57,6 +57,14 @@ static inline void tour_other_side(void *arg) {
     }
 }
 
+static inline void tour_there_and_back(const tour *t, tour_parts *p) {
+    for (int i = 0; i < 20; i++) {
+        void *item = NULL;
+        on_tour(lt_queue_put(p->items, p) == LT_OK);
+        on_tour(lt_queue_get_timeout(p->answers, POLL_SECONDS, &item) == LT_OK && item == p);
+    }
+}
+
 // Whether the queue has its memory: from then on it needs no more.
 static inline bool filled_in(const tour *t, lt_queue *queue) {
     void *item;
@@ -77,11 +85,7 @@ static inline void tour_two_threads(const tour *t) {
             on_tour(lt_thread_join_timeout(thread, 0.002) == LT_TIMED_OUT);
             on_tour(lt_lock_release(p.lock) == LT_OK);
             on_tour(lt_event_set(p.event) == LT_OK);
-            for (int i = 0; i < 20; i++) {
-                void *item = NULL;
-                on_tour(lt_queue_put(p.items, &p) == LT_OK);
-                on_tour(lt_queue_get_timeout(p.answers, POLL_SECONDS, &item) == LT_OK && item == &p);
-            }
+            tour_there_and_back(t, &p);
             on_tour(lt_queue_close(p.items, false) == LT_OK);
             on_tour(lt_thread_join_timeout(thread, POLL_SECONDS) == LT_OK);
             on_tour(lt_thread_free(thread) == LT_OK);

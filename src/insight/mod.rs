@@ -12,6 +12,7 @@ pub mod names;
 pub mod on_signal;
 pub mod order;
 pub mod page;
+pub mod pattern;
 pub mod place;
 pub mod snapshot;
 pub mod socket;

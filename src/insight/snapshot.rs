@@ -9,7 +9,7 @@ use crate::insight::contention::{self, Count};
 use crate::insight::dump::{self, Name, Names, Object};
 use crate::insight::page::Page;
 use crate::insight::{holder, place, waits};
-use crate::sys::local::process_id;
+use crate::sys::process;
 use core::fmt::{self, Display, Write};
 
 /// Gives all of it to `to`, until that takes no more.
@@ -19,7 +19,7 @@ pub fn write(to: &dyn Fn(&[u8]) -> bool) {
 }
 
 fn tell(page: &mut Page) -> fmt::Result {
-    write!(page, "{{\"pid\":{},\"now\":{},\"threads\":[", process_id(), Seconds(now()))?;
+    write!(page, "{{\"pid\":{},\"now\":{},\"threads\":[", process::id(), Seconds(now()))?;
     let (mut result, mut between) = (Ok(()), "");
     dump::told(|record| {
         if result.is_ok() {

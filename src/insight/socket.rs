@@ -1,15 +1,13 @@
 //! LOWTHREAD_INSIGHT=socket:PATH: a thread of the library's tells each program of the same user that connects there one
-//! snapshot; lowthread-top asks again and again. In the path %p stands for the number of the process, since programs that
-//! this one starts have the same environment.
+//! snapshot; lowthread-top asks again and again.
 
 use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::heap;
-use crate::base::status::Error;
-use crate::insight::snapshot;
 use crate::insight::text::Line;
-use crate::sys::local::{self, Local, process_id};
+use crate::insight::{pattern, snapshot};
+use crate::sys::local::{self, Local};
 use crate::sys::process;
 use crate::thread::service::{Attendance, Duty, Service};
 use core::fmt::Write;
@@ -46,7 +44,7 @@ pub fn listen(pattern: &[u8]) {
         );
         process::write_error(line.ended());
     };
-    let Ok(path) = path_of(pattern) else { return refused(&"no memory") };
+    let Ok(path) = pattern::path(pattern) else { return refused(&"no memory") };
     let local = match Local::listen(&path) {
         Ok(local) => local,
         Err(errno) => return refused(&std::io::Error::from_raw_os_error(errno)),
@@ -58,27 +56,6 @@ pub fn listen(pattern: &[u8]) {
     if SERVICE.ensure(&DUTY, 0).is_err() {
         refused(&"no thread");
     }
-}
-
-/// With the number of the process for %p.
-fn path_of(pattern: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut path = Vec::new();
-    let mut number = Line::empty();
-    // It takes whatever it is given.
-    let _ = write!(number, "{}", process_id());
-    heap::reserve(|| path.try_reserve_exact(pattern.len() * number.bytes().len()))?;
-    let mut rest = pattern;
-    while let [first, later @ ..] = rest {
-        rest = later;
-        match (first, later) {
-            (b'%', [b'p', behind @ ..]) => {
-                path.extend_from_slice(number.bytes());
-                rest = behind;
-            }
-            (byte, _) => path.push(*byte),
-        }
-    }
-    Ok(path)
 }
 
 fn serve(attendance: &mut Attendance) {
@@ -98,7 +75,7 @@ const LATER: Timeout = Timeout::Nanoseconds(1_000_000_000);
 /// In a forked child: the socket is the parent's.
 fn forget() {
     if let Some(place) = place() {
-        local::close(place.local.fd());
+        process::close(place.local.fd());
         // Relaxed: there is one thread.
         PLACE.store(ptr::null_mut(), Ordering::Relaxed);
     }

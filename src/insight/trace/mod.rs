@@ -17,19 +17,19 @@ mod writer;
 
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
+use crate::base::heap::Text;
 use crate::base::insight::{TRACE, turn_off};
 use crate::base::record;
 use crate::base::status::Error;
 use crate::base::trace::Hooks;
 pub use crate::base::trace::is_on;
 use crate::base::turn::{Taken, Turn};
-use crate::insight::{holder, switch};
+use crate::insight::{holder, pattern, switch};
 use crate::sys::cancellation::PutOff;
 use crate::sys::process;
 use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::io::Write;
 use timeline::SESSION;
 use writer::Writer;
 
@@ -88,21 +88,10 @@ pub fn start(path: &CStr) -> Result<(), Error> {
     switch::turn(TRACE, TRACE).inspect_err(|_| *writer = None)
 }
 
-/// Begins the trace that the environment asks for: in its name %p stands for the number of the process, so that
-/// programs that start each other do not write into one file.
-pub fn start_named(name: &[u8]) {
-    let mut path = [0; 1024];
-    let mut rest = path.as_mut_slice();
-    for (i, part) in name.split(|byte| *byte == b'%').enumerate() {
-        // What does not fit is left out: then the file is not found, or another's.
-        let _ = match part.strip_prefix(b"p").filter(|_| i > 0) {
-            Some(part) => write!(rest, "{}", process::id()).and_then(|()| rest.write_all(part)),
-            None if i > 0 => rest.write_all(b"%").and_then(|()| rest.write_all(part)),
-            None => rest.write_all(part),
-        };
-    }
-    let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
-    if start(path).is_err() {
+/// Begins the trace that the environment asks for.
+pub fn start_named(pattern: &[u8]) {
+    let path = pattern::path(pattern).and_then(|path| Text::copy(&path));
+    if path.and_then(|path| start(path.as_c_str())).is_err() {
         process::write_error(b"lowthread: no trace is written: the file of LOWTHREAD_INSIGHT cannot be\n");
     }
 }

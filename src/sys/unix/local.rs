@@ -1,6 +1,5 @@
 //! A socket by which processes of the same user are told something: each that connects, all of it once.
 
-use super::cancellation::put_off;
 use super::process;
 use core::ffi::c_int;
 #[cfg(target_os = "linux")]
@@ -24,7 +23,7 @@ impl Local {
     /// Listens at this path, which only its user can reach. One that nobody listens at any more is taken over. The errno
     /// if it cannot be had.
     pub fn listen(path: &[u8]) -> Result<Local, c_int> {
-        let path = Path::new(OsStr::from_bytes(path));
+        let path = named(path);
         let listener = UnixListener::bind(path).or_else(|error| {
             let is_left = error.kind() == ErrorKind::AddrInUse
                 && fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
@@ -54,21 +53,14 @@ fn number(error: io::Error) -> c_int {
     error.raw_os_error().unwrap_or(libc::EINVAL)
 }
 
-/// Closes what `Local::fd` gave, in a child that has nothing else of it.
-pub fn close(fd: c_int) {
-    // SAFETY: nobody uses it in the child.
-    put_off(|| unsafe { libc::close(fd) });
-}
-
 /// Takes the path away, if there is one.
 pub fn remove(path: &[u8]) {
     // Who is told? It may be gone.
-    let _ = fs::remove_file(Path::new(OsStr::from_bytes(path)));
+    let _ = fs::remove_file(named(path));
 }
 
-/// The number of this process.
-pub fn process_id() -> u32 {
-    std::process::id()
+fn named(path: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(path))
 }
 
 pub struct Client(UnixStream);
@@ -118,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_path_is_taken_over_only_from_nobody() {
-        let path = format!("/tmp/lowthread-local-{}", process_id());
+        let path = format!("/tmp/lowthread-local-{}", process::id());
         let first = Local::listen(path.as_bytes()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(Local::listen(path.as_bytes()).err(), Some(libc::EADDRINUSE));
