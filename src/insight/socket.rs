@@ -53,6 +53,9 @@ pub fn listen(pattern: &[u8]) {
     let Ok(place) = heap::boxed(Place { path, local }) else { return refused(&"no memory") };
     // Release: with it, what it leads to.
     PLACE.store(Box::into_raw(place), Ordering::Release);
+    // Without memory for that it stays, and is taken over by who comes next.
+    // SAFETY: a function of this library, which is not unloaded.
+    unsafe { libc::atexit(take_away) };
     if SERVICE.ensure(&DUTY, 0).is_err() {
         refused(&"no thread");
     }
@@ -82,9 +85,8 @@ fn forget() {
     SERVICE.forget();
 }
 
-crate::sys::at_unload!(unload);
-
-fn unload() {
+/// At the end of the process.
+extern "C" fn take_away() {
     if let Some(place) = place() {
         local::remove(&place.path);
     }

@@ -93,22 +93,4 @@ macro_rules! at_load {
     };
 }
 
-/// Has a function called when the library is unloaded, or the program ends.
-macro_rules! at_unload {
-    ($function:path) => {
-        const _: () = {
-            #[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".fini_array"))]
-            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_term_func"))]
-            #[cfg_attr(windows, unsafe(link_section = ".CRT$XTU"))]
-            #[used]
-            static AT_UNLOAD: extern "C" fn() = {
-                extern "C" fn at_unload() {
-                    $function();
-                }
-                at_unload
-            };
-        };
-    };
-}
-
-pub(crate) use {at_load, at_unload};
+pub(crate) use at_load;
