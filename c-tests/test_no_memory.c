@@ -4,6 +4,8 @@
 #include "shims.h"
 #include "waits.h"
 
+#include <sys/mman.h>
+
 static void (*shim_fail)(long from, long to);
 static void (*shim_fail_others)(void);
 static long (*shim_failures)(void);
@@ -740,4 +742,47 @@ TEST(an_error_without_memory_is_an_error_all_the_same) {
     }
     assert_true(lost && told);
     assert_ok(lt_pool_free(pool));
+}
+
+typedef struct rendering {
+    const lt_error_info *info;
+    long nth, refused;
+    bool whole;
+} rendering;
+
+static void render(void *arg) {
+    rendering *r = arg;
+    shim_fail(r->nth, r->nth + 9);
+    const char *trace = lt_error_backtrace(r->info);
+    r->refused = shim_failures();
+    shim_fail(0, 0);
+    r->whole = strstr(trace, "raise_in_thread") != NULL;
+    must(strncmp(trace, "  ", 2) == 0); // A line at least, if only one that says why there is no more.
+}
+
+// In a child for each, since what was rendered once is known.
+TEST(a_trace_is_finished_with_memory_that_was_set_aside) {
+    skip_without_memory();
+    skip_where_children_have_no_threads();
+    if (!in_shim(__func__)) {
+        return;
+    }
+    rendering *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(r != MAP_FAILED);
+    assert_ok(lt_set_excepthook(ignore_error, NULL));
+    long all = EVERY - 1;
+    lt_thread *thread;
+    assert_ok(lt_thread_start(raise_in_thread, &all, NULL, &thread));
+    assert_status(lt_thread_join(thread), LT_FAILED);
+    shim_fail(0, 0);
+    assert_ok(lt_thread_error(thread, &r->info));
+    int finished = 0;
+    do {
+        r->nth += 3;
+        assert_int_equal(run_in_child(render, r), 0);
+        finished += r->whole && r->refused > 0;
+    } while (r->refused > 0);
+    assert_true(finished > 10);
+    assert_ok(lt_thread_free(thread));
+    munmap(r, sizeof *r);
 }

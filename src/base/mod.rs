@@ -7,6 +7,11 @@ pub mod status;
 pub mod errno;
 pub mod fence;
 pub mod heap;
+// A model's memory is not the library's.
+#[cfg(not(shuttle))]
+mod allocator;
+#[cfg_attr(shuttle, allow(dead_code, reason = "the allocator draws on it"))]
+pub mod reserve;
 pub mod deadline;
 pub mod wait;
 pub mod spare;

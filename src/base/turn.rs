@@ -50,12 +50,15 @@ impl<T> Turn<T> {
     }
 
     /// In a forked child: if a thread had it that is gone, what that was working on is left as it is, for good.
-    pub fn forget(&self, fresh: T) {
+    /// Whether that was so.
+    pub fn forget(&self, fresh: T) -> bool {
         // Relaxed: there is one thread.
-        if self.state.swap(FREE, Ordering::Relaxed) != FREE {
+        let taken = self.state.swap(FREE, Ordering::Relaxed) != FREE;
+        if taken {
             // SAFETY: there is one thread, and it does not have the turn: nothing that does forks.
             unsafe { self.value.get().write(fresh) };
         }
+        taken
     }
 }
 

@@ -37,7 +37,9 @@ pub fn set(hook: Option<Hook>, argument: *mut c_void) -> Result<(), Error> {
     Ok(())
 }
 
-static PARTICIPANT: Participant = Participant::new(|| PRINTING.forget(()));
+static PARTICIPANT: Participant = Participant::new(|| {
+    PRINTING.forget(());
+});
 
 /// Tells of what a thread function threw, and ends it.
 ///

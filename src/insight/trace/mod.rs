@@ -54,7 +54,9 @@ fn forget() {
     match WRITER.take(Timeout::Poll) {
         // Without its destructor: a forked child frees nothing.
         Some(mut writer) => core::mem::forget(writer.take()),
-        None => WRITER.forget(None),
+        None => {
+            WRITER.forget(None);
+        }
     }
     clerk::forget();
     ring::forget_all();
