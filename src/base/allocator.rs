@@ -10,9 +10,10 @@ struct Allocator;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
+// Not inlined: it is asked in a thousand places, and never on a short way.
 // SAFETY: the system's allocator; and what it refuses may come from the reserve, whose pieces are told by their place.
 unsafe impl GlobalAlloc for Allocator {
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         must_be_outside();
         // SAFETY: passed on.
@@ -20,7 +21,7 @@ unsafe impl GlobalAlloc for Allocator {
         if memory.is_null() { reserve::draw(layout) } else { memory }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         must_be_outside();
         if !reserve::give_back(memory) {
@@ -29,7 +30,7 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         must_be_outside();
         if !reserve::is_piece(memory) {

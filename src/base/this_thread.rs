@@ -12,7 +12,7 @@ use crate::base::handle::Object;
 use crate::base::note::Note;
 use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
-use crate::base::{fence, fork, registry};
+use crate::base::{fence, fork, registry, wait};
 use crate::sys::{at_load, own, thread};
 use core::ffi::c_void;
 use core::ptr;
@@ -284,6 +284,7 @@ pub(super) fn become_main() {
 /// Sees to it that the ends of threads are told, and that forks are taken part in.
 pub(super) fn prepare() -> Result<(), Error> {
     fork::install()?;
+    wait::prepare();
     if own::prepare(destroy) { Ok(()) } else { Err(Error::NoMemory) }
 }
 

@@ -93,6 +93,9 @@ pub(super) fn interrupt(interrupt: &Interrupt) {
     }
 }
 
+/// There is nothing to be made.
+pub(super) fn prepare() {}
+
 /// The kernel knows by itself which threads a forked child has, and nothing here is locked.
 pub(super) fn after_fork_in_child() {}
 

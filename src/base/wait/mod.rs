@@ -92,6 +92,11 @@ pub fn interrupt(interrupt: &Interrupt) {
     engine::interrupt(interrupt);
 }
 
+/// Makes what the engine would make at its first sleep, which may be one of a thread that ends.
+pub fn prepare() {
+    engine::prepare();
+}
+
 /// In a forked child: whoever slept is gone.
 pub fn after_fork_in_child() {
     engine::after_fork_in_child();

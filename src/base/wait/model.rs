@@ -16,6 +16,8 @@ use core::ptr;
 use shuttle::current::TaskId;
 use shuttle::thread::Thread;
 
+pub(super) fn prepare() {}
+
 /// Whoever slept is gone.
 pub(super) fn after_fork_in_child() {
     forget();
