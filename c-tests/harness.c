@@ -86,23 +86,25 @@ int run_program(const char *program, const char *argument, const char *const set
         program = self;
     }
 #ifdef LT_EMULATOR
-    // The settings are not the emulator's own: what is to be preloaded is of another processor.
     char words[] = LT_EMULATOR;
     for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " ")) {
         must(argc < MANY - 4);
         arguments[argc++] = word;
     }
+#endif
     for (; *settings != NULL; settings++) {
-        must(argc < MANY - 4);
-        arguments[argc++] = (char *)"-E";
-        arguments[argc++] = (char *)*settings;
-    }
-#else
-    for (; *settings != NULL; settings++) {
-        must(envc < MANY - 1);
+        must(argc < MANY - 4 && envc < MANY - 1);
+#ifdef LT_EMULATOR
+        // Not the emulator's own: what is to be preloaded is of another processor. (Other values may have commas, at which
+        // it would part them.)
+        if (strncmp(*settings, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0) {
+            arguments[argc++] = (char *)"-E";
+            arguments[argc++] = (char *)*settings;
+            continue;
+        }
+#endif
         environment[envc++] = (char *)*settings;
     }
-#endif
     arguments[argc++] = (char *)program;
     arguments[argc++] = (char *)argument;
     arguments[argc] = NULL;
