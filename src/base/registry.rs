@@ -1,6 +1,6 @@
 //! The registry: every thread that has a record, in a list.
 
-use crate::base::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::record::{Record, Role};
 use crate::base::this_thread;
@@ -31,6 +31,27 @@ pub(super) fn next_ident() -> u64 {
 pub fn running() -> usize {
     // Relaxed: a count; who waits for it to fall synchronises with the thread by other means.
     RUNNING.load(Ordering::Relaxed)
+}
+
+/// How many threads are found by their ident without a walk; with more of them, those whose place another has taken are
+/// not.
+const PLACES: usize = if cfg!(shuttle) { 4 } else { 1 << 14 };
+
+/// Who is in the list, by ident: whoever came last to a place has it.
+static BY_IDENT: [AtomicPtr<Record>; PLACES] = [const { AtomicPtr::new(ptr::null_mut()) }; PLACES];
+
+fn place_of(ident: u64) -> &'static AtomicPtr<Record> {
+    let [first, ..] = &BY_IDENT;
+    BY_IDENT.get(ident as usize % PLACES).unwrap_or(first)
+}
+
+/// The record of the thread with this ident, if it is in its place. Without a lock: it may end meanwhile.
+/// Async-signal-safe.
+pub fn in_place(ident: u64) -> Option<&'static Record> {
+    // Acquire: pairs with `add`: all that was written before others could find the record. SAFETY: records are never
+    // unmapped.
+    let record = unsafe { place_of(ident).load(Ordering::Acquire).as_ref() }?;
+    (record.ident() == ident && !vanished(ident)).then_some(record)
 }
 
 /// How many forks lie between the first process and this one.
@@ -74,7 +95,8 @@ impl List {
     pub fn find(&self, ident: u64) -> Option<&'static Record> {
         // The main thread need not be in the list: it may never have called the library.
         let main = this_thread::main_record();
-        self.iter().find(|record| record.ident() == ident).or((main.ident() == ident).then_some(main))
+        let found = in_place(ident).or_else(|| self.iter().find(|record| record.ident() == ident));
+        found.or((main.ident() == ident).then_some(main))
     }
 }
 
@@ -91,6 +113,8 @@ pub(super) fn add(record: &'static Record) {
         next.previous.set(record);
     }
     list.0 = record;
+    // Release: pairs with `in_place`.
+    place_of(record.ident()).store(ptr::from_ref(record).cast_mut(), Ordering::Release);
 }
 
 pub(super) fn remove(record: &'static Record) {
@@ -102,6 +126,10 @@ pub(super) fn remove(record: &'static Record) {
             None if ptr::eq(list.0, record) => list.0 = record.next.get(),
             None => return,
         }
+        let (own, gone) = (ptr::from_ref(record).cast_mut(), ptr::null_mut());
+        // Relaxed: what was there is not looked at. On failure another thread has the place.
+        let place = place_of(record.ident());
+        let _ = place.compare_exchange(own, gone, Ordering::Relaxed, Ordering::Relaxed);
         if let Some(next) = record.next.get().as_ref() {
             next.previous.set(record.previous.get());
         }
@@ -131,4 +159,48 @@ pub(super) fn after_fork_in_child() {
     main.next.set(ptr::null());
     // A thread without a record comes into the list when it gets one.
     list.0 = this_thread::existing().map_or(ptr::null(), ptr::from_ref);
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+    use std::thread::scope;
+
+    #[test]
+    fn who_has_lost_its_place_to_another_is_found_all_the_same() {
+        let found = |ident| lock().find(ident).map(Record::ident);
+        let (ready, idents) = channel();
+        scope(|threads| {
+            let begin = || {
+                let (stay, leave) = channel::<()>();
+                let ready = ready.clone();
+                let thread = threads.spawn(move || {
+                    ready.send(this_thread::current().unwrap().ident()).unwrap();
+                    // Until the other end is dropped.
+                    let _ = leave.recv();
+                });
+                (idents.recv().unwrap(), stay, thread)
+            };
+            let (first, _stay, _thread) = begin();
+            assert_eq!(in_place(first).map(Record::ident), Some(first));
+            loop {
+                // Other tests start threads too.
+                while (next_ident() + 1 - first) % PLACES as u64 != 0 {}
+                let (other, stay, thread) = begin();
+                let same = (other - first) % PLACES as u64 == 0;
+                if same {
+                    assert!(in_place(first).is_none());
+                    assert_eq!((found(first), found(other)), (Some(first), Some(other)));
+                }
+                drop(stay);
+                thread.join().unwrap();
+                if same {
+                    assert!(in_place(other).is_none() && found(other).is_none());
+                    assert_eq!(found(first), Some(first));
+                    break;
+                }
+            }
+        });
+    }
 }

@@ -9,6 +9,7 @@ use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::handle::Handle;
 use crate::base::heap;
+use crate::base::registry;
 use crate::base::status::Error;
 use crate::base::wait;
 use crate::base::waiting::{Verb, What};
@@ -34,6 +35,8 @@ struct Tally {
     failed: AtomicUsize,
     /// Changes when the wait may be over; the futex.
     changes: AtomicU32,
+    /// In which its watchers are in lists.
+    process: u32,
 }
 
 impl Tally {
@@ -63,6 +66,7 @@ pub struct Watcher {
     waits: Cell<Option<Waiting<Future>>>,
     /// Whether it was not told or taken out since.
     watching: Cell<bool>,
+    previous: Cell<*const Watcher>,
     next: Cell<*const Watcher>,
 }
 
@@ -106,21 +110,31 @@ impl Watchers {
     /// It stays where it is until it is told, or taken out.
     unsafe fn put_in(&self, watcher: &Watcher) {
         watcher.watching.set(true);
+        watcher.previous.set(ptr::null());
         watcher.next.set(self.0.replace(watcher));
+        // SAFETY: as in `tell`.
+        if let Some(next) = unsafe { watcher.next.get().as_ref() } {
+            next.previous.set(watcher);
+        }
     }
 
-    /// Takes a watcher out, if it is still there.
+    /// Takes a watcher out, if it is still there: not in a child that was forked since it came.
     fn take_out(&self, watcher: &Watcher) {
-        if !watcher.watching.replace(false) {
+        // SAFETY: as old as its watchers.
+        let here = unsafe { &*watcher.tally }.process == registry::forks();
+        if !watcher.watching.replace(false) || !here {
             return;
         }
-        let mut at = &self.0;
+        let (previous, next) = (watcher.previous.get(), watcher.next.get());
         // SAFETY: as in `tell`.
-        while let Some(here) = unsafe { at.get().as_ref() } {
-            if ptr::eq(here, watcher) {
-                return at.set(here.next.get());
+        unsafe {
+            match previous.as_ref() {
+                Some(previous) => previous.next.set(next),
+                None => self.0.set(next),
             }
-            at = &here.next;
+            if let Some(next) = next.as_ref() {
+                next.previous.set(previous);
+            }
         }
     }
 }
@@ -176,6 +190,7 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
         over: AtomicUsize::new(0),
         failed: AtomicUsize::new(0),
         changes: AtomicU32::new(0),
+        process: registry::forks(),
     };
     let mut watchers = Vec::new();
     heap::reserve(|| watchers.try_reserve_exact(futures.len()))?;
@@ -183,6 +198,7 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
         tally: &tally,
         waits: Cell::new(None),
         watching: Cell::new(false),
+        previous: Cell::new(ptr::null()),
         next: Cell::new(ptr::null()),
     };
     watchers.extend(futures.iter().map(new));

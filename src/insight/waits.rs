@@ -21,11 +21,13 @@ pub fn of(record: &'static Record) -> Option<Wait> {
 
 /// The living thread with this ident.
 pub fn find(ident: u64) -> Option<&'static Record> {
-    let mut found = None;
-    record::each(|record| {
-        if record.ident() == ident && record.is_alive() {
-            found = Some(record);
-        }
-    });
-    found
+    registry::in_place(ident).filter(|record| record.is_alive()).or_else(|| {
+        let mut found = None;
+        record::each(|record| {
+            if record.ident() == ident && record.is_alive() {
+                found = Some(record);
+            }
+        });
+        found
+    })
 }
