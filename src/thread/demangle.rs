@@ -10,11 +10,17 @@ use std::ffi::CString;
 /// Longer names are cut: templates within templates make some of a hundred thousand letters.
 const LONGEST: usize = 1000;
 
-/// Longer names stay as they are: some C++ runtimes put on the stack a hundred bytes for each letter.
-const LONGEST_LINKED: usize = 1500;
+/// Longer names stay as they are; GNU's C++ runtime reads none of them.
+const LONGEST_LINKED: usize = 1024;
 
-/// How much stack it takes to make a name readable.
-pub const ROOM: usize = 192 * 1024;
+/// How much stack it takes to make any name readable.
+pub const ROOM: usize = room(LONGEST_LINKED);
+
+/// The same for one of so many letters: for each, as for a pointer to a pointer to a pointer, GNU's C++ runtime puts 354
+/// bytes on the stack, LLVM's 198.
+pub const fn room(letters: usize) -> usize {
+    16 * 1024 + 400 * if letters < LONGEST_LINKED { letters } else { LONGEST_LINKED }
+}
 
 /// Functions that belong to the throwing, not to what was thrown: the trace begins behind the last.
 const MACHINERY: &[&[u8]] = &[
@@ -68,7 +74,7 @@ impl Demangler {
     }
 }
 
-/// What a C++ runtime makes of the name of a function or a type. Takes [`ROOM`].
+/// What a C++ runtime makes of the name of a function or a type. Takes the [`room`] of its letters.
 pub fn cxx(demangle: CxaDemangle, name: &CStr) -> Option<Text> {
     if name.count_bytes() > LONGEST_LINKED {
         return None;

@@ -249,7 +249,7 @@ unsafe fn type_name(exception: *mut Exception, mangled: &[u8]) -> Text {
     let cleanup = unsafe { (*exception).cleanup };
     let mut clear = None;
     if let Some(demangle) = cleanup.and_then(|cleanup| demangle::cxa_demangle(cleanup as usize)) {
-        aside::with_room(demangle::ROOM, || clear = demangle::cxx(demangle, name.as_c_str()));
+        aside::with_room(demangle::room(mangled.len()), || clear = demangle::cxx(demangle, name.as_c_str()));
     }
     clear.unwrap_or(name)
 }

@@ -12,6 +12,8 @@ mod budget;
 mod damaged;
 mod dwarf;
 pub mod elf;
+#[cfg(fuzzing)]
+mod fuzzed;
 pub mod image;
 pub mod maps;
 mod reader;
