@@ -775,11 +775,14 @@ TEST(what_a_thread_holds_no_more_takes_no_place_from_what_it_holds) {
 
 // ---- Orders
 
+// To tell of two orders files are read, which need not be there.
 static void take_both(const held_kind *one, void *first, const held_kind *other, void *second) {
+    errno = 4711;
     must(one->acquire(first) == LT_OK);
     must(other->acquire(second) == LT_OK);
     must(other->release(second) == LT_OK);
     must(one->release(first) == LT_OK);
+    must(errno == 4711);
 }
 
 TEST(two_orders_are_told_once_though_nothing_hangs) {

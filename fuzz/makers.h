@@ -20,6 +20,7 @@ object *make_errors(void);
 object *make_thread(void);
 object *make_pool(void);
 object *make_future(void);
+object *make_watcher(void);
 
 // A constructor's return: NULL with an error of these, or, if LT_OK is among them, a handle.
 void *end_new(const char *function, void *handle, statuses expected);
@@ -33,6 +34,10 @@ void check_stale(kind kind, void *handle);
 void discard_queue(object *o);
 void end_pools(void);
 void end_threads(void);
+void end_insight(void);
+void watch_freed(const object *o);
+// After the end of a program: no watch that was freed has called since.
+void check_watches(void);
 
 // Told of every input that has shown something, before the process aborts.
 extern void (*on_finding)(const uint8_t *program, size_t size);

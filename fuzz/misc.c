@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 // ---- Freeing
@@ -27,6 +26,7 @@ static lt_status free_as(kind k, void *handle, statuses expected) {
     case ERRORS: return CALL(expected, lt_errors_free, handle);
     case THREAD: return CALL(expected, lt_thread_free, handle);
     case POOL: return CALL(expected, lt_pool_free, handle);
+    case WATCHER: return CALL(expected, lt_watch_free, handle);
     default: return CALL(expected, lt_future_free, handle);
     }
 }
@@ -41,6 +41,9 @@ void free_object(object *o) {
         }
     }
     (void)free_as(o->kind, o->handle, ONE(LT_OK));
+    if (o->kind == WATCHER) {
+        watch_freed(o);
+    }
     MUST("lt_queue_free", o->kind != QUEUE || drops() == w->dropped);
     forget(o);
 }
@@ -226,33 +229,7 @@ static void routes(void) {
     }
 }
 
-// ---- Insight
-
-static void insight(void) {
-    static int null = -1;
-    if (null < 0) {
-        null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    }
-    if (rarely()) {
-        (void)CALL(ONE(LT_OK), lt_dump, null);
-    } else if (rarely()) {
-        (void)CALL(ONE(LT_INVALID), lt_dump, -1 - (int)below(2));
-    }
-    lt_wait_info infos[4];
-    static const size_t sizes[] = {sizeof *infos, sizeof *infos, sizeof *infos, 16, 0, 7, 4097, SIZE_MAX};
-    size_t capacity = below(5), count = 4711;
-    infos[0].size = sizes[below(8)];
-    bool refused = capacity > 0 && (infos[0].size < sizeof(size_t) || infos[0].size > 4096);
-    bool absent = capacity == 0 && below(2);
-    for (object *o = w->objects; o < w->objects + OBJECTS; o++) {
-        if (o->alive && o->kind == POOL) {
-            return; // Whether an idle worker waits, nobody has promised.
-        }
-    }
-    lt_status got = CALL(ONE(refused ? LT_INVALID : LT_OK), lt_waits, absent ? NULL : infos, capacity, &count);
-    // Whoever could wait makes no call now, and the gates are not the library's.
-    MUST("lt_waits", count == (got == LT_OK ? 0 : 4711));
-}
+// ---- Traces of errors
 
 static void backtrace(void) {
     lt_error_info none;
@@ -307,5 +284,5 @@ static void detached(void) {
     soon("a detached thread is counted no more", settled);
 }
 
-STEPS(misc_steps, free_any, free_any, free_any, free_any, names, names, status_texts, once, stacks, routes, insight, backtrace,
+STEPS(misc_steps, free_any, free_any, free_any, free_any, names, names, status_texts, once, stacks, routes, backtrace,
     detached);

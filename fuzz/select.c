@@ -5,19 +5,11 @@
 
 enum { CASES = 6 };
 
-// What a case would be.
-typedef struct possible {
-    object *object;
-    bool ready;
-    lt_status impossible; // Or LT_OK.
-    lt_status status;     // Its own, if it happens.
-} possible;
+const struct case_kind case_kinds[CASE_KINDS] = {{LT_CASE_LOCK, LOCK}, {LT_CASE_RLOCK, RLOCK}, {LT_CASE_SEMAPHORE, SEMAPHORE},
+    {LT_CASE_EVENT, EVENT}, {LT_CASE_GET, QUEUE}, {LT_CASE_PUT, QUEUE}, {LT_CASE_READ, RWLOCK}, {LT_CASE_WRITE, RWLOCK},
+    {LT_CASE_JOIN, THREAD}, {LT_CASE_FUTURE, FUTURE}};
 
-static const struct { int32_t op; kind kind; } ops[] = {{LT_CASE_LOCK, LOCK}, {LT_CASE_RLOCK, RLOCK},
-    {LT_CASE_SEMAPHORE, SEMAPHORE}, {LT_CASE_EVENT, EVENT}, {LT_CASE_GET, QUEUE}, {LT_CASE_PUT, QUEUE}, {LT_CASE_READ, RWLOCK},
-    {LT_CASE_WRITE, RWLOCK}, {LT_CASE_JOIN, THREAD}, {LT_CASE_FUTURE, FUTURE}};
-
-static possible look(int32_t op, object *o) {
+possible look(int32_t op, object *o) {
     possible is = {.object = o, .impossible = LT_OK, .status = LT_OK};
     switch (op) {
     case LT_CASE_LOCK: is.ready = !o->held; break;
@@ -78,9 +70,9 @@ static void select_one(void) {
     size_t n = below(CASES + 1), index = 4711, *out = rarely() ? NULL : &index, first = CASES;
     bool ready = false;
     for (size_t i = 0; i < n; i++) {
-        unsigned which = below(10);
-        picked p = pick(ops[which].kind);
-        cases[i] = (lt_case){.op = ops[which].op, .status = 4711, .handle = p.handle, .item = w};
+        unsigned which = below(CASE_KINDS);
+        picked p = pick(case_kinds[which].kind);
+        cases[i] = (lt_case){.op = case_kinds[which].op, .status = 4711, .handle = p.handle, .item = w};
         if (rarely()) {
             static const int32_t bad[] = {0, 11, -1, INT32_MAX, INT32_MIN};
             cases[i].op = bad[below(5)];

@@ -191,6 +191,7 @@ object *(*const makers[KINDS])(void) = {
     [SEMAPHORE] = make_semaphore, [EVENT] = make_event, [CONDITION] = make_condition, [BARRIER] = make_barrier,
     [QUEUE] = make_queue, [LOCAL] = make_local, [TIMER] = make_timer, [WATCHDOG] = make_watchdog,
     [ERRORS] = make_errors, [THREAD] = make_thread, [POOL] = make_pool, [FUTURE] = make_future,
+    [WATCHER] = make_watcher,
 };
 
 bool room(void) {
@@ -589,6 +590,7 @@ static void end_program(void) {
     for (body *b = w->bodies; b != NULL; b = b->next) {
         open_gate(b);
     }
+    end_insight();
     end_of_kind(TIMER);
     end_of_kind(WATCHDOG);
     end_pools();
@@ -601,6 +603,7 @@ static void end_program(void) {
     (void)CALL(ONE(LT_OK), lt_set_stack_size, 0);
     soon("the end: what was discarded was dropped", all_dropped);
     soon("the end: each callback was called, and each error told", all_told);
+    check_watches();
     for (unsigned i = 0; i < w->freed && i < STALE; i++) {
         check_stale(w->stale[i].kind, w->stale[i].handle);
     }
@@ -615,7 +618,7 @@ static void end_program(void) {
 
 void run_program(const uint8_t *data, size_t size) {
     static const steps *const all[] = {&exclusion_steps, &counting_steps, &queue_steps, &thread_steps, &task_steps,
-        &misc_steps, &select_steps};
+        &misc_steps, &select_steps, &watch_steps, &insight_steps};
     enum { FILES = sizeof all / sizeof all[0], STEPS = 400 };
     begin_process();
     program = data;

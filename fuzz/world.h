@@ -22,7 +22,7 @@
 
 typedef enum kind {
     LOCK, RLOCK, RWLOCK, SPINLOCK, SEMAPHORE, EVENT, CONDITION, BARRIER, QUEUE, LOCAL, TIMER, WATCHDOG, ERRORS,
-    THREAD, POOL, FUTURE, KINDS
+    THREAD, POOL, FUTURE, WATCHER, KINDS
 } kind;
 
 // Who makes calls. The library has started the last one.
@@ -70,6 +70,8 @@ typedef struct object {
         struct { body *body; bool daemon; } thread;
         struct { body *bodies[QUEUED]; size_t tasks; bool closed, drops; } pool; // The first one runs.
         struct { struct object *pool; body *body; life life; unsigned callbacks; } future;
+        // `seen`: how often it had called when the case was last found not to be possible.
+        struct { struct object *object; void *handle; int32_t op; int fd; unsigned number, seen; } watcher;
     };
 } object;
 
@@ -100,6 +102,7 @@ typedef struct world {
     unsigned bodies_started, running, pools_made, locals_made, timed;
     unsigned dropped, callbacks, hooked; // How often ours were to be called.
     size_t stack_size;
+    bool traced; // A trace is on.
 } world;
 
 extern world *const w;
@@ -199,13 +202,25 @@ typedef struct steps {
     const step_fn *steps;
     unsigned count;
 } steps;
-extern const steps exclusion_steps, counting_steps, queue_steps, thread_steps, task_steps, misc_steps, select_steps;
+extern const steps exclusion_steps, counting_steps, queue_steps, thread_steps, task_steps, misc_steps, select_steps, watch_steps, insight_steps;
 #define STEPS(name, ...)                                                                                               \
     static const step_fn name##_table[] = {__VA_ARGS__};                                                               \
     const steps name = {name##_table, sizeof name##_table / sizeof name##_table[0]}
 
 // What the select's model asks of the others.
 bool can_acquire_rlock(const object *o);
+
+// What a case of a select would be.
+typedef struct possible {
+    object *object;
+    bool ready;
+    lt_status impossible; // Or LT_OK.
+    lt_status status;     // Its own, if it happens.
+} possible;
+
+enum { CASE_KINDS = 10 };
+extern const struct case_kind { int32_t op; kind kind; } case_kinds[CASE_KINDS];
+possible look(int32_t op, object *o);
 
 // Runs a whole program; the process ends where it finds something.
 void run_program(const uint8_t *data, size_t size);

@@ -3,6 +3,7 @@
 //! A circle is found in the midst of an operation, where no code of the user's may be called. So it waits in the
 //! thread's record until the call is about to return; and stays there for lt_last_error(), until the next is found.
 
+use crate::base::errno::Errno;
 use crate::base::handle::Kind;
 use crate::base::heap::{self, Text};
 use crate::base::mutex::Mutex;
@@ -106,6 +107,7 @@ impl Report {
     }
 
     fn print(&self) {
+        let _errno = Errno::keep();
         let first: &[u8] = match self.info.kind {
             LT_DEADLOCK_CYCLE => b"lowthread: deadlock: each waits for the next, or would\n",
             _ => b"lowthread: two orders: at once, each may wait for the other\n",

@@ -7,6 +7,7 @@
 //! than a while, nor by a fork ([`Turn`]).
 
 use crate::base::deadline::Timeout;
+use crate::base::errno::Errno;
 use crate::base::fork::Participant;
 use crate::base::heap::copied;
 use crate::base::reserve::{self, Reserve};
@@ -37,6 +38,7 @@ static PARTICIPANT: Participant = Participant::new(|| {
 pub fn render(addresses: &[usize]) -> Result<NonNull<c_char>, &'static CStr> {
     PARTICIPANT.join();
     // Files are opened and read here.
+    let _errno = Errno::keep();
     let _uncancelled = PutOff::begin();
     let mut text = Err(NO_ROOM);
     aside::with_room(ROOM, || text = render_here(addresses).map(Rendered));
