@@ -127,6 +127,28 @@ fn forget_all() {
     THREAD.store(0, Ordering::Relaxed);
 }
 
+/// For the models: between `begin` and `end` the thread that calls `attend` serves.
+#[cfg(shuttle)]
+pub mod model {
+    use super::{CHANGES, DUTY, Ordering, SERVICE, wait};
+
+    pub fn begin() {
+        SERVICE.be_served();
+    }
+
+    pub fn attend() {
+        SERVICE.attend(&DUTY);
+    }
+
+    pub fn end() {
+        while SERVICE.dismiss() {
+            CHANGES.fetch_add(1, Ordering::SeqCst);
+            wait::wake(&CHANGES, 1);
+            crate::base::model::yield_now();
+        }
+    }
+}
+
 /// Sets an owner's alarm: `period` is 0 for once. One that was set before is set anew.
 pub fn set<T: Object>(
     owner: Handle<T>,

@@ -234,6 +234,28 @@ static LINE: Line = Line {
 
 static DUTY: Duty = Duty { name: c"lt-watch", work: serve, left: finish };
 
+/// For the models: between `begin` and `end` the thread that calls `attend` serves.
+#[cfg(shuttle)]
+pub mod model {
+    use super::{DUTY, LINE, Ordering, wait};
+
+    pub fn begin() {
+        LINE.service.be_served();
+    }
+
+    pub fn attend() {
+        LINE.service.attend(&DUTY);
+    }
+
+    pub fn end() {
+        while LINE.service.dismiss() {
+            LINE.changes.fetch_add(1, Ordering::SeqCst);
+            wait::wake(&LINE.changes, 1);
+            crate::base::model::yield_now();
+        }
+    }
+}
+
 static PARTICIPANT: Participant = Participant::new(forget_all);
 
 /// In a forked child: nobody is in line, and there is no thread.

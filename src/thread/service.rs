@@ -111,6 +111,30 @@ impl Service {
         wait::wake_all(&self.state);
     }
 
+    /// For the models, whose threads serve: there is one from now on, which comes by `attend`.
+    #[cfg(shuttle)]
+    pub fn be_served(&self) {
+        self.go_on(SERVED);
+    }
+
+    /// That one comes back once it has been roused; false when it has.
+    #[cfg(shuttle)]
+    pub fn dismiss(&self) -> bool {
+        // Relaxed: a model's threads are one after the other.
+        self.state.compare_exchange(SERVED, STARTING, Ordering::Relaxed, Ordering::Relaxed) != Err(ABSENT)
+    }
+
+    /// The work of this duty, on the calling thread.
+    #[cfg(shuttle)]
+    pub fn attend(&'static self, duty: &'static Duty) {
+        // SAFETY: the models have one thread that serves, and the others do not touch the cell.
+        unsafe { (*self.ordinary.get()).write(mask::current()) };
+        if let Some(record) = this_thread::current() {
+            (duty.work)(&mut Attendance { service: self, record, ordinary: false, precise: false });
+        }
+        self.go_on(ABSENT);
+    }
+
     /// In a forked child: the thread did not come along.
     pub fn forget(&self) {
         // Relaxed: there is one thread.
@@ -169,6 +193,10 @@ impl Attendance {
     /// Whether this still serves: not if user code has forked, and this is the child; nor if an exception of it has
     /// left something on this thread, when another one follows.
     pub fn serving(&self) -> bool {
+        // Relaxed: of a model's, who ends it wakes this thread by another word.
+        if cfg!(shuttle) {
+            return self.service.state.load(Ordering::Relaxed) == SERVED;
+        }
         self.record.role() == Role::Service && !self.record.own().spoilt.get()
     }
 

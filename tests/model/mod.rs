@@ -31,6 +31,7 @@ mod select;
 mod semaphore;
 mod spinlock;
 mod stall;
+mod timer;
 mod watch;
 
 use core::ffi::{c_int, c_void};

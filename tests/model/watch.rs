@@ -2,12 +2,14 @@
 //! alone once the watch was freed. The descriptors are the system's, as no thread sleeps on them here.
 
 use super::{check, end, threads};
-use core::ptr::without_provenance_mut;
+use core::ffi::c_void;
+use core::ptr::{from_ref, without_provenance_mut};
+use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::Handle;
 use lowthread::base::model;
 use lowthread::base::status::Error;
 use lowthread::exec::case::Case;
-use lowthread::exec::watcher::{Watch, watch_fd};
+use lowthread::exec::watcher::{self, Watch, watch, watch_fd};
 use lowthread::sync::event::Event;
 use lowthread::sync::lock::Lock;
 use lowthread::sync::queue::Queue;
@@ -125,6 +127,72 @@ fn a_loop_on_edges_hears_of_each_room() {
         looped.end();
         // SAFETY: no drop function is set.
         end(|| unsafe { queue.free() });
+    });
+}
+
+#[test]
+fn what_becomes_possible_while_a_watch_is_made_is_told() {
+    check(|| {
+        let permits = Handle::<Semaphore>::new(0, 9).unwrap();
+        let edges = model::draw(2) == 0;
+        threads(|scope| {
+            scope.spawn(move || permits.release(1).unwrap());
+            let looped = Loop::on(Case::Semaphore(permits), edges);
+            looped.poll();
+            looped.end();
+        });
+        permits.try_acquire().unwrap();
+        end(|| permits.free());
+    });
+}
+
+/// How often a watch has called, and how often while that was forbidden.
+#[derive(Default)]
+struct Calls(AtomicU32, AtomicU32);
+
+unsafe extern "C-unwind" fn ready(calls: *mut c_void) {
+    // SAFETY: the models pass it, and stay until the thread that calls has come back.
+    let Calls(calls, forbidden) = unsafe { &*calls.cast::<Calls>() };
+    assert_eq!(forbidden.load(SeqCst), 0, "called after its free");
+    model::point();
+    calls.fetch_add(1, SeqCst);
+    assert_eq!(forbidden.load(SeqCst), 0, "its free has not waited");
+}
+
+/// The thread that calls, beside `f`.
+fn served(f: impl FnOnce()) {
+    watcher::model::begin();
+    threads(|scope| {
+        scope.spawn(watcher::model::attend);
+        f();
+        watcher::model::end();
+    });
+}
+
+#[test]
+fn a_function_is_called_for_what_becomes_possible() {
+    check(|| {
+        let (calls, permits) = (Calls::default(), Handle::<Semaphore>::new(0, 9).unwrap());
+        served(|| {
+            threads(|scope| {
+                scope.spawn(move || (0..2).for_each(|_| permits.release(1).unwrap()));
+                let argument = from_ref(&calls).cast_mut().cast();
+                let watch = watch(Case::Semaphore(permits), ready, argument).unwrap();
+                let (mut seen, mut got) = (0, 0);
+                while got < 2 {
+                    while calls.0.load(SeqCst) == seen {
+                        model::yield_now();
+                    }
+                    seen = calls.0.load(SeqCst);
+                    while permits.try_acquire().is_ok() {
+                        got += 1;
+                    }
+                }
+                watch.free().unwrap();
+                calls.1.store(1, SeqCst);
+            });
+        });
+        end(|| permits.free());
     });
 }
 
