@@ -101,8 +101,12 @@ pub fn start_named(pattern: &[u8]) {
 /// Ends the trace, if there is one. An error if not all of it was written.
 pub fn stop() -> Result<(), Error> {
     let _uncancelled = PutOff::begin();
-    switch::turn(TRACE, 0)?;
     let Some(mut writer) = taken() else { return Ok(()) };
+    if writer.is_none() {
+        return Ok(());
+    }
+    // Under the turn, as in `start`: before it, this could be the bit of the trace before that which is ended.
+    switch::turn(TRACE, 0)?;
     let Some(mut writer) = writer.take() else { return Ok(()) };
     writer.drain(SESSION.load(Ordering::Relaxed));
     writer.finish()
@@ -128,4 +132,25 @@ fn stop_at_exit() -> Result<(), Error> {
     }
     DONE.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    // Unwritten, the rings would fill, and what is held be told, to the end of the process.
+    #[test]
+    fn with_the_last_stop_it_is_off() {
+        let path = std::env::temp_dir().join(format!("lowthread-on-off-{}.json", process::id()));
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        let turn_on_and_off = || {
+            let _ = start(&name);
+            stop().unwrap();
+        };
+        for _ in 0..500 {
+            std::thread::scope(|threads| (0..4).for_each(|_| drop(threads.spawn(turn_on_and_off))));
+            assert!(!is_on());
+        }
+        std::fs::remove_file(path).unwrap();
+    }
 }
