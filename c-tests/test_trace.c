@@ -517,6 +517,35 @@ TEST(what_finds_no_room_is_lost_and_counted_and_ends_are_not) {
     remove(copy);
 }
 
+#ifdef __linux__
+
+static void refuse_memory(void *arg) {
+    (void)arg;
+    must(lt_trace_start(path()) == LT_OK);
+    struct rlimit limit;
+    must(getrlimit(RLIMIT_AS, &limit) == 0);
+    must(setrlimit(RLIMIT_AS, &(struct rlimit){1, limit.rlim_max}) == 0);
+    for (int i = 0; i < 1500; i++) {
+        lt_trace_begin("without memory");
+    }
+    must(setrlimit(RLIMIT_AS, &limit) == 0);
+    lt_trace_begin("with memory");
+    must(lt_trace_stop() == LT_OK);
+    trace t = read_trace(path(), true);
+    check_balance(&t, false);
+    HAS(&t, "\"cat\":\"span\"", "\"with memory\"");
+    must(FIND(&t, "without memory") == NULL);
+    must_have_lost(&t, 1500);
+    free_trace(&t);
+    remove(path());
+}
+
+TEST(without_memory_events_are_lost_as_long_as_there_is_none) {
+    assert_int_equal(run_in_child(refuse_memory, NULL), 0);
+}
+
+#endif
+
 static void use_in_child(void *arg) {
     (void)arg;
     char name[80];

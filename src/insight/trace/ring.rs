@@ -101,12 +101,13 @@ impl Ring {
     }
 
     fn map() -> Option<&'static Ring> {
-        // Relaxed: a count.
-        if COUNT.fetch_add(1, Ordering::Relaxed) >= RINGS {
+        // Relaxed, here and below: a count.
+        let is_counted = COUNT.fetch_add(1, Ordering::Relaxed) < RINGS;
+        let Some(memory) = is_counted.then(|| memory::map(size_of::<Ring>())).flatten() else {
             COUNT.fetch_sub(1, Ordering::Relaxed);
             return None;
-        }
-        let memory = memory::map(size_of::<Ring>())?.cast::<Ring>();
+        };
+        let memory = memory.cast::<Ring>();
         // SAFETY: zeros are a ring, and pages are aligned; never unmapped.
         let ring = unsafe { &*memory.cast_const() };
         ring.state.store(TAKEN, Ordering::Relaxed);
