@@ -185,6 +185,14 @@ static void must_have_lost(const trace *t, double n) {
     must(number(t->lines[t->count - 1], "\"lost\":") == n);
 }
 
+// In which threads go on.
+static trace finished_trace_of_some(void) {
+    trace t = read_trace(path(), true);
+    remove(path());
+    check_balance(&t, false);
+    return t;
+}
+
 static trace finished_trace(void) {
     trace t = read_trace(path(), true);
     remove(path());
@@ -428,6 +436,54 @@ TEST(there_is_one_trace_at_a_time_and_one_after_the_other) {
         must_have_lost(&t, 0);
         free_trace(&t);
     }
+}
+
+TEST(each_trace_has_the_names_of_its_threads) {
+    assert_ok(lt_set_thread_name("in both"));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(lt_trace_start(path()));
+        lt_trace_begin("named");
+        lt_trace_end();
+        assert_ok(lt_trace_stop());
+        trace t = finished_trace();
+        must(count_of(&t, "\"thread_name\"", "\"name\":\"in both\"") == 1);
+        free_trace(&t);
+    }
+}
+
+typedef struct deep {
+    lt_semaphore *arrived;
+    lt_event *go_on;
+} deep;
+
+// More than can be open at once.
+static void go_deep(void *arg) {
+    const deep *d = arg;
+    for (int i = 0; i < 1100; i++) {
+        lt_trace_begin("deep");
+    }
+    must(lt_semaphore_release(d->arrived, 1) == LT_OK && lt_event_wait(d->go_on) == LT_OK);
+}
+
+TEST(what_is_lost_between_two_traces_is_lost_in_neither) {
+    deep d = {lt_semaphore_new(0), lt_event_new()};
+    assert_ok(lt_trace_start(path()));
+    lt_thread *thread;
+    start_named(&thread, go_deep, &d, "deep");
+    assert_ok(lt_semaphore_acquire(d.arrived));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace_of_some();
+    must(number(t.lines[t.count - 1], "\"lost\":") >= 1100 - 1024);
+    free_trace(&t);
+    assert_ok(lt_event_set(d.go_on));
+    assert_ok(lt_thread_join(thread)); // Ends what is open.
+    assert_ok(lt_trace_start(path()));
+    assert_ok(lt_trace_stop());
+    t = finished_trace();
+    must_have_lost(&t, 0);
+    free_trace(&t);
+    assert_ok(lt_semaphore_free(d.arrived));
+    assert_ok(lt_event_free(d.go_on));
 }
 
 TEST(what_cannot_be_written_is_refused) {

@@ -219,7 +219,12 @@ impl Ring {
         lost.wrapping_sub(self.writers.lost.swap(lost, Ordering::Relaxed))
     }
 
-    /// The writer: the name, if its thread has left it, and no other has taken the ring.
+    /// The writer: what was lost before is no trace's.
+    pub fn forget_lost(&self) {
+        let _ = self.newly_lost();
+    }
+
+    /// The writer: the name, if its thread has left it one, and no other has taken the ring.
     pub fn name(&self) -> Option<[u8; NAME]> {
         // Acquire: pairs with `leave`.
         let left = self.state.load(Ordering::Acquire) != TAKEN;

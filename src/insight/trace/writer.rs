@@ -41,6 +41,9 @@ pub struct Writer {
 impl Writer {
     pub fn create(path: &CStr) -> Result<Writer, Error> {
         let functions = Functions::none()?;
+        // What was lost since the last trace is not lost in this one.
+        ring::all().for_each(Ring::forget_lost);
+        STRAY.store(0, Ordering::Relaxed);
         Ok(Writer { out: Out::create(path)?, functions, lines: [0; 64], arrows: 0, lost: 0, began: now() })
     }
 
