@@ -794,6 +794,27 @@ TEST(ten_threads_have_each_their_own) {
     free_trace(&t);
 }
 
+static void nothing(void *arg) {
+    (void)arg;
+}
+
+TEST(threads_that_come_and_go_have_names_and_leave_room_for_others) {
+    enum { THREADS = 5000 };
+    assert_ok(lt_trace_start(path()));
+    for (int i = 0; i < THREADS; i++) {
+        lt_thread *thread;
+        start_named(&thread, nothing, NULL, "short");
+        assert_ok(lt_thread_join(thread));
+        assert_ok(lt_thread_free(thread));
+    }
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    size_t lives = count_of(&t, "{\"ph\":\"B\"", "\"name\":\"nothing\"");
+    must(lives == count_of(&t, "\"thread_name\"", "\"name\":\"short\""));
+    must(lives > THREADS / 2);
+    free_trace(&t);
+}
+
 static void starts_and_stops(void *ends) {
     while (!atomic_load((_Atomic bool *)ends)) {
         LT_IGNORE(lt_trace_start(path()));

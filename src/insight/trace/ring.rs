@@ -68,6 +68,11 @@ struct Writers {
 static FIRST: AtomicPtr<Ring> = AtomicPtr::new(ptr::null_mut());
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// Whether so many are in use that those which were left had better be another's soon.
+pub fn are_few() -> bool {
+    COUNT.load(Ordering::Relaxed) > RINGS / 2
+}
+
 /// All of them, without a lock.
 pub fn all() -> impl Iterator<Item = &'static Ring> {
     // Acquire: pairs with `Ring::map`. SAFETY: rings are never unmapped.
@@ -96,8 +101,9 @@ impl Ring {
     }
 
     fn is_claimed(&self) -> bool {
-        // Acquire: what its last owner did is over.
-        self.state.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        // Looked at first: an exchange that fails takes the line from the owner, too. Acquire: what the last one did is over.
+        self.state.load(Ordering::Relaxed) == FREE
+            && self.state.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     fn map() -> Option<&'static Ring> {
@@ -179,8 +185,9 @@ impl Ring {
         self.slots.get(at % SLOTS).unwrap_or(&empty).each_ref().map(|word| word.load(Ordering::Relaxed))
     }
 
-    /// The writer: takes out what there is, with the texts, of this trace alone. The slots are free when it is through.
-    pub fn drain(&self, session: u32, mut f: impl FnMut(&Event, &[u8])) {
+    /// The writer: takes out what there is, with the texts, of this trace alone. Whether that was the last of its owner,
+    /// and so the ring can be freed.
+    pub fn drain(&self, session: u32, mut f: impl FnMut(&Event, &[u8])) -> bool {
         // Acquire, both: pairs with `leave`, and with `push`.
         let left = self.state.load(Ordering::Acquire) == LEFT;
         let head = self.head.load(Ordering::Acquire);
@@ -207,10 +214,17 @@ impl Ring {
             }
         }
         self.writers.tail.store(tail, Ordering::Release);
-        if left {
-            // Release: pairs with `is_claimed`.
-            self.state.store(FREE, Ordering::Release);
-        }
+        left
+    }
+
+    /// The writer: it is nobody's. The next owner begins with the first slot, so that of a ring whose owners do little,
+    /// one after the other, little is ever touched.
+    pub fn free(&self) {
+        // Relaxed: nobody else has it.
+        self.head.store(0, Ordering::Relaxed);
+        self.writers.tail.store(0, Ordering::Relaxed);
+        // Release: pairs with `is_claimed`.
+        self.state.store(FREE, Ordering::Release);
     }
 
     /// The writer: how many were lost since it last asked.
@@ -228,7 +242,8 @@ impl Ring {
     pub fn name(&self) -> Option<[u8; NAME]> {
         // Acquire: pairs with `leave`.
         let left = self.state.load(Ordering::Acquire) != TAKEN;
-        left.then(|| self.name.each_ref().map(|byte| byte.load(Ordering::Relaxed)))
+        let name = left.then(|| self.name.each_ref().map(|byte| byte.load(Ordering::Relaxed)));
+        name.filter(|name| *name != [0; NAME])
     }
 
     pub fn is_taken(&self) -> bool {

@@ -8,7 +8,7 @@ use crate::base::record::{Record, Role};
 use crate::base::registry;
 use crate::base::trace::{Event, Opened, Point};
 use crate::insight::trace::clerk;
-use crate::insight::trace::ring::{NAME, Ring};
+use crate::insight::trace::ring::{self, NAME, Ring};
 use crate::thread::names;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
@@ -192,5 +192,5 @@ pub fn leave(record: &'static Record) {
     ring.session.store(0, Ordering::Relaxed);
     ring.busy.store(false, Ordering::Relaxed);
     ring.leave(&name);
-    clerk::call(false);
+    clerk::call(ring::are_few());
 }

@@ -49,12 +49,18 @@ impl Writer {
 
     /// Writes all that there is.
     pub fn drain(&mut self, session: u32) {
-        // First: the events of others speak of these threads.
-        ring::all().filter(|ring| ring.is_taken()).for_each(|ring| self.name(ring));
         for ring in ring::all() {
-            ring.drain(session, |event, text| self.event(ring.ident(), event, text));
+            if ring.is_taken() {
+                self.name(ring, session);
+            }
+            let is_left = ring.drain(session, |event, text| self.event(ring.ident(), event, text));
             let lost = ring.newly_lost();
             self.lose(ring.ident(), lost);
+            if is_left {
+                // Its thread may have come and gone since.
+                self.name(ring, session);
+                ring.free();
+            }
         }
         // Relaxed: a count.
         let strays = STRAY.swap(0, Ordering::Relaxed);
@@ -84,8 +90,8 @@ impl Writer {
         }
     }
 
-    /// Tells what the thread of a ring is called, if that is new.
-    fn name(&mut self, ring: &Ring) {
+    /// Tells what the thread of a ring is called, if that is new in this trace.
+    fn name(&mut self, ring: &Ring, session: u32) {
         let mut name = ring.name().unwrap_or([0; NAME]);
         if name == [0; NAME] && threads::of_ident(ring.ident(), &mut name).is_err() {
             return;
@@ -93,6 +99,7 @@ impl Writer {
         let mut hasher: DefaultHasher = BuildHasherDefault::default().build_hasher();
         hasher.write(&name);
         hasher.write_u64(ring.ident());
+        hasher.write_u32(session);
         if ring.is_renamed(hasher.finish() | 1) {
             self.out.begin("M", ring.ident(), 0);
             self.out.field("name", Value::Text(b"thread_name"));
