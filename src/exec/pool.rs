@@ -603,17 +603,20 @@ impl Pool {
         loop {
             let inside = self.inside.lock();
             let task = own.check().ok().and_then(|()| inside.tasks.cancel_first());
+            // Under the lock: without it another thread may find nothing left, and free the pool.
+            let discard = self.drop.get();
             if let Some(Next::Mapped(batch)) = task {
                 // SAFETY: under the lock, without which who maps cannot have gone.
                 unsafe { &*batch }.cancel();
                 continue;
             }
             unlock(inside);
-            match task {
-                Some(Next::Promised(promise)) => promise.cancel(),
+            match (task, discard) {
+                (Some(Next::Promised(promise)), _) => promise.cancel(),
                 // SAFETY: the argument is the user's; nothing here has a destructor.
-                Some(Next::Forgotten(task, _)) => unsafe { self.drop.call(task.argument) },
-                Some(Next::Mapped(_)) | None => return,
+                (Some(Next::Forgotten(task, _)), Some(discard)) => unsafe { discard(task.argument) },
+                (Some(Next::Forgotten(..)), None) => (),
+                (Some(Next::Mapped(_)) | None, _) => return,
             }
         }
     }

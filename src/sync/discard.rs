@@ -2,7 +2,6 @@
 
 use crate::base::atomic::{AtomicPtr, Ordering};
 use crate::base::unwind::Function;
-use core::ffi::c_void;
 use core::ptr;
 
 /// A function of the user's, or none.
@@ -20,16 +19,10 @@ impl Discard {
         self.0.store(function, Ordering::Release);
     }
 
-    /// Calls the function, if there is one.
-    ///
-    /// # Safety
-    /// The thing is the user's. Nothing in the frames between here and the user's has a destructor.
-    pub unsafe fn call(&self, thing: *mut c_void) {
+    pub fn get(&self) -> Option<Function> {
         // Acquire: pairs with `set`.
         let function = self.0.load(Ordering::Acquire);
-        if !function.is_null() {
-            // SAFETY: set by `set`, and the user's to be called with such things.
-            unsafe { core::mem::transmute::<*mut (), Function>(function)(thing) };
-        }
+        // SAFETY: NULL, or set by `set`.
+        unsafe { core::mem::transmute::<*mut (), Option<Function>>(function) }
     }
 }

@@ -354,6 +354,8 @@ impl Handle<Queue> {
             return Ok(());
         }
         loop {
+            // Before an item is taken: then another thread may find the queue empty, and free it.
+            let discard = queue.drop.get();
             let item = match self.pop(queue) {
                 Ok(item) => item,
                 Err(Refused::Closed) => return Ok(()),
@@ -366,8 +368,10 @@ impl Handle<Queue> {
             };
             // Fails if it was said to be done already, which is to end neither this nor the item's drop.
             let _ = self.add_done(queue, 1);
-            // SAFETY: as the caller vouches.
-            unsafe { queue.drop.call(item) };
+            if let Some(discard) = discard {
+                // SAFETY: the item is the user's, and as the caller vouches.
+                unsafe { discard(item) };
+            }
         }
     }
 

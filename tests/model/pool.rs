@@ -164,6 +164,24 @@ fn what_is_cancelled_is_dropped_and_not_run() {
     });
 }
 
+#[test]
+fn who_frees_the_pool_beside_who_cancels_keeps_no_task_from_being_dropped() {
+    check(|| {
+        let work = Work::default();
+        let pool = Handle::<Pool>::new(1, None).unwrap();
+        pool.set_drop(Some(dropped)).unwrap();
+        for _ in 0..TASKS {
+            pool.submit_forgotten(run, work.argument()).unwrap();
+        }
+        threads(|scope| {
+            // SAFETY, here and below: no user's code is under this. An error if it was freed before.
+            scope.spawn(|| unsafe { pool.shutdown(false, true) }.is_ok());
+            end(|| unsafe { pool.free() });
+        });
+        assert_eq!(work.dropped.into_inner() as usize, TASKS);
+    });
+}
+
 unsafe extern "C-unwind" fn hear(_: *const lt_error_info, told: *mut c_void) {
     // SAFETY: set below, with this argument.
     unsafe { &*told.cast::<AtomicU32>() }.fetch_add(1, SeqCst);

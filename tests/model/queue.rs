@@ -1,6 +1,6 @@
 //! The queue: nothing is lost, doubled or overtaken, and nobody is forgotten.
 
-use super::{Target, check, threads};
+use super::{Target, check, end, threads};
 use core::ffi::c_void;
 use core::ptr::without_provenance_mut;
 use lowthread::base::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -310,6 +310,23 @@ fn an_immediate_close_discards_what_nobody_got() {
         });
         assert_eq!(put.into_inner(), got.into_inner() + DISCARDED.load(SeqCst));
         free(queue);
+    });
+}
+
+#[test]
+fn who_frees_it_beside_who_closes_it_keeps_no_item_from_being_discarded() {
+    check(|| {
+        DISCARDED.store(0, SeqCst);
+        let queue = Handle::<Queue>::new(2).unwrap();
+        queue.set_drop(Some(discard)).unwrap();
+        let items = [item(0, 0), item(0, 1)];
+        items.iter().for_each(|item| queue.put(*item).unwrap());
+        threads(|scope| {
+            // SAFETY, here and below: no frame here is left but by returning. An error if it was freed before.
+            scope.spawn(|| unsafe { queue.close(true) }.is_ok());
+            end(|| unsafe { queue.free() });
+        });
+        assert_eq!(DISCARDED.load(SeqCst), items.into_iter().map(bit).sum());
     });
 }
 
