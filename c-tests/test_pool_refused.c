@@ -174,6 +174,39 @@ TEST(a_pool_that_loses_its_last_worker_and_gets_none_is_broken) {
     free_gate(&g);
 }
 
+static void stand_and_count(void *arg) {
+    stand_at(arg);
+    atomic_fetch_add(&dropped, 1);
+}
+
+// The worker that found out that it is broken is in the midst of cancelling.
+TEST(of_a_broken_pool_that_is_freed_nothing_is_left_pending) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(1);
+    assert_ok(lt_pool_set_drop(pool, stand_and_count));
+    gate g = new_gate(), drop_gate = new_gate();
+    atomic_store(&dropped, 0);
+    lt_future *leaving = submit(pool, stand_and_leave, &g);
+    assert_ok(lt_semaphore_acquire(g.arrived));
+    submit_forgotten(pool, give_back, &drop_gate);
+    lt_future *pending = submit(pool, give_back, NULL);
+    shim_refuse_threads(1, LONG_MAX, EAGAIN);
+    open_gate(&g);
+    assert_ok(lt_semaphore_acquire(drop_gate.arrived));
+    assert_ok(lt_pool_free(pool));
+    assert_status(lt_future_try_result(pending, NULL), LT_CANCELLED);
+    shim_refuse_threads(0, 0, 0);
+    open_gate(&drop_gate);
+    must_soon(dropped == 1);
+    assert_ok(lt_future_free(pending));
+    assert_status(lt_future_result(leaving, NULL), LT_FAILED);
+    assert_ok(lt_future_free(leaving));
+    free_gate(&g);
+    free_gate(&drop_gate);
+}
+
 TEST(a_pool_that_loses_its_last_worker_with_nothing_to_do_starts_one_later) {
     if (!in_shim(__func__)) {
         return;

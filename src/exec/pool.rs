@@ -284,7 +284,14 @@ impl Handle<Pool> {
         if cancel_pending {
             pool.cancel_queued(self);
         }
-        if wait { self.await_workers().inspect(|()| race::after(&raw const pool.calls)) } else { Ok(()) }
+        if !wait {
+            return Ok(());
+        }
+        self.await_workers()?;
+        race::after(&raw const pool.calls);
+        // Of a pool that broke: who found that out may be in the midst of it.
+        pool.cancel_queued(self);
+        Ok(())
     }
 
     /// What is to be called for the argument of each task that is cancelled and has no future.
