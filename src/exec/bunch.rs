@@ -114,7 +114,8 @@ impl Bunch {
 
     /// How many were taken, and how many are pending, at a moment.
     pub fn taken(&self) -> usize {
-        self.taken.0.load(Ordering::Relaxed)
+        // Acquire: pairs with `take`.
+        self.taken.0.load(Ordering::Acquire)
     }
 
     pub fn pending(&self) -> usize {
@@ -137,8 +138,8 @@ impl Bunch {
             if taken >= *put {
                 return None;
             }
-            // Relaxed: only that each is taken once matters.
-            match self.taken.0.compare_exchange_weak(taken, taken + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            // Release: who counts those that were taken, and so those that are over, sees what the last one did.
+            match self.taken.0.compare_exchange_weak(taken, taken + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return self.tasks.get(taken)?.get(),
                 Err(now) => taken = now,
             }

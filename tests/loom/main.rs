@@ -9,6 +9,7 @@
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod bunch;
 mod event;
 mod fork;
 mod future;
