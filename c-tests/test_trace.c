@@ -512,7 +512,6 @@ static void many_spans(void *arg) {
 // In a child: what it does to its files ends with it.
 static void fill_the_disk(void *arg) {
     (void)arg;
-    signal(SIGXFSZ, SIG_IGN);
     must(lt_trace_start(path()) == LT_OK);
     must(setrlimit(RLIMIT_FSIZE, &(struct rlimit){100000, 100000}) == 0);
     many_spans("on a full disk");
@@ -571,6 +570,52 @@ TEST(what_finds_no_room_is_lost_and_counted_and_ends_are_not) {
     free_trace(&t);
     remove(fifo);
     remove(copy);
+}
+
+// There is little, which the writer does not come for: so it is written by who stops.
+static void have_nobody_read(void *arg) {
+    (void)arg;
+    signal(SIGPIPE, SIG_DFL);
+    char fifo[80];
+    snprintf(fifo, sizeof fifo, "%s.fifo", path());
+    remove(fifo);
+    must(mkfifo(fifo, 0600) == 0);
+    int reads = open(fifo, O_RDONLY | O_NONBLOCK);
+    must(reads >= 0 && lt_trace_start(fifo) == LT_OK);
+    lt_trace_begin("read by nobody");
+    must(close(reads) == 0 && remove(fifo) == 0);
+    must(lt_trace_stop() == LT_INVALID);
+}
+
+TEST(a_pipe_that_nobody_reads_does_not_end_the_process) {
+    skip_where_children_have_no_threads();
+    assert_int_equal(run_in_child(have_nobody_read, NULL), 0);
+}
+
+static void have_another_file_there(void *arg) {
+    (void)arg;
+    int before = open("/dev/null", O_RDONLY); // The trace's is the next.
+    char name[80];
+    snprintf(name, sizeof name, "%s.own", path());
+    must(before >= 0 && lt_trace_start(path()) == LT_OK && close(before + 1) == 0);
+    int own = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    must(own == before + 1);
+    lt_trace_begin("in no other file");
+    int child = fork();
+    if (child == 0) {
+        _exit(fcntl(own, F_GETFD) == -1);
+    }
+    must(wait_for_child(child) == 0);
+    must(lt_trace_stop() == LT_INVALID);
+    struct stat found;
+    must(fstat(own, &found) == 0 && found.st_size == 0);
+    remove(name);
+    remove(path());
+}
+
+TEST(a_program_that_closes_the_descriptor_keeps_its_own_file) {
+    skip_where_children_have_no_threads();
+    assert_int_equal(run_in_child(have_another_file_there, NULL), 0);
 }
 
 #ifdef __linux__
@@ -747,6 +792,8 @@ TEST(a_handler_that_wakes_is_traced_or_counted_as_lost) {
     }
 SKIPPED(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end)
 SKIPPED(what_finds_no_room_is_lost_and_counted_and_ends_are_not)
+SKIPPED(a_pipe_that_nobody_reads_does_not_end_the_process)
+SKIPPED(a_program_that_closes_the_descriptor_keeps_its_own_file)
 SKIPPED(a_child_does_not_write_into_its_parents_file)
 SKIPPED(after_a_crash_the_file_is_whole_but_for_its_end)
 SKIPPED(a_program_that_is_traced_from_outside)

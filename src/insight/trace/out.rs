@@ -4,16 +4,32 @@
 use crate::base::errno;
 use crate::base::heap;
 use crate::base::status::Error;
-use crate::sys::process;
+use crate::sys::{mask, process};
 use core::ffi::{CStr, c_int};
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// How much is written at once.
 const BUFFER: usize = 64 << 10;
 
-/// The descriptor of the trace that is on, or `NONE`: for a forked child.
+/// The descriptor of the trace that is on, or `NONE`, and the file behind it: for a forked child, and since a program may
+/// close what is not its own, and have another file there.
 static FD: AtomicI32 = AtomicI32::new(NONE);
+static FILE: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 const NONE: c_int = -1;
+
+// Relaxed, in all of this: there is one trace, and a fork orders it.
+
+fn has_our_file(fd: c_int) -> bool {
+    process::file(fd) == FILE.each_ref().map(|part| part.load(Ordering::Relaxed))
+}
+
+fn close(fd: c_int) {
+    errno::keeping(|| {
+        if has_our_file(fd) {
+            process::close(fd);
+        }
+    });
+}
 
 pub struct Out {
     fd: c_int,
@@ -45,7 +61,7 @@ impl Out {
         let fd = errno::keeping(|| process::create(path)).map_err(Error::NoFile)?;
         let mut out =
             Out { fd, buffer, buffered: 0, events: 0, unwritten: 0, fails: false, process: process::id() };
-        // Relaxed: the fork orders it.
+        FILE.iter().zip(process::file(fd)).for_each(|(part, number)| part.store(number, Ordering::Relaxed));
         FD.store(fd, Ordering::Relaxed);
         out.put(b"[\n");
         out.flush();
@@ -116,8 +132,9 @@ impl Out {
     }
 
     pub fn flush(&mut self) {
-        if !self.fails && !self.buffer.is_empty() && !errno::keeping(|| process::write(self.fd, &self.buffer))
-        {
+        let write = || mask::without_signals_of_writes(|| process::write(self.fd, &self.buffer));
+        let is_written = || has_our_file(self.fd) && write();
+        if !self.fails && !self.buffer.is_empty() && !errno::keeping(is_written) {
             // For good: what came behind a line that is cut off would be no line.
             self.fails = true;
             self.unwritten += self.buffered;
@@ -201,9 +218,9 @@ impl Out {
 
 impl Drop for Out {
     fn drop(&mut self) {
-        // Relaxed: the fork orders it. First: a child that is forked now leaves the descriptor to the parent's memory.
+        // First: a child that is forked now leaves the descriptor to the parent's memory.
         FD.store(NONE, Ordering::Relaxed);
-        errno::keeping(|| process::close(self.fd));
+        close(self.fd);
     }
 }
 
@@ -211,6 +228,6 @@ impl Drop for Out {
 pub fn forget() {
     let fd = FD.swap(NONE, Ordering::Relaxed);
     if fd != NONE {
-        process::close(fd);
+        close(fd);
     }
 }

@@ -3,6 +3,7 @@
 use super::cancellation::PutOff;
 use super::errno;
 use core::ffi::{CStr, c_int};
+use core::mem::MaybeUninit;
 
 /// Writes all of it to the standard error, if that takes it.
 pub fn write_error(text: &[u8]) {
@@ -37,6 +38,17 @@ pub fn create(path: &CStr) -> Result<c_int, c_int> {
             fd => return Ok(fd),
         }
     }
+}
+
+/// The file behind a descriptor, by two numbers that no other has; zeros if there is none. Async-signal-safe.
+pub fn file(fd: c_int) -> [u64; 2] {
+    let mut found = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: there is room for what is written; zeros are such a struct, too.
+    let found = unsafe {
+        libc::fstat(fd, found.as_mut_ptr());
+        found.assume_init()
+    };
+    [found.st_dev as u64, found.st_ino as u64]
 }
 
 /// Gives a descriptor back. Async-signal-safe.
