@@ -884,6 +884,27 @@ static void refuse_drop(void *item) {
     must(!"dropped by what was replaced");
 }
 
+static lt_queue *next_queue;
+
+static void replace_the_queue(void *item) {
+    if (item == number(1)) {
+        must(lt_queue_free(drops.queue) == LT_OK);
+        next_queue = new_queue(0); // In its place.
+        must(lt_queue_put(next_queue, item) == LT_OK);
+    }
+}
+
+TEST(a_close_whose_drop_frees_the_queue_takes_nothing_out_of_the_next_one) {
+    for (size_t c = 0; c < LENGTH(SMALL_AND_LARGE); c++) {
+        lt_queue *queue = queue_with_drop(SMALL_AND_LARGE[c]);
+        assert_ok(lt_queue_set_drop(queue, replace_the_queue));
+        put_numbers(queue, 1, 3);
+        assert_ok(lt_queue_close(queue, true));
+        assert_int_equal(lt_queue_size(next_queue), 1);
+        assert_ok(lt_queue_free(next_queue));
+    }
+}
+
 TEST(the_drop_is_the_one_that_was_set_last) {
     lt_queue *queue = queue_with_drop(0);
     assert_ok(lt_queue_set_drop(queue, refuse_drop));

@@ -353,26 +353,32 @@ impl Handle<Queue> {
         if !immediate {
             return Ok(());
         }
-        loop {
-            // Before an item is taken: then another thread may find the queue empty, and free it.
-            let discard = queue.drop.get();
-            let item = match self.pop(queue) {
-                Ok(item) => item,
-                Err(Refused::Closed) => return Ok(()),
-                // Another thread is in the middle of a put.
-                Err(_) => match self.get_one_by(Block::brief()) {
-                    Ok(item) => item,
-                    Err(Error::Closed) => return Ok(()),
-                    Err(error) => return Err(error),
-                },
-            };
-            // Fails if it was said to be done already, which is to end neither this nor the item's drop.
-            let _ = self.add_done(queue, 1);
+        while let Some((item, discard)) = self.take_to_discard()? {
             if let Some(discard) = discard {
                 // SAFETY: the item is the user's, and as the caller vouches.
                 unsafe { discard(item) };
             }
         }
+        Ok(())
+    }
+
+    /// An item of a closed queue, and what is to be called for it; None when there is none left.
+    fn take_to_discard(self) -> Result<Option<(*mut c_void, Option<Function>)>, Error> {
+        // What was called for the last one may have freed it, and so may another thread.
+        let Ok(queue) = self.stay() else { return Ok(None) };
+        let item = match self.pop(&queue) {
+            Ok(item) => item,
+            Err(Refused::Closed) => return Ok(None),
+            // Another thread is in the middle of a put.
+            Err(_) => match self.get_one_by(Block::brief()) {
+                Ok(item) => item,
+                Err(Error::Closed) => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        // Fails if it was said to be done already, which is to end neither this nor the item's drop.
+        let _ = self.add_done(&queue, 1);
+        Ok(Some((item, queue.drop.get())))
     }
 
     /// What is to be called for each item that is discarded.

@@ -317,13 +317,17 @@ fn an_immediate_close_discards_what_nobody_got() {
 fn who_frees_it_beside_who_closes_it_keeps_no_item_from_being_discarded() {
     check(|| {
         DISCARDED.store(0, SeqCst);
-        let queue = Handle::<Queue>::new(2).unwrap();
+        let queue = Handle::<Queue>::new(3).unwrap();
         queue.set_drop(Some(discard)).unwrap();
-        let items = [item(0, 0), item(0, 1)];
+        let items = [item(0, 0), item(0, 1), item(0, 2)];
         items.iter().for_each(|item| queue.put(*item).unwrap());
         threads(|scope| {
-            // SAFETY, here and below: no frame here is left but by returning. An error if it was freed before.
-            scope.spawn(|| unsafe { queue.close(true) }.is_ok());
+            scope.spawn(|| close(queue, true));
+            // Not while the other one comes.
+            while DISCARDED.load(SeqCst) == 0 {
+                model::yield_now();
+            }
+            // SAFETY: no frame here is left but by returning.
             end(|| unsafe { queue.free() });
         });
         assert_eq!(DISCARDED.load(SeqCst), items.into_iter().map(bit).sum());
