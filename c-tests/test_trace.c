@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #ifndef _WIN32
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #endif
@@ -210,10 +211,46 @@ static void spanned(void *arg) {
     lt_trace_end(); // There is none.
 }
 
+static void ends_too_often(void *arg) {
+    lt_trace_end();
+    spanned(arg);
+}
+
 static lt_ident start_named(lt_thread **thread, void (*function)(void *), void *arg, const char *name) {
     lt_thread_options options = {.size = sizeof options, .name = name};
     must(lt_thread_start(function, arg, &options, thread) == LT_OK);
     return lt_thread_ident(*thread);
+}
+
+// How many slices of its thread are open before a line.
+static int depth_at(const trace *t, const char *line) {
+    int depth = 0;
+    for (size_t i = 0; t->lines[i] != line; i++) {
+        bool is_its = number(t->lines[i], "\"tid\":") == number(line, "\"tid\":");
+        depth += is_its && strstr(t->lines[i], "{\"ph\":\"B\"") == t->lines[i];
+        depth -= is_its && strstr(t->lines[i], "{\"ph\":\"E\"") == t->lines[i];
+    }
+    return depth;
+}
+
+static void *ends_too_often_in_a_task(void *arg) {
+    ends_too_often(arg);
+    return arg;
+}
+
+TEST(no_span_ends_what_is_around_it) {
+    assert_ok(lt_trace_start(path()));
+    lt_thread *thread;
+    start_named(&thread, ends_too_often, "in a thread", "spanner");
+    assert_ok(lt_thread_join(thread));
+    lt_pool *pool = lt_pool_new(1, NULL);
+    assert_ok(lt_pool_submit(pool, ends_too_often_in_a_task, "in a task", NULL));
+    assert_ok(lt_pool_free(pool));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    must(depth_at(&t, FIND(&t, "\"in a thread\"")) == 1);
+    must(depth_at(&t, FIND(&t, "\"in a task\"")) == 2);
+    free_trace(&t);
 }
 
 TEST(threads_have_names_and_spans_lie_within_each_other) {
@@ -451,6 +488,33 @@ TEST(each_trace_has_the_names_of_its_threads) {
     }
 }
 
+static off_t size_of_file(void) {
+    struct stat file = {0};
+    must(stat(path(), &file) == 0);
+    return file.st_size;
+}
+
+TEST(what_is_told_is_written_soon_and_much_at_once) {
+    assert_ok(lt_trace_start(path()));
+    off_t size = size_of_file();
+    lt_trace_begin("not much");
+    must_soon(size_of_file() > size);
+    double fastest = 1;
+    for (int round = 0; round < 10; round++) {
+        size = size_of_file();
+        double began = lt_monotonic();
+        for (int i = 0; i < 5000; i++) { // With their ends more than half of what there is room for.
+            lt_trace_begin("much");
+            lt_trace_end();
+        }
+        must_soon(size_of_file() > size);
+        fastest = seconds_since(began) < fastest ? seconds_since(began) : fastest;
+    }
+    must(fastest < 0.09);
+    assert_ok(lt_trace_stop());
+    remove(path());
+}
+
 typedef struct deep {
     lt_semaphore *arrived;
     lt_event *go_on;
@@ -529,38 +593,64 @@ TEST(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end) {
     assert_int_equal(run_in_child(fill_the_disk, NULL), 0);
 }
 
-// What is behind a pipe that nobody reads for a while: the writer waits, and the rings fill.
-TEST(what_finds_no_room_is_lost_and_counted_and_ends_are_not) {
-    char fifo[80], copy[80];
-    snprintf(fifo, sizeof fifo, "%s.fifo", path());
-    snprintf(copy, sizeof copy, "%s.copy", path());
-    remove(fifo);
-    assert_int_equal(mkfifo(fifo, 0600), 0);
-    int reads = open(fifo, O_RDONLY | O_NONBLOCK);
-    must(reads >= 0);
-    assert_ok(lt_trace_start(fifo));
-    lt_trace_begin("the first");
-    for (int i = 0; i < 5; i++) {
-        many_spans("one of many");
-    }
-    lt_trace_end();
-    must(fcntl(reads, F_SETFL, 0) == 0);
+// A pipe that nobody reads for a while: the writer waits in the middle of its work, and the rings fill.
+typedef struct slow_file {
+    char path[80], copy[80];
+    int reads;
+} slow_file;
+
+static slow_file new_slow_file(void) {
+    slow_file f;
+    snprintf(f.path, sizeof f.path, "%s.fifo", path());
+    snprintf(f.copy, sizeof f.copy, "%s.copy", path());
+    remove(f.path);
+    must(mkfifo(f.path, 0600) == 0);
+    f.reads = open(f.path, O_RDONLY | O_NONBLOCK);
+    must(f.reads >= 0);
+    return f;
+}
+
+static bool is_full(const slow_file *f) {
+    struct pollfd other = {.events = POLLOUT, .fd = open(f->path, O_WRONLY | O_NONBLOCK)};
+    must(other.fd >= 0);
+    bool full = poll(&other, 1, 0) == 0;
+    close(other.fd);
+    return full;
+}
+
+// Ends the trace, and has all of it read.
+static trace stopped_trace_of(slow_file *f) {
+    must(fcntl(f->reads, F_SETFL, 0) == 0);
     int child = fork();
     must(child >= 0);
     if (child == 0) { // Reads what the parent writes.
-        FILE *to = fopen(copy, "wb");
+        FILE *to = fopen(f->copy, "wb");
         char buffer[4096];
-        for (ssize_t n; (n = read(reads, buffer, sizeof buffer)) > 0;) {
+        for (ssize_t n; (n = read(f->reads, buffer, sizeof buffer)) > 0;) {
             must(fwrite(buffer, 1, (size_t)n, to) == (size_t)n);
         }
         fclose(to);
         _exit(0);
     }
-    close(reads);
+    close(f->reads);
     assert_ok(lt_trace_stop());
     assert_int_equal(wait_for_child(child), 0);
-    trace t = read_trace(copy, true);
+    trace t = read_trace(f->copy, true);
     check_balance(&t, true);
+    remove(f->path);
+    remove(f->copy);
+    return t;
+}
+
+TEST(what_finds_no_room_is_lost_and_counted_and_ends_are_not) {
+    slow_file f = new_slow_file();
+    assert_ok(lt_trace_start(f.path));
+    lt_trace_begin("the first");
+    for (int i = 0; i < 5; i++) {
+        many_spans("one of many");
+    }
+    lt_trace_end();
+    trace t = stopped_trace_of(&f);
     double spans = (double)count_of(&t, "\"cat\":\"span\"", "one of many");
     double lost = number(t.lines[t.count - 1], "\"lost\":");
     must(lost > 0 && spans > 0);
@@ -568,22 +658,43 @@ TEST(what_finds_no_room_is_lost_and_counted_and_ends_are_not) {
     HAS(&t, "{\"ph\":\"i\"", "\"cat\":\"lost\"");
     must(count_of(&t, "\"cat\":\"span\"", "the first") == 1);
     free_trace(&t);
-    remove(fifo);
-    remove(copy);
+}
+
+static void stay_until(void *stays) {
+    atomic_store((_Atomic int *)stays, 1);
+    must_soon(atomic_load((_Atomic int *)stays) == 2);
+}
+
+TEST(a_thread_that_comes_and_goes_while_the_writer_is_at_work_has_a_name) {
+    _Atomic int stays = 0;
+    lt_thread *thread;
+    assert_ok(lt_trace_start(path()));
+    start_named(&thread, stay_until, (void *)&stays, "early");
+    must_soon(atomic_load(&stays) == 1);
+    lt_trace_begin("behind it"); // The writer comes to this thread first.
+    atomic_store(&stays, 2);
+    assert_ok(lt_thread_join(thread));
+    assert_ok(lt_trace_stop());
+    remove(path());
+    slow_file f = new_slow_file();
+    assert_ok(lt_trace_start(f.path));
+    many_spans("one of many");
+    must_soon(is_full(&f));
+    start_named(&thread, spanned, "in the room of the first", "late");
+    assert_ok(lt_thread_join(thread));
+    trace t = stopped_trace_of(&f);
+    HAS(&t, "\"thread_name\"", "\"name\":\"late\"");
+    free_trace(&t);
 }
 
 // There is little, which the writer does not come for: so it is written by who stops.
 static void have_nobody_read(void *arg) {
     (void)arg;
     signal(SIGPIPE, SIG_DFL);
-    char fifo[80];
-    snprintf(fifo, sizeof fifo, "%s.fifo", path());
-    remove(fifo);
-    must(mkfifo(fifo, 0600) == 0);
-    int reads = open(fifo, O_RDONLY | O_NONBLOCK);
-    must(reads >= 0 && lt_trace_start(fifo) == LT_OK);
+    slow_file f = new_slow_file();
+    must(lt_trace_start(f.path) == LT_OK);
     lt_trace_begin("read by nobody");
-    must(close(reads) == 0 && remove(fifo) == 0);
+    must(close(f.reads) == 0 && remove(f.path) == 0);
     must(lt_trace_stop() == LT_INVALID);
 }
 
@@ -792,6 +903,7 @@ TEST(a_handler_that_wakes_is_traced_or_counted_as_lost) {
     }
 SKIPPED(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end)
 SKIPPED(what_finds_no_room_is_lost_and_counted_and_ends_are_not)
+SKIPPED(a_thread_that_comes_and_goes_while_the_writer_is_at_work_has_a_name)
 SKIPPED(a_pipe_that_nobody_reads_does_not_end_the_process)
 SKIPPED(a_program_that_closes_the_descriptor_keeps_its_own_file)
 SKIPPED(a_child_does_not_write_into_its_parents_file)

@@ -137,20 +137,51 @@ fn stop_at_exit() -> Result<(), Error> {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use std::ffi::CString;
 
-    // Unwritten, the rings would fill, and what is held be told, to the end of the process.
-    #[test]
-    fn with_the_last_stop_it_is_off() {
-        let path = std::env::temp_dir().join(format!("lowthread-on-off-{}.json", process::id()));
-        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-        let turn_on_and_off = || {
-            let _ = start(&name);
-            stop().unwrap();
-        };
-        for _ in 0..500 {
-            std::thread::scope(|threads| (0..4).for_each(|_| drop(threads.spawn(turn_on_and_off))));
-            assert!(!is_on());
-        }
+    /// Does something with the path of a file, alone: there is one trace.
+    fn with_path(f: impl FnOnce(&CStr)) {
+        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _alone = ALONE.lock().unwrap();
+        let path = std::env::temp_dir().join(format!("lowthread-{}.json", process::id()));
+        f(&CString::new(path.to_str().unwrap()).unwrap());
         std::fs::remove_file(path).unwrap();
+    }
+
+    // Else the rings would fill, and what is held be told, with nobody to write it.
+    #[test]
+    fn it_is_on_as_long_as_there_is_a_writer() {
+        with_path(|path| {
+            let on = || drop(start(path));
+            for _ in 0..1000 {
+                on();
+                std::thread::scope(|threads| {
+                    (0..2).for_each(|_| drop(threads.spawn(|| stop().unwrap())));
+                    (0..3).for_each(|_| on());
+                });
+                assert_eq!(is_on(), taken().unwrap().is_some());
+            }
+            stop().unwrap();
+        });
+    }
+
+    // The other engine promises children nothing.
+    #[cfg(not(parking))]
+    #[test]
+    fn in_a_child_it_is_off() {
+        with_path(|path| {
+            start(path).unwrap();
+            let mut status = -1;
+            // SAFETY: the child looks at a word, and ends.
+            unsafe {
+                let child = libc::fork();
+                if child == 0 {
+                    libc::_exit(is_on().into());
+                }
+                while libc::waitpid(child, &mut status, 0) == -1 {}
+            }
+            assert!(status == 0 && is_on());
+            stop().unwrap();
+        });
     }
 }
