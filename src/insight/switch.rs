@@ -75,6 +75,7 @@ crate::sys::at_load!(load);
 
 fn load() {
     if race::is_looked_for() {
+        race::leave_out_own();
         insight::turn(insight::RACES, &HOOKS);
     }
     let Some(words) = setting(c"LOWTHREAD_INSIGHT") else { return };

@@ -14,6 +14,7 @@ pub mod signal;
 mod symbols;
 pub mod thread;
 pub mod trace;
+mod valgrind;
 
 // A model's threads are all on one of the system's: they share its list of handlers, and have no signals.
 #[cfg(not(shuttle))]

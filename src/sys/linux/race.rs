@@ -1,4 +1,8 @@
-//! ThreadSanitizer, if the process runs under it.
+//! ThreadSanitizer, Helgrind or DRD, if the process runs under one.
+
+use crate::sys::linux::valgrind;
+
+pub use crate::sys::linux::valgrind::leave_out_own;
 
 // Rust has no weak symbols: two words that the loader fills in if somebody has the functions.
 core::arch::global_asm!(
@@ -27,17 +31,19 @@ unsafe extern "C" {
 
 /// Whether somebody looks for races.
 pub fn is_looked_for() -> bool {
-    lt_tsan_acquire.is_some() && lt_tsan_release.is_some()
+    lt_tsan_acquire.is_some() && lt_tsan_release.is_some() || valgrind::looks_for_races()
 }
 
 /// What this thread has done happens before what others do after `after`.
 pub fn before(address: *const ()) {
     tell(lt_tsan_release, address);
+    valgrind::before(address);
 }
 
 /// What this thread does from now on happens after what others did before `before`.
 pub fn after(address: *const ()) {
     tell(lt_tsan_acquire, address);
+    valgrind::after(address);
 }
 
 fn tell(function: Tell, address: *const ()) {
