@@ -3,6 +3,7 @@
 //! * [`gil`]: waits without the GIL, and what may end them; [`signals`]: signals of the main thread do;
 //! * [`attached`]: threads of the library enter the interpreter; [`thread`]: those that Python starts;
 //! * [`object`], [`lock`], [`rlock`]: the two types that are as near to C as they can be;
+//! * [`sentinel`]: what threading joins a thread by, before 3.13;
 //! * everything else is a `#[pyclass]` for each type of the library.
 
 mod attached;
@@ -19,6 +20,7 @@ mod routes;
 mod rwlock;
 mod select;
 mod semaphore;
+mod sentinel;
 mod sign;
 mod signals;
 mod thread;

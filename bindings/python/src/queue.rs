@@ -144,6 +144,10 @@ impl Watched {
         let shown = side.sign(&mut queue.get().state()).begin()?;
         Ok((Self { queue: queue.clone().unbind(), side }, shown))
     }
+
+    pub fn queue(&self) -> &Py<Queue> {
+        &self.queue
+    }
 }
 
 impl Drop for Watched {

@@ -7,10 +7,10 @@ use crate::event::Event;
 use crate::queue::{Queue, Side, Watched};
 use crate::rwlock::RWLockGuard;
 use crate::semaphore::Semaphore;
+use crate::sentinel::Sentinel;
 use crate::thread::ThreadHandle;
 use crate::{errors, gil, lock, rlock, timeout};
 use lowthread::base::status::{LT_OK, LT_TIMED_OUT};
-use lowthread::ffi::lock::{lt_lock, lt_lock_release};
 use lowthread::ffi::select::{
     LT_CASE_EVENT, LT_CASE_LOCK, LT_CASE_READ, LT_CASE_RLOCK, LT_CASE_SEMAPHORE, LT_CASE_WRITE, lt_case,
     lt_select,
@@ -35,11 +35,6 @@ enum What {
         object: Py<PyAny>,
         result: Py<PyAny>,
     },
-    /// A thread has left the interpreter, and so released this lock.
-    End {
-        sentinel: *mut lt_lock,
-        object: Py<PyAny>,
-    },
     Get(Py<Queue>),
     Put(Py<Queue>, Py<PyAny>),
 }
@@ -53,7 +48,13 @@ unsafe impl Sync for What {}
 pub struct Awaited {
     pub op: i32,
     pub handle: *const c_void,
-    _watched: Option<Watched>,
+    watched: Option<Watched>,
+}
+
+impl Awaited {
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self.watched.as_ref().map(Watched::queue))
+    }
 }
 
 impl Case {
@@ -61,27 +62,19 @@ impl Case {
     pub fn awaited(&self, py: Python<'_>) -> PyResult<Awaited> {
         let (queue, side) = match &self.0 {
             What::Native { op, handle, .. } => {
-                return Ok(Awaited { op: *op, handle: *handle, _watched: None });
-            }
-            What::End { sentinel, .. } => {
-                return Ok(Awaited { op: LT_CASE_LOCK, handle: sentinel.cast(), _watched: None });
+                return Ok(Awaited { op: *op, handle: *handle, watched: None });
             }
             What::Get(queue) => (queue, Side::Items),
             What::Put(queue, _) => (queue, Side::Room),
         };
         let (watched, shown) = Watched::new(queue.bind(py), side)?;
-        Ok(Awaited { op: LT_CASE_EVENT, handle: shown.cast(), _watched: Some(watched) })
+        Ok(Awaited { op: LT_CASE_EVENT, handle: shown.cast(), watched: Some(watched) })
     }
 
     /// The library's case has happened: the result, or None if another thread was quicker.
     fn happened(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         Ok(match &self.0 {
             What::Native { result, .. } => Some(result.clone_ref(py)),
-            What::End { sentinel, .. } => {
-                // SAFETY: the object's own, which was just acquired.
-                let _ = unsafe { lt_lock_release(*sentinel) };
-                Some(py.None())
-            }
             What::Get(queue) => queue.get().get_within(py, 0.0)?,
             What::Put(queue, item) => queue.get().put_within(py, item.clone_ref(py), 0.0)?.then(|| py.None()),
         })
@@ -104,7 +97,6 @@ impl Case {
                 visit.call(object)?;
                 visit.call(result)
             }
-            What::End { object, .. } => visit.call(object),
             What::Get(queue) => visit.call(queue),
             What::Put(queue, item) => {
                 visit.call(queue)?;
@@ -195,11 +187,10 @@ fn _on_end(of: &Bound<'_, PyAny>) -> PyResult<Case> {
     if let Ok(handle) = of.cast::<ThreadHandle>() {
         return Ok(native(LT_CASE_EVENT, handle.get().done(), of, of.py().None()));
     }
-    let sentinel = lock::handle_of(of);
-    if sentinel.is_null() {
-        return Err(PyTypeError::new_err("not a thread of lowthread's"));
+    if let Ok(sentinel) = of.cast::<Sentinel>() {
+        return Ok(native(LT_CASE_EVENT, sentinel.get().over(), of, of.py().None()));
     }
-    Ok(Case(What::End { sentinel, object: of.clone().unbind() }))
+    Err(PyTypeError::new_err("not a thread of lowthread's"))
 }
 
 /// select(*cases, timeout=None)

@@ -2,8 +2,9 @@
 
 use crate::attached::{self, Context};
 use crate::gil::{self, unwinding};
+use crate::sentinel::Sentinel;
 use crate::signals::{main_pthread, this_pthread};
-use crate::{errors, lock, timeout};
+use crate::{errors, lock, sentinel, timeout};
 use lowthread::base::status::{LT_OK, LT_TIMED_OUT};
 use lowthread::ffi::event::{
     lt_event, lt_event_free, lt_event_is_set, lt_event_new, lt_event_set, lt_event_wait_timeout,
@@ -12,7 +13,6 @@ use lowthread::ffi::joinable::{
     lt_enumerate, lt_thread, lt_thread_free, lt_thread_ident, lt_thread_info, lt_thread_join,
     lt_thread_options, lt_thread_start,
 };
-use lowthread::ffi::lock::{lt_lock, lt_lock_release};
 use lowthread::ffi::thread::{lt_native_handle, lt_set_stack_size, lt_start_new_thread};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PySystemExit, PyTypeError, PyValueError};
 use pyo3::ffi::{self, PyObject};
@@ -36,9 +36,8 @@ const STARTED: Context =
     Context { format: c"Exception ignored in thread started by %R", message: c"in thread started by" };
 
 thread_local! {
-    /// The lock that says to others, once it is free, that this thread has left the interpreter. It may have been
-    /// freed by then, which its handle tells.
-    static SENTINEL: Cell<*mut lt_lock> = const { Cell::new(ptr::null_mut()) };
+    /// What says to others that this thread has left the interpreter.
+    static SENTINEL: Cell<sentinel::Handles> = const { Cell::new(sentinel::Handles::NONE) };
 }
 
 /// What a new thread is to do. The objects are owned, and taken out by the thread when it has the GIL.
@@ -72,13 +71,9 @@ unsafe extern "C-unwind" fn run(start: *mut c_void) {
             attached::leave(state);
         }
     }
-    let sentinel = SENTINEL.replace(ptr::null_mut());
-    if !sentinel.is_null() {
-        // SAFETY: a handle, perhaps of a lock that was freed.
-        let _ = unsafe { lt_lock_release(sentinel) };
-    }
+    SENTINEL.replace(sentinel::Handles::NONE).tell();
     if !done.is_null() {
-        // SAFETY: likewise, of an event.
+        // SAFETY: a handle, perhaps of an event that was freed.
         let _ = unsafe { lt_event_set(done) };
     }
 }
@@ -243,12 +238,10 @@ fn stack_size(size: isize) -> PyResult<usize> {
 ///
 /// Return a lock that is released when the calling thread has left the interpreter.
 #[pyfunction]
-fn _set_sentinel(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: with the GIL; gives a new object.
-    let lock =
-        unsafe { Bound::from_owned_ptr_or_err(py, lock::allocate_lock(ptr::null_mut(), ptr::null_mut()))? };
-    SENTINEL.set(lock::handle_of(&lock));
-    Ok(lock)
+fn _set_sentinel() -> PyResult<Sentinel> {
+    let sentinel = Sentinel::new()?;
+    SENTINEL.set(sentinel.handles());
+    Ok(sentinel)
 }
 
 /// daemon_threads_allowed()

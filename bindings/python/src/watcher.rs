@@ -4,9 +4,10 @@ use crate::attached::{self, Context};
 use crate::errors;
 use crate::gil::{self, unwinding};
 use crate::select::{Awaited, Case};
-use lowthread::base::status::LT_OK;
+use lowthread::base::status::{LT_NO_MEMORY, LT_OK};
+use lowthread::ffi::status::lt_last_errno;
 use lowthread::ffi::watch::{lt_watch, lt_watch_fd, lt_watch_free, lt_watcher};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -36,7 +37,7 @@ struct Open {
     watcher: *mut lt_watcher,
     fd: c_int,
     /// Dropped after the watcher is freed.
-    _awaited: Awaited,
+    awaited: Awaited,
 }
 
 // SAFETY: handles may be used on any thread.
@@ -110,13 +111,18 @@ impl Watcher {
             }
         };
         if status != LT_OK {
+            let errno = lt_last_errno();
+            if status == LT_NO_MEMORY && ![0, libc::ENOMEM].contains(&errno) {
+                let text = py.import("os")?.call_method1("strerror", (errno,))?;
+                return Err(PyOSError::new_err((errno, text.unbind())));
+            }
             return Err(errors::of(status));
         }
         if calls {
             // `ready` cannot have looked: it waits for the GIL.
             let _ = this.clone().into_ptr();
         }
-        *this.get().open() = Some(Open { watcher, fd, _awaited: awaited });
+        *this.get().open() = Some(Open { watcher, fd, awaited });
         Ok(this)
     }
 
@@ -161,6 +167,11 @@ impl Watcher {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.case)?;
-        visit.call(&self.function)
+        visit.call(&self.function)?;
+        // The collector runs with the GIL, and so is in nobody's short section.
+        match self.open.try_lock().as_deref() {
+            Ok(Some(open)) => open.awaited.traverse(&visit),
+            _ => Ok(()),
+        }
     }
 }

@@ -194,6 +194,36 @@ def test_what_is_no_case_is_refused() -> None:
         lt.select()
     assert lt.select(timeout=0.01) is None
 
+    class Refuses:
+        def add_done_callback(self, _: object) -> None:
+            raise RuntimeError
+
+    refuses: Any = Refuses()
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            lt.on_done(refuses)
+
+
+def test_a_thread_is_joined_by_several_at_once(run: Run) -> None:
+    out = run("""
+    import lowthread as lt
+    lt.install()
+    import threading
+    for _ in range(500):
+        go = threading.Event()
+        thread = threading.Thread(target=go.wait)
+        thread.start()
+        over = lt.on_join(thread)
+        others = [threading.Thread(target=thread.join), threading.Thread(target=lt.select, args=(over,))]
+        for other in others:
+            other.start()
+        go.set()
+        thread.join()
+        for other in others:
+            other.join()
+    """)
+    assert out == ""
+
 
 def test_nothing_is_kept() -> None:
     class Item:
@@ -212,6 +242,13 @@ def test_nothing_is_kept() -> None:
     del item, case, cycle
     gc.collect()
     assert gone() is None
+
+    watchers: lt.Queue[lt.Watcher] = lt.Queue()
+    watchers.put(lt.Watcher(lt.on_get(watchers)))
+    empty = weakref.ref(watchers)
+    del watchers
+    gc.collect()
+    assert empty() is None
 
 
 def test_an_interrupt_and_a_signal_end_it(run: Run) -> None:
@@ -268,6 +305,20 @@ def test_a_watcher_is_readable_while_it_may_be_possible() -> None:
         assert not readable(watcher)
         lock.release()
         assert readable(watcher)
+
+
+def test_a_watcher_without_a_descriptor_is_an_error_of_the_system(run: Run) -> None:
+    out = run("""
+    import errno, lowthread as lt, resource
+    event = lt.Event()
+    first = lt.Watcher(lt.on_set(event))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first.fileno(), first.fileno()))
+    try:
+        lt.Watcher(lt.on_set(event))
+    except OSError as error:
+        print(error.errno == errno.EMFILE)
+    """)
+    assert out == "True\n"
 
 
 def test_a_loop_of_asyncio_takes_what_threads_put() -> None:

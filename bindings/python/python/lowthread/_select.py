@@ -34,6 +34,7 @@ def on_done(future: Future[Any], /) -> Case[Future[Any]]:
     over: Event | None = getattr(future, "_lowthread_over", None)
     if over is None:
         over = Event()
-        future._lowthread_over = over  # type: ignore[attr-defined]
         future.add_done_callback(lambda _: over.set())
+        # Last: a case of what has refused that would never happen.
+        future._lowthread_over = over  # type: ignore[attr-defined]
     return _native._on_told(over, future)
