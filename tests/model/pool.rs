@@ -174,8 +174,11 @@ fn who_frees_the_pool_beside_who_cancels_keeps_no_task_from_being_dropped() {
             pool.submit_forgotten(run, work.argument()).unwrap();
         }
         threads(|scope| {
-            // SAFETY, here and below: no user's code is under this. An error if it was freed before.
-            scope.spawn(|| unsafe { pool.shutdown(false, true) }.is_ok());
+            scope.spawn(|| {
+                // SAFETY: no user's code is under this. An error if it was freed before.
+                unsafe { pool.shutdown(false, true) }.is_ok()
+            });
+            // SAFETY: as above.
             end(|| unsafe { pool.free() });
         });
         assert_eq!(work.dropped.into_inner() as usize, TASKS);

@@ -134,7 +134,8 @@ fn stop_at_exit() -> Result<(), Error> {
     Ok(())
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests {
     use super::*;
     use std::ffi::CString;
@@ -152,7 +153,9 @@ mod tests {
     #[test]
     fn it_is_on_as_long_as_there_is_a_writer() {
         with_path(|path| {
-            let on = || drop(start(path));
+            let on = || {
+                let _ = start(path);
+            };
             for _ in 0..1000 {
                 on();
                 std::thread::scope(|threads| {
