@@ -35,12 +35,16 @@ pub fn is_looked_for() -> bool {
 }
 
 /// What this thread has done happens before what others do after `after`.
+#[cold]
+#[inline(never)]
 pub fn before(address: *const ()) {
     tell(lt_tsan_release, address);
     valgrind::before(address);
 }
 
 /// What this thread does from now on happens after what others did before `before`.
+#[cold]
+#[inline(never)]
 pub fn after(address: *const ()) {
     tell(lt_tsan_acquire, address);
     valgrind::after(address);

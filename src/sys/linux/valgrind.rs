@@ -81,6 +81,8 @@ fn change_option(file: c_int) {
 
 /// A client request.
 #[allow(unused, reason = "not every processor has them")]
+#[cold]
+#[inline(never)]
 fn ask(default: usize, request: usize, [first, second, third]: [usize; 3]) -> usize {
     let arguments = [request, first, second, third, 0, 0];
     let mut answer = default;
