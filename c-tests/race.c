@@ -118,6 +118,13 @@ static void select_event(void *unused) {
     number++;
 }
 
+// The C library gives each thread the stack of one that has ended, whoever started that.
+static void none(void *unused) { (void)unused; }
+static void with_threads(void *unused) {
+    with_lock(unused);
+    for (int i = 0; i < 100; i++) OK(lt_start_new_thread(none, NULL, NULL));
+}
+
 static void *task(void *unused) { (void)unused; number++; return NULL; }
 
 // A thread's start and end, a task's: `with` decides whether the end is waited for.
@@ -183,6 +190,7 @@ static const struct {
     {"barrier", before_barrier, after_barrier, NULL},
     {"once", with_once, with_once, NULL},
     {"select", tell_event, select_event, NULL},
+    {"threads", with_threads, with_threads, NULL},
     {"thread", NULL, NULL, starts},
     {"future", NULL, NULL, submits},
     {"pool", NULL, NULL, forgets},

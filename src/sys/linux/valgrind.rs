@@ -40,12 +40,14 @@ pub fn after(address: *const ()) {
 
 /// What the library does itself is ordered by exchanges, which both tools take for reads: what they find where code of its
 /// shared object has come to some memory, or a function of the C library's that it has called, is not to be reported. Code
-/// of the user's that it calls is not left out.
+/// of the user's that it calls is not left out. Nor is to be reported that the C library gives a new thread the stack of one
+/// that another thread has joined.
 const NOT_REPORTED: &[u8] = b"\
 {\n lowthread\n Helgrind:Race\n obj:*/liblowthread.so*\n}\n\
 {\n lowthread\n drd:ConflictingAccess\n obj:*/liblowthread.so*\n}\n\
 {\n lowthread\n Helgrind:Race\n fun:mem*\n obj:*/liblowthread.so*\n}\n\
-{\n lowthread\n drd:ConflictingAccess\n fun:mem*\n obj:*/liblowthread.so*\n}\n";
+{\n lowthread\n drd:ConflictingAccess\n fun:mem*\n obj:*/liblowthread.so*\n}\n\
+{\n lowthread\n Helgrind:Race\n fun:mem*\n ...\n fun:pthread_create*\n}\n";
 
 /// Tells the tool so. It reads a file, which is a pipe here.
 pub fn leave_out_own() {
