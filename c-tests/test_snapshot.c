@@ -4,6 +4,7 @@
 #include "told.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -167,6 +168,59 @@ TEST(threads_come_and_go_beside_it) {
     assert_ok(lt_semaphore_free(ended));
 }
 
+static size_t waits(void) {
+    size_t count = 0;
+    must(lt_waits(NULL, 0, &count) == LT_OK);
+    return count;
+}
+
+// So much is told that it does not fit into a socket: the thread that tells it is in the middle of that.
+TEST(who_is_told_while_the_program_forks_is_not_kept_waiting) {
+    if (!listens(__func__)) {
+        return;
+    }
+    skip_without(LT_FEATURE_FORK, "a forked child may only run another program");
+    char name[64]; // Each character is six in JSON.
+    memset(name, 1, sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    lt_event *event = lt_event_new();
+    assert_ok(lt_set_name(event, name));
+    static waiter w[400];
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        waiter_start(&w[i], waits_event_wait, event);
+    }
+    must_soon(waits() == LENGTH(w));
+    const int fd = connected();
+    const struct timeval patience = {.tv_sec = 20};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    int length = 0;
+    must_soon(ioctl(fd, FIONREAD, &length) == 0 && length > 0x10000);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    must(child >= 0);
+    if (child == 0) {
+        char end;
+        close(ends[1]);
+        must(read(ends[0], &end, 1) == 0); // It has all that it was born with until the parent says so.
+        _exit(0);
+    }
+    char text[4096];
+    ssize_t n;
+    while ((n = read(fd, text, sizeof text)) > 0) {
+    }
+    assert_int_equal(n, 0);
+    close(ends[1]);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ends[0]);
+    close(fd);
+    assert_ok(lt_event_set(event));
+    for (size_t i = 0; i < LENGTH(w); i++) {
+        assert_ok(waiter_join(&w[i]));
+    }
+    assert_ok(lt_event_free(event));
+}
+
 static void connects_as_another(void *arg) {
     (void)arg;
     must(setgid(65534) == 0 && setuid(65534) == 0);
@@ -245,6 +299,61 @@ TEST(a_path_that_cannot_be_had_is_told_and_left_alone) {
     assert_int_equal(run_listening(name, path(), said, sizeof said), 0);
     assert_null(strstr(said, "lowthread: "));
     assert_int_equal(access(path(), F_OK), -1);
+}
+
+// A file that is not the program's, in the folder where it ends.
+static const char innocent[] = "/lowthread-snapshot-relative";
+
+TEST(what_is_taken_away_is_the_socket_from_whatever_folder) {
+    if (is_inner()) {
+        assert_int_equal(access(innocent + 1, F_OK), 0);
+        assert_int_equal(chdir(path()), 0);
+        fclose(fopen(innocent + 1, "w"));
+        return;
+    }
+    assert_int_equal(mkdir(path(), 0700), 0);
+    char before[512], other[96], said[1024];
+    must(getcwd(before, sizeof before) != NULL && chdir("/tmp") == 0);
+    const char *const name = "what_is_taken_away_is_the_socket_from_whatever_folder";
+    assert_int_equal(run_listening(name, innocent + 1, said, sizeof said), 0);
+    assert_null(strstr(said, "lowthread: "));
+    assert_int_equal(access(innocent + 1, F_OK), -1);
+    snprintf(other, sizeof other, "%s%s", path(), innocent);
+    assert_int_equal(remove(other), 0);
+    assert_int_equal(remove(path()), 0);
+    assert_int_equal(chdir(before), 0);
+}
+
+// Runs this case once more in a program that is root's, and is run by another.
+static void runs_with_rights(void *arg) {
+    char insight[256], known[96];
+    snprintf(insight, sizeof insight, "LOWTHREAD_INSIGHT=socket:%s.socket,trace:%s.trace", path(), path());
+    snprintf(known, sizeof known, "LT_SNAPSHOT_PATH=%s", path());
+    const char *const program = arg;
+    must(setgid(65534) == 0 && setuid(65534) == 0);
+    execle(program, program, "a_program_with_rights_believes_nobody", NULL, (char *[]){insight, known, NULL});
+}
+
+TEST(a_program_with_rights_believes_nobody) {
+    char file[160];
+    if (is_inner()) {
+        if (geteuid() == getuid()) {
+            skip_because("the file system knows no such programs");
+        }
+        snprintf(file, sizeof file, "%s.trace", path());
+        assert_int_equal(access(file, F_OK), -1);
+        snprintf(file, sizeof file, "%s.socket", path());
+        assert_int_equal(access(file, F_OK), -1);
+        return;
+    }
+    if (geteuid() != 0 || under_emulator()) {
+        skip_because("only root gives a program rights");
+    }
+    snprintf(file, sizeof file, "cp /proc/%d/exe %s && chmod 4755 %s", (int)getpid(), path(), path());
+    assert_int_equal(system(file), 0);
+    snprintf(file, sizeof file, "%s", path());
+    assert_int_equal(run_in_child(runs_with_rights, file), 0);
+    assert_int_equal(remove(path()), 0);
 }
 
 TEST(the_path_may_have_the_number_of_the_process) {

@@ -4,10 +4,10 @@
 use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
-use crate::base::heap;
+use crate::base::heap::{self, Text};
 use crate::insight::text::Line;
 use crate::insight::{pattern, snapshot};
-use crate::sys::local::{self, Local};
+use crate::sys::local::Local;
 use crate::sys::process;
 use crate::thread::service::{Attendance, Duty, Service};
 use core::fmt::Write;
@@ -18,14 +18,9 @@ static DUTY: Duty = Duty { name: c"lt-insight", work: serve, left: || () };
 static PARTICIPANT: Participant = Participant::new(forget);
 
 /// Where this process listens. Written when the library is loaded; NULL in a child.
-static PLACE: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
+static PLACE: AtomicPtr<Local> = AtomicPtr::new(ptr::null_mut());
 
-struct Place {
-    path: Vec<u8>,
-    local: Local,
-}
-
-fn place() -> Option<&'static Place> {
+fn place() -> Option<&'static Local> {
     // Acquire: pairs with `listen`.
     let place = PLACE.load(Ordering::Acquire);
     // SAFETY: NULL, or one that lives for ever.
@@ -39,18 +34,19 @@ pub fn listen(pattern: &[u8]) {
         // It takes whatever it is given.
         let _ = write!(
             line,
-            "lowthread: cannot listen at {}: {why}",
+            "lowthread: cannot listen at {:.400}: {why}",
             core::str::from_utf8(pattern).unwrap_or("?")
         );
         process::write_error(line.ended());
     };
-    let Ok(path) = pattern::path(pattern) else { return refused(&"no memory") };
-    let local = match Local::listen(&path) {
+    let path = pattern::path(pattern).and_then(|path| Text::copy(&path));
+    let Ok(path) = path else { return refused(&"no memory") };
+    let local = match Local::listen(path.as_c_str()) {
         Ok(local) => local,
         Err(errno) => return refused(&std::io::Error::from_raw_os_error(errno)),
     };
     PARTICIPANT.join();
-    let Ok(place) = heap::boxed(Place { path, local }) else { return refused(&"no memory") };
+    let Ok(place) = heap::boxed(local) else { return refused(&"no memory") };
     // Release: with it, what it leads to.
     PLACE.store(Box::into_raw(place), Ordering::Release);
     // Without memory for that it stays, and is taken over by who comes next.
@@ -64,7 +60,7 @@ pub fn listen(pattern: &[u8]) {
 fn serve(attendance: &mut Attendance) {
     let Some(place) = place() else { return };
     loop {
-        match place.local.accept() {
+        match place.accept() {
             Ok(Some(client)) => snapshot::write(&|text| client.write(text)),
             Ok(None) => (),
             // There is no descriptor for it, and it stays: later there may be.
@@ -78,7 +74,7 @@ const LATER: Timeout = Timeout::Nanoseconds(1_000_000_000);
 /// In a forked child: the socket is the parent's.
 fn forget() {
     if let Some(place) = place() {
-        process::close(place.local.fd());
+        process::close(place.fd());
         // Relaxed: there is one thread.
         PLACE.store(ptr::null_mut(), Ordering::Relaxed);
     }
@@ -88,6 +84,6 @@ fn forget() {
 /// At the end of the process.
 extern "C" fn take_away() {
     if let Some(place) = place() {
-        local::remove(&place.path);
+        place.remove();
     }
 }

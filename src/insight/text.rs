@@ -30,21 +30,17 @@ impl Line {
 
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.bytes.len().saturating_sub(self.length + 1);
-        let mut n = text.len().min(room);
-        while !text.is_char_boundary(n) {
-            n -= 1;
+        for character in text.chars() {
+            // A name may have what would end the line, or what a terminal obeys.
+            let shown = if character.is_control() { '?' } else { character };
+            let room = self.bytes.len() - 1;
+            let Some(to) =
+                self.bytes.get_mut(self.length..room).and_then(|to| to.get_mut(..shown.len_utf8()))
+            else {
+                break;
+            };
+            self.length += shown.encode_utf8(to).len();
         }
-        let (Some(to), Some(from)) =
-            (self.bytes.get_mut(self.length..self.length + n), text.as_bytes().get(..n))
-        else {
-            return Ok(());
-        };
-        // A name may have what would end the line.
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = if from.is_ascii_control() { b'?' } else { *from };
-        }
-        self.length += n;
         Ok(())
     }
 }
@@ -66,7 +62,7 @@ mod tests {
     #[test]
     fn there_is_one_line() {
         let mut line = Line::empty();
-        line.write_str("a\nb\x1b[2J").unwrap();
-        assert_eq!(line.ended(), b"a?b?[2J\n");
+        line.write_str("a\nb\x1b[2J\u{9b}2J").unwrap();
+        assert_eq!(line.ended(), b"a?b?[2J?2J\n");
     }
 }

@@ -1,12 +1,12 @@
 //! No way to tell other processes of the same user something.
 
 use core::convert::Infallible;
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 
 pub struct Local(Infallible);
 
 impl Local {
-    pub fn listen(_path: &[u8]) -> Result<Local, c_int> {
+    pub fn listen(_path: &CStr) -> Result<Local, c_int> {
         Err(0)
     }
 
@@ -14,12 +14,14 @@ impl Local {
         match self.0 {}
     }
 
+    pub fn remove(&self) {
+        match self.0 {}
+    }
+
     pub fn accept(&self) -> Result<Option<Client>, c_int> {
         match self.0 {}
     }
 }
-
-pub fn remove(_path: &[u8]) {}
 
 pub struct Client(Infallible);
 

@@ -1,29 +1,44 @@
 //! A socket by which processes of the same user are told something: each that connects, all of it once.
 
-use super::process;
-use core::ffi::c_int;
+use super::{errno, process};
+use core::ffi::{CStr, c_char, c_int};
 #[cfg(target_os = "linux")]
-use core::mem::{self, MaybeUninit};
+use core::mem;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a client may take for what it is told at once.
+/// How long a client may take for what it is told at once, and for all of it.
 const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(10);
 
-pub struct Local(UnixListener);
+pub struct Local {
+    listener: UnixListener,
+    /// From the root, since the program may go to another folder. Memory of malloc's, which is never given back.
+    path: NonNull<c_char>,
+    file: File,
+}
+
+// SAFETY: nobody writes to the path.
+unsafe impl Sync for Local {}
+
+/// Which file there is at a path: its device, and its number there.
+type File = (libc::dev_t, libc::ino_t);
 
 impl Local {
     /// Listens at this path, which only its user can reach. One that nobody listens at any more is taken over. The errno
     /// if it cannot be had.
-    pub fn listen(path: &[u8]) -> Result<Local, c_int> {
-        let path = named(path);
+    pub fn listen(name: &CStr) -> Result<Local, c_int> {
+        let path = Path::new(OsStr::from_bytes(name.to_bytes()));
         let listener = UnixListener::bind(path).or_else(|error| {
             let is_left = error.kind() == ErrorKind::AddrInUse
                 && fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
@@ -32,43 +47,76 @@ impl Local {
         });
         let listener = listener.map_err(number)?;
         // Whoever comes before this is sent away all the same: see `accept`.
-        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(number)?;
-        Ok(Local(listener))
+        let listening =
+            fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(number).and_then(|()| {
+                // SAFETY: a C string, and memory is asked for.
+                let path = NonNull::new(unsafe { libc::realpath(name.as_ptr(), ptr::null_mut()) });
+                let path = path.ok_or_else(errno::get)?;
+                Ok((path, file_at(path)?))
+            });
+        match listening {
+            Ok((path, file)) => Ok(Local { listener, path, file }),
+            Err(errno) => {
+                // Who is told? It is of no use to anybody.
+                let _ = fs::remove_file(path);
+                Err(errno)
+            }
+        }
+    }
+
+    /// Takes the path away, if it still leads here.
+    pub fn remove(&self) {
+        if file_at(self.path) == Ok(self.file) {
+            // SAFETY: a C string.
+            unsafe { libc::unlink(self.path.as_ptr()) };
+        }
     }
 
     /// In a forked child it is to be closed, by this number.
     pub fn fd(&self) -> c_int {
-        self.0.as_raw_fd()
+        self.listener.as_raw_fd()
     }
 
     /// Waits for the next, and gives it if it is of the same user. The errno if it cannot come in.
     pub fn accept(&self) -> Result<Option<Client>, c_int> {
-        let (stream, _) = self.0.accept().map_err(number)?;
+        let (stream, _) = self.listener.accept().map_err(number)?;
         let welcome = is_own(&stream) && stream.set_write_timeout(Some(PATIENCE)).is_ok();
-        Ok(welcome.then_some(Client(stream)))
+        Ok(welcome.then(|| Client { stream, until: Instant::now() + PATIENCE_IN_ALL }))
     }
 }
 
+/// What is refused without asking the system is a path for which an address has no room.
 fn number(error: io::Error) -> c_int {
-    error.raw_os_error().unwrap_or(libc::EINVAL)
+    error.raw_os_error().unwrap_or(libc::ENAMETOOLONG)
 }
 
-/// Takes the path away, if there is one.
-pub fn remove(path: &[u8]) {
-    // Who is told? It may be gone.
-    let _ = fs::remove_file(named(path));
+fn file_at(path: NonNull<c_char>) -> Result<File, c_int> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a C string, and room for what is written.
+    if unsafe { libc::lstat(path.as_ptr(), status.as_mut_ptr()) } != 0 {
+        return Err(errno::get());
+    }
+    // SAFETY: written by the call that has just succeeded.
+    let status = unsafe { status.assume_init() };
+    Ok((status.st_dev, status.st_ino))
 }
 
-fn named(path: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(path))
+pub struct Client {
+    stream: UnixStream,
+    until: Instant,
 }
-
-pub struct Client(UnixStream);
 
 impl Client {
     /// Whether it has taken all of it. On a thread that no SIGPIPE can reach.
     pub fn write(&self, text: &[u8]) -> bool {
-        process::write(self.0.as_raw_fd(), text)
+        Instant::now() < self.until && process::write(self.stream.as_raw_fd(), text)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // A child that was forked meanwhile has the descriptor too, and would keep the client waiting for more.
+        let _ = self.stream.shutdown(Shutdown::Write);
     }
 }
 
@@ -107,20 +155,38 @@ fn peer(stream: &UnixStream) -> Option<libc::uid_t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::CString;
+
+    fn listen(path: &str) -> Result<Local, c_int> {
+        Local::listen(&CString::new(path).unwrap())
+    }
 
     #[test]
     fn a_path_is_taken_over_only_from_nobody() {
         let path = format!("/tmp/lowthread-local-{}", process::id());
-        let first = Local::listen(path.as_bytes()).unwrap();
+        let first = listen(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Local::listen(path.as_bytes()).err(), Some(libc::EADDRINUSE));
+        assert_eq!(listen(&path).err(), Some(libc::EADDRINUSE));
         drop(first);
-        drop(Local::listen(path.as_bytes()).unwrap());
-        remove(path.as_bytes());
+        listen(&path).unwrap().remove();
         fs::write(&path, "a file").unwrap();
-        assert_eq!(Local::listen(path.as_bytes()).err(), Some(libc::EADDRINUSE));
+        assert_eq!(listen(&path).err(), Some(libc::EADDRINUSE));
         assert_eq!(fs::read(&path).unwrap(), b"a file");
-        remove(path.as_bytes());
-        assert_eq!(Local::listen(b"/no such folder/here").err(), Some(libc::ENOENT));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(listen("/no such folder/here").err(), Some(libc::ENOENT));
+        assert_eq!(listen(&"/long".repeat(100)).err(), Some(libc::ENAMETOOLONG));
+    }
+
+    #[test]
+    fn only_the_own_file_is_taken_away() {
+        let path = format!("/tmp/lowthread-own-{}", process::id());
+        let first = listen(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let second = listen(&path).unwrap();
+        first.remove();
+        assert!(fs::metadata(&path).is_ok());
+        second.remove();
+        assert!(fs::metadata(&path).is_err());
+        second.remove();
     }
 }

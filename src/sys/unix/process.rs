@@ -58,6 +58,16 @@ pub fn close(fd: c_int) {
     unsafe { libc::close(fd) };
 }
 
+/// Whether the program has rights that who started it has not, as one with the set-user-ID bit.
+pub fn is_privileged() -> bool {
+    // SAFETY: asks for a number.
+    #[cfg(target_os = "linux")]
+    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    // SAFETY: likewise.
+    #[cfg(not(target_os = "linux"))]
+    return unsafe { libc::issetugid() } != 0;
+}
+
 /// The number of the process.
 pub fn id() -> u32 {
     // SAFETY: asks for a number.
