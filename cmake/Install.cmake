@@ -1,4 +1,4 @@
-# Installs the header, both libraries, and what CMake and pkg-config need to find them. All of it may
+# Installs the header, both libraries, lowthread-top, and what CMake and pkg-config need to find them. All of it may
 # be moved afterwards: nothing in it knows the prefix, unless the folders were given absolutely.
 
 include(CMakePackageConfigHelpers)
@@ -10,7 +10,8 @@ install(DIRECTORY include/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
     FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp" PATTERN "*.cppm"
 )
 if(NOT WIN32)
-    install(DIRECTORY man/ DESTINATION "${CMAKE_INSTALL_MANDIR}" FILES_MATCHING PATTERN "*.[37]")
+    install(DIRECTORY man/ DESTINATION "${CMAKE_INSTALL_MANDIR}" FILES_MATCHING PATTERN "*.[137]")
+    install(PROGRAMS tools/lowthread-top TYPE BIN)
 endif()
 install(FILES abi/lowthread.json DESTINATION "${CMAKE_INSTALL_DATADIR}/lowthread")
 set(LOWTHREAD_SHARED_DIR "${CMAKE_INSTALL_LIBDIR}")

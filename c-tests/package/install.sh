@@ -6,7 +6,7 @@ DESTDIR="$LT_WORK/installed" "$CMAKE" --install "$LT_BUILD" --config "$LT_CONFIG
 mv "$LT_WORK/installed" "$LT_STAGE"
 
 cd "$LT_STAGE/usr"
-for file in include/lowthread.h include/lowthread.cdef.h share/lowthread/lowthread.json include/lowthread.hpp include/lowthread/queue.hpp include/lowthread/lowthread.cppm share/man/man3/lt_lock_acquire_timeout.3 share/man/man7/lowthread.7 "$LT_LIBDIR/liblowthread.so" "$LT_LIBDIR/liblowthread.a" \
+for file in include/lowthread.h include/lowthread.cdef.h share/lowthread/lowthread.json include/lowthread.hpp include/lowthread/queue.hpp include/lowthread/lowthread.cppm share/man/man3/lt_lock_acquire_timeout.3 share/man/man7/lowthread.7 share/man/man1/lowthread-top.1 bin/lowthread-top "$LT_LIBDIR/liblowthread.so" "$LT_LIBDIR/liblowthread.a" \
     "$LT_LIBDIR/pkgconfig/lowthread.pc" "$LT_LIBDIR/cmake/lowthread/lowthreadConfig.cmake"; do
     test -e "$file" || { echo "not installed: $file"; exit 1; }
 done

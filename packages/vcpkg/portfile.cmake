@@ -14,4 +14,10 @@ vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/lowthread)
 vcpkg_fixup_pkgconfig()
 file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug/include")
+if(NOT VCPKG_TARGET_IS_WINDOWS)
+    # Programs have a folder of their own there.
+    file(INSTALL "${CURRENT_PACKAGES_DIR}/bin/lowthread-top" DESTINATION "${CURRENT_PACKAGES_DIR}/tools/${PORT}"
+        USE_SOURCE_PERMISSIONS)
+    file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/bin" "${CURRENT_PACKAGES_DIR}/debug/bin")
+endif()
 vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE-MIT" "${SOURCE_PATH}/LICENSE-APACHE")

@@ -20,7 +20,7 @@ from api import ROOT, Api
 def check_man():
     api = Api()
     wanted = {path: text for path, text in man.pages(api).items()}
-    found = {str(p.relative_to(ROOT / "man")): p.read_text() for p in (ROOT / "man").rglob("*.[37]")}
+    found = {str(p.relative_to(ROOT / "man")): p.read_text() for p in (ROOT / "man").rglob("*.[137]")}
     wrong = [f"man/{path}: one too many" for path in found.keys() - wanted.keys()]
     for path, text in wanted.items():
         if found.get(path) != text:
@@ -34,7 +34,7 @@ def check_man():
     files = [str(ROOT / "man" / path) for path in sorted(wanted)]
     said = subprocess.run(["mandoc", "-T", "lint", *files], capture_output=True, text=True).stdout
     # mandoc looks for others in the system's folders.
-    ours = {tuple(re.search(r"man(\d)/(\w+)\.", path).groups()) for path in wanted}
+    ours = {tuple(re.search(r"man(\d)/([\w-]+)\.", path).groups()) for path in wanted}
     for line in said.splitlines():
         other = re.search(r"referenced manual not found: Xr (\w+) (\d)", line)
         if not other or (other[2], other[1]) not in ours:

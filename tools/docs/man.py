@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Writes the man pages from abi/lowthread.json, the head of include/lowthread.h and docs/snippets.
 
-    tools/docs/man.py FOLDER    into FOLDER/man3 and FOLDER/man7
+    tools/docs/man.py FOLDER    into FOLDER/man1, FOLDER/man3 and FOLDER/man7
+
+That of lowthread-top is what the program itself says of its options.
 """
 
 import pathlib
 import re
+import runpy
 import shutil
 import sys
 
@@ -270,16 +273,45 @@ def overview(api):
     return page.text(7)
 
 
+def program(api, name):
+    page = Writer(api, name)
+    told = runpy.run_path(str(ROOT / "tools" / name))
+    brief, *about = told["__doc__"].rstrip("\n").split("\n\n")
+    page.head(name, brief[0].lower() + brief[1:].rstrip("."))
+    page.heading("SYNOPSIS")
+    page.macro("Nm")
+    options, places = [], []
+    for option in told["options"]()._actions:
+        if not option.option_strings:
+            page.macro("Ar", option.dest)
+            places.append((["Ar", option.dest], capital(option.help) + "."))
+        else:
+            value = ["Ar", option.metavar.lower()] if option.metavar else []
+            tag = [part for text in option.option_strings for part in ("Fl", text[1:].replace("-", "\\-"))]
+            page.macro("Op", *tag[-2:], *value)
+            options.append(([*tag, *value], capital(option.help) + "."))
+    page.heading("DESCRIPTION")
+    page.paragraphs([text.replace("\n", " ") for text in about])
+    page.list(places + options, "Ds")
+    page.heading("EXIT STATUS")
+    page.prose("0, or 1 if the program tells nothing, or the terminal cannot be drawn on.")
+    page.heading("EXAMPLES")
+    page.code(f"LOWTHREAD_INSIGHT=contention,socket:/tmp/program.%p ./program &\n{name} /tmp/program.$!")
+    page.see_also(["lt_contention", "lt_dump"])
+    return page.text(1)
+
+
 def pages(api):
     """Every page: its path below the folder, and its text."""
     made = {f"man3/{name}.3": function_page(api, f) for name, f in api.functions.items()}
     made.update({f"man3/{name}.3": type_page(api, name) for name in api.types})
     made["man7/lowthread.7"] = overview(api)
+    made["man1/lowthread-top.1"] = program(api, "lowthread-top")
     return made
 
 
 def main(folder):
-    for section in ("man3", "man7"):
+    for section in ("man1", "man3", "man7"):
         shutil.rmtree(folder / section, ignore_errors=True)
         (folder / section).mkdir(parents=True)
     for path, text in pages(Api()).items():
