@@ -5,6 +5,7 @@ TIMES ?= 10
 ITERATIONS ?= 8000
 MODEL ?=
 MINUTES ?= 10
+WHAT ?= calls
 HOURS ?= 1
 COVERAGE ?=
 
@@ -12,6 +13,7 @@ COVERAGE ?=
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 JOBS = $(shell getconf _NPROCESSORS_ONLN)
 BENCH_ARGS ?=
+SCALE_ARGS ?=
 CXX_NAMES ?=
 PACKAGES ?=
 RESULTS ?= build-bench/bench-results.json
@@ -20,7 +22,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak strained coverage bench bench-docs clean
+.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak strained coverage bench bench-docs scale clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -48,12 +50,13 @@ help:
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
-	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES); needs Clang"
+	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES), WHAT=$(WHAT), types or debug; needs Clang"
 	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
 	@echo "make strained  the C tests under signals all the time, a wall clock that jumps, on one core, with 5 % of one"
 	@echo "make coverage  what of src/ the tests reach, by file: less than abi/coverage.txt says fails"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
+	@echo "make scale     from one thread to 10,000, a million handles, 100,000 timers: into docs/performance.md; SCALE_ARGS=--short"
 	@echo "make clean     remove everything that was built"
 
 demo:
@@ -141,7 +144,7 @@ loom:
 	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/loom --test loom -- $(MODEL)
 
 fuzz:
-	@tools/fuzz $(MINUTES)
+	@tools/fuzz $(MINUTES) $(WHAT)
 
 # Half of the time each. The seeds are told, to be used again: replay --seed S; LT_SEED=S test_histories.
 soak:
@@ -172,6 +175,15 @@ bench:
 # The generated parts and the pictures of docs/performance.md, from the results of one run or several.
 bench-docs:
 	@$(BENCH_PYTHON) bench/draw.py $(RESULTS) --document docs/performance.md --pictures docs/performance
+
+# Five minutes. With SCALE_ARGS=--short it tries that it works: its figures are not for the document.
+scale:
+	@bench/setup
+	@cmake -S bench -B build-bench -DCMAKE_BUILD_TYPE=Release
+	@cmake --build build-bench -j $(JOBS) --target lowthread-scale
+	@build-bench/lowthread-scale $(SCALE_ARGS) build-bench/scale.json
+	@$(BENCH_PYTHON) bench/draw_scale.py build-bench/scale.json \
+	    $(if $(SCALE_ARGS),,--document docs/performance.md --picture docs/performance/scale.svg)
 
 clean:
 	@rm -rf build build-*

@@ -3,6 +3,7 @@
 import unittest
 
 import draw
+import draw_scale
 
 
 def figure(value, low, high, ratio=(None, None, None)):
@@ -56,6 +57,24 @@ class Table(unittest.TestCase):
         text = "x\n<!-- table: begin -->\nold\n<!-- table: end -->\ny\n"
         self.assertEqual(draw.replace(text, "table", "new"), text.replace("old", "new"))
         self.assertRaises(ValueError, draw.replace, "x", "table", "new")
+
+
+class Scale(unittest.TestCase):
+    RUN = {
+        "began": "2030-01-02", "processors": 2, "system": "Linux",
+        "rows": [{"title": "lock", "of": "threads", "lines": [
+            {"name": "lowthread", "metric": "M/s", "points": [[1, 40], [10, 20], [100, 20], [1000, 10], [10000, 0.2]]},
+            {"name": "lowthread", "metric": "ms", "points": [[1, 0], [10, 1], [100, 2], [1000, 4], [10000, 8]]},
+            {"name": "peer", "metric": "M/s", "points": [[1, 10], [10, 20], [100, 40], [1000, 10], [10000, 1]]},
+            {"name": "peer", "metric": "ms", "points": [[1, 1], [10, 1], [100, 1], [1000, 8], [10000, 32]]},
+        ]}],
+    }
+
+    def test_a_curve_has_its_ratio_to_the_peer_and_its_power(self):
+        lines = draw_scale.table(self.RUN).splitlines()
+        self.assertEqual(lines[-2], "| lock, threads | M/s | 40.0 (4.00) | 20.0 (1.00) | 20.0 (0.500) | 10.0 (1.00) | "
+                                    "0.200 (0.200) | 1.0 |")
+        self.assertEqual(lines[-1], "|  | ms | 0 | 1.00 (1.00) | 2.00 (0.500) | 4.00 (2.00) | 8.00 (4.00) | 0.3 |")
 
 
 if __name__ == "__main__":
