@@ -763,6 +763,9 @@ static void render(void *arg) {
 // In a child for each, since what was rendered once is known.
 TEST(a_trace_is_finished_with_memory_that_was_set_aside) {
     skip_without_memory();
+    if (under_emulator()) {
+        skip_because("what runs the program is too slow for it");
+    }
     skip_where_children_have_no_threads();
     if (!in_shim(__func__)) {
         return;
