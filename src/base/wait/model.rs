@@ -16,7 +16,9 @@ use core::ptr;
 use shuttle::current::TaskId;
 use shuttle::thread::Thread;
 
-pub(super) fn prepare() {}
+pub(super) fn prepare() {
+    real::prepare();
+}
 
 /// Whoever slept is gone.
 pub(super) fn after_fork_in_child() {
