@@ -2,6 +2,8 @@
 // the second argument, without the primitive. tools/race runs each both ways.
 
 #include <lowthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +172,93 @@ static void times(void) {
     OK(lt_timer_free(timer));
 }
 
+// The others tell by a flag that it has happened, which orders nothing.
+static int seen;
+static void see(void) { __atomic_store_n(&seen, 1, __ATOMIC_RELAXED); }
+static void await_seen(void) { while (!__atomic_load_n(&seen, __ATOMIC_RELAXED)) sched_yield(); }
+
+static void counts(void *unused) { (void)unused; number++; see(); }
+static void counts_slowly(void *unused) { see(); OK(lt_sleep(0.01)); counts(unused); }
+
+static void cancels(void) {
+    number = 1;
+    lt_timer *timer;
+    OK(lt_timer_start(0, 0, counts_slowly, NULL, &timer));
+    await_seen();
+    WITH(lt_timer_cancel(timer));
+    number++;
+    OK(lt_timer_free(timer));
+}
+
+static void watches(void) {
+    number = 1;
+    lt_watcher *watcher;
+    OK(lt_watch(event, LT_CASE_EVENT, counts_slowly, NULL, &watcher));
+    OK(lt_event_set(event));
+    await_seen();
+    WITH(lt_watch_free(watcher));
+    number++;
+    if (!with) OK(lt_watch_free(watcher));
+}
+
+static int slots[8];
+static void *add_to(void *slot) { ++*(int *)slot; return NULL; }
+static void map_all(void *pool) {
+    void *args[8];
+    for (int i = 0; i < 8; i++) args[i] = &slots[i];
+    OK(lt_pool_map(pool, add_to, args, 8, NULL, -1));
+}
+static void maps(void) {
+    lt_pool *pool = lt_pool_new(2, NULL);
+    lt_thread *thread = NULL;
+    for (int i = 0; i < 8; i++) slots[i] = 1;
+    if (with) map_all(pool);
+    else OK(lt_thread_start(map_all, pool, NULL, &thread));
+    for (int i = 0; i < 8; i++) slots[i]++;
+    if (!with) OK(lt_thread_join(thread));
+    OK(lt_pool_free(pool));
+}
+
+static void *awaits_seen(void *unused) { (void)unused; await_seen(); return NULL; }
+static void on_done(lt_future *future, void *unused) { (void)future; number++; OK(lt_event_set(unused)); }
+static void calls_back(void) {
+    lt_pool *pool = lt_pool_new(1, NULL);
+    lt_future *future;
+    OK(lt_pool_submit(pool, awaits_seen, NULL, &future));
+    number = 1;
+    OK(lt_future_add_done_callback(future, on_done, event));
+    see();
+    WITH(lt_event_wait(event));
+    number++;
+    OK(lt_event_wait(event));
+    OK(lt_future_free(future));
+    OK(lt_pool_free(pool));
+}
+
+static void breaks(void *unused) { (void)unused; number = 1; OK(lt_barrier_abort(barrier)); }
+static void finds_broken(void *unused) {
+    (void)unused;
+    if (with && lt_barrier_wait(barrier, NULL) != LT_BROKEN) abort();
+    number++;
+}
+
+static void closes(void *unused) { (void)unused; number = 1; OK(lt_queue_close(queue, false)); }
+static void finds_closed(void *item) {
+    if (with && lt_queue_get(queue, &item) != LT_CLOSED) abort();
+    number++;
+}
+
+static void on_signal(int signum, void *unused) { (void)signum; number++; OK(lt_event_set(unused)); }
+static void is_signalled(void) {
+    OK(lt_signal_to_callback(SIGUSR1, on_signal, event)); // The thread that serves it begins here.
+    number = 1;
+    OK(lt_signal_to_callback(SIGUSR1, on_signal, event));
+    raise(SIGUSR1);
+    WITH(lt_event_wait(event));
+    number++;
+    OK(lt_event_wait(event));
+}
+
 static const struct {
     const char *name;
     lt_thread_fn one, other;
@@ -195,6 +284,13 @@ static const struct {
     {"future", NULL, NULL, submits},
     {"pool", NULL, NULL, forgets},
     {"timer", NULL, NULL, times},
+    {"timer_cancel", NULL, NULL, cancels},
+    {"watch", NULL, NULL, watches},
+    {"map", NULL, NULL, maps},
+    {"done_callback", NULL, NULL, calls_back},
+    {"broken_barrier", breaks, finds_broken, NULL},
+    {"closed_queue", closes, finds_closed, NULL},
+    {"signal", NULL, NULL, is_signalled},
 };
 
 int main(int argc, char **argv) {

@@ -254,7 +254,12 @@ impl Handle<Future> {
 
     pub fn is_over(self) -> Result<bool, Error> {
         // Acquire, here and below: who sees the end sees what the task did.
-        Ok(is_over(self.alive()?.state.load(Ordering::Acquire)))
+        let future = self.alive()?;
+        let over = is_over(future.state.load(Ordering::Acquire));
+        if over {
+            race::after(&raw const future.state);
+        }
+        Ok(over)
     }
 
     /// The ident of the thread that is in the task. Async-signal-safe.
@@ -458,6 +463,7 @@ impl Future {
         let mut life = self.life.lock();
         // SAFETY: new, as the caller made it.
         unsafe { life.callbacks.add(listed) };
+        race::before(&raw const self.life);
         !self.listen(&mut life) && life.callbacks.owe()
     }
 
@@ -544,12 +550,16 @@ impl Promise {
         // SAFETY: not released yet.
         let future = unsafe { self.future() };
         while let Some(listed) = if owing { future.next_callback() } else { None } {
+            // What was done before the add, the end of the task, and the callbacks before.
+            race::after(&raw const future.life);
+            race::after(&raw const future.state);
             // SAFETY: each function gets the argument that it asks for; the promise stays where it is.
             unsafe {
                 let mut call = Listed::call_on(listed, future.own.get());
                 let promise = (&raw const self).cast_mut().cast();
                 cleanup::call(Call::run, (&raw mut call).cast(), concluded, promise);
             }
+            race::before(&raw const future.life);
         }
         self.release();
     }

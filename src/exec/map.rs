@@ -31,7 +31,7 @@ use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Frames;
 use crate::base::waiting::{Verb, What};
-use crate::base::{registry, this_thread, wait};
+use crate::base::{race, registry, this_thread, wait};
 use crate::exec::line::{Place, Queued};
 use crate::exec::pool::Pool;
 use crate::exec::task::{Task, TaskFunction};
@@ -179,6 +179,7 @@ impl Batch {
 
     /// So many more are over.
     fn count(&self, n: usize) {
+        race::before(&raw const self.left);
         // AcqRel: who sees the last counted sees what all of them did.
         if self.left.fetch_sub(n, Ordering::AcqRel) == n {
             self.be_done(DONE);
@@ -204,6 +205,7 @@ impl Batch {
     fn fail(&self, item: &Item, report: Report) -> Option<Report> {
         // Release: pairs with who takes it.
         item.report.store(report.into_raw(), Ordering::Release);
+        race::before(&raw const self.left);
         let before = self.be_done(FAILED | DONE);
         if before & LEFT != 0 { item.take_report() } else { None }
     }
@@ -245,6 +247,7 @@ impl Batch {
         let most = (VISIT / self.cost.load(Ordering::Relaxed).max(1)).clamp(1, MOST);
         let mut visit = Visit { batch: self, record, item: None, begun: 0, most, helps };
         let began = now();
+        race::after(&raw const self.next);
         let argument = (&raw mut visit).cast();
         let shown = Some((self.function, self.place.traced()));
         let mut task = Task { function: Visit::pay, argument, result: ptr::null_mut(), shown };
@@ -395,6 +398,7 @@ impl Handle<Pool> {
         // SAFETY: as the caller vouches; who maps is a user of the batch until it is out of line.
         unsafe {
             let batch = Batch::new(pool, function, arguments, n)?;
+            race::before(&raw const (*batch).next);
             pool.queue_place(self, &(*batch).place, n).inspect_err(|_| Batch::release(batch))?;
             Ok((batch, resident.into_raw()))
         }
@@ -410,6 +414,7 @@ impl Mapping {
         // SAFETY: who maps is a user of it.
         let batch = unsafe { &*mapping.batch };
         let met = batch.wait(mapping.timeout);
+        race::after(&raw const batch.left);
         // Acquire: what failed, and what was cancelled by others, shows by the end of the wait.
         let state = batch.state.load(Ordering::Acquire);
         // In a forked child those are missing that the others were in.

@@ -102,6 +102,7 @@ unsafe fn fire(timer: *const c_void) {
         return run(call);
     }
     run(timer.call.get());
+    race::before(&raw const timer.own);
 }
 
 fn run(call: Option<(Function, *mut c_void)>) {
@@ -117,7 +118,9 @@ fn run(call: Option<(Function, *mut c_void)>) {
 
 impl Handle<Timer> {
     pub fn cancel(self) -> Result<(), Error> {
-        alarm::cancel(self, &self.alive()?.alarm)
+        let timer = self.alive()?;
+        // The end of its callback is waited for.
+        alarm::cancel(self, &timer.alarm).inspect(|()| race::after(&raw const timer.own))
     }
 
     /// Cancels the timer, and frees it. Interrupted, or while another thread waits for the end of its

@@ -30,7 +30,7 @@ use crate::base::status::Error;
 use crate::base::unwind::{self, Function};
 use crate::base::waiting::{Verb, What};
 use crate::base::watchers::Watcher;
-use crate::base::{this_thread, wait};
+use crate::base::{race, this_thread, wait};
 use crate::exec::case::Case;
 use crate::sys::quiet::quiet;
 use crate::sys::readable::Readable;
@@ -141,6 +141,7 @@ fn begin(
     let handle = made.inspect_err(|_| descriptor.into_iter().for_each(Readable::close))?;
     // SAFETY: made above, and nobody else knows the handle.
     let watch: &'static Watch = unsafe { handle.body() };
+    race::before(&raw const watch.call);
     watch.notice.begin(way, ptr::from_ref(watch).cast());
     // SAFETY: as above; it was in no list since the last free.
     let entry = unsafe { (*watch.entry.get()).insert(Watcher::by_notice(key, side, &watch.notice)) };
@@ -163,6 +164,7 @@ impl Handle<Watch> {
         let watch = self.end_under_lock(|_, _| Ok(()))?;
         let block = Block::uninterruptible(What::of(Verb::Cancel, self));
         watch.notice.retire(LINE.is_served_here(), &block);
+        race::after(&raw const watch.left);
         if let Some(entry) = watch.entry() {
             entry.leave(&quiet());
         }
@@ -328,8 +330,11 @@ fn serve(attendance: &mut Attendance) {
                     // Relaxed: the thread's own.
                     LINE.current.store(ptr::from_ref(notice).cast_mut(), Ordering::Relaxed);
                     if let Some(call) = becomes_possible(Watch::of(notice)) {
+                        let watch = Watch::of(notice);
+                        race::after(&raw const watch.call);
                         attendance.be_ordinary();
                         run(call);
+                        race::before(&raw const watch.left);
                     }
                     finish();
                 }

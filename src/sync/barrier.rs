@@ -231,6 +231,7 @@ impl Handle<Barrier> {
 
     /// Sends all who wait away, and begins a new round.
     pub fn reset(self) -> Result<(), Error> {
+        self.happens_before();
         let (_resident, mut round) = self.round()?;
         if round.parties > 0 {
             round.state = round.state.mended();
@@ -241,6 +242,7 @@ impl Handle<Barrier> {
 
     /// Takes one party out, of this round and the later ones: it does not wait, and those that do are all, perhaps.
     pub fn drop_out(self) -> Result<(), Error> {
+        self.happens_before();
         let (_resident, mut round) = self.round()?;
         round.parties = round.parties.checked_sub(1).ok_or(Error::NoPartiesLeft)?;
         if round.parties == 0 {
@@ -269,6 +271,7 @@ impl Handle<Barrier> {
 
     /// Breaks the barrier.
     pub fn abort(self) -> Result<(), Error> {
+        self.happens_before();
         let (_resident, mut round) = self.round()?;
         round.state = round.state.broken();
         send_away(round, SENT_AWAY);
@@ -304,9 +307,10 @@ impl Handle<Barrier> {
     /// As for `wait`.
     unsafe fn wait_within(self, timeout: Timeout) -> Result<u32, Error> {
         self.happens_before();
-        let arrival = self.arrive(timeout)?;
+        let arrival = self.arrive(timeout);
+        // Also after who broke it.
         self.happens_after();
-        match arrival {
+        match arrival? {
             Arrival::Over(index) => Ok(index),
             Arrival::Last(index, action, argument) => {
                 let handle = self.into_raw();

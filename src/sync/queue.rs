@@ -345,6 +345,7 @@ impl Handle<Queue> {
     /// Nothing in the frames between here and the user's has a destructor.
     pub unsafe fn close(self, immediate: bool) -> Result<(), Error> {
         let queue = self.alive()?;
+        self.happens_before();
         on_store!(queue, store => store.close());
         // That it is closed comes before the look at who waits.
         fence::light();
@@ -442,10 +443,15 @@ impl Handle<Queue> {
         timeout: Timeout,
         sleeper: Sleeper,
     ) -> Result<usize, Error> {
-        refused.for_good().map_or(Ok(()), Err)?;
+        self.check_open(refused)?;
         self.lull_side(self.alive()?, ROOM);
         let block = Block::begin(What::of(Verb::Put, self), timeout)?;
         self.within(block, sleeper, |queue| &queue.room, |queue| self.push(queue, items))
+    }
+
+    /// An error if that will not pass: then it is so after who closed it.
+    fn check_open(self, refused: Refused) -> Result<(), Error> {
+        refused.for_good().inspect(|_| self.happens_after()).map_or(Ok(()), Err)
     }
 
     /// As `pop_many`, but waits for an item.
@@ -457,14 +463,14 @@ impl Handle<Queue> {
         most: usize,
         take: impl FnMut(*mut c_void),
     ) -> Result<usize, Error> {
-        refused.for_good().map_or(Ok(()), Err)?;
+        self.check_open(refused)?;
         self.lull_side(self.alive()?, ITEMS);
         self.get_by(Block::begin(What::of(Verb::Get, self), timeout)?, most, take)
     }
 
     #[cold]
     fn get_one_slowly(self, refused: Refused, timeout: Timeout) -> Result<*mut c_void, Error> {
-        refused.for_good().map_or(Ok(()), Err)?;
+        self.check_open(refused)?;
         self.lull_side(self.alive()?, ITEMS);
         self.get_one_by(Block::begin(What::of(Verb::Get, self), timeout)?)
     }
@@ -492,7 +498,7 @@ impl Handle<Queue> {
         // None: not now.
         let mut attempt = || match attempt(&queue) {
             Ok(result) => Some(Ok(result)),
-            Err(refused) => refused.for_good().map(Err),
+            Err(refused) => self.check_open(refused).err().map(Err),
         };
         let mut spin = Spin::new();
         while spin.again() {

@@ -19,7 +19,7 @@ use crate::base::record::Record;
 use crate::base::status::Error;
 use crate::base::trace::{self, Point};
 use crate::base::unwind;
-use crate::base::{this_thread, wait};
+use crate::base::{race, this_thread, wait};
 use crate::sync::event::Event;
 use crate::sync::queue::Queue;
 use crate::sys::signal::{ALL, Action, Handler, Info, SIGNALS, Semaphore, can_be_handled, is_marked};
@@ -138,6 +138,7 @@ pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error>
         route.serve(signum)?;
     }
     let mut course = route.course.lock();
+    race::before(&raw const route.course);
     if let (Target::Nowhere, true) = (course.target, course.ready) {
         // What arrived for a route that was given up, and the service has not taken, is not for this one.
         // SAFETY: made.
@@ -327,6 +328,7 @@ fn serve(attendance: &mut Attendance) {
             continue;
         }
         let Course { target, version, .. } = *route.course.lock();
+        race::after(&raw const route.course);
         let slice = trace::open(record, || trace::Event::now(Point::Signal, signum as usize, 0));
         match target {
             Target::Nowhere => (),
