@@ -92,7 +92,7 @@ pub fn interrupt(interrupt: &Interrupt) {
     engine::interrupt(interrupt);
 }
 
-/// Makes what the engine would make at the calling thread's first sleep, which may be at its end.
+/// Makes what the engine would make at its first sleep, which may be one of a thread that ends.
 pub fn prepare() {
     engine::prepare();
 }

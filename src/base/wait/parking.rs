@@ -11,7 +11,7 @@
 //! async-signal-safe.
 
 use super::Wake;
-use crate::base::atomic::{AtomicU32, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::base::deadline::{Deadline, now};
 use crate::base::errno::Errno;
 use crate::base::fork;
@@ -108,16 +108,19 @@ fn unpark(place: usize, whom: impl FnMut(ParkToken) -> FilterOp, token: UnparkTo
     result.unparked_threads as u32
 }
 
-/// Has the lot make what the calling thread sleeps with, before it ends. Then it may be too late: on Windows the lot asks
-/// the loader, whose lock is held where another thread begins, by one that waits for the lock under which ends are told;
-/// and ThreadSanitizer has no memory for a thread any more.
+/// Has the lot find out what the system sleeps by. On Windows it asks the loader, whose lock is held where a thread
+/// begins, by one that waits for the lock under which the ends of threads are told: who ends must not ask.
 pub(super) fn prepare() {
-    static NOBODY_SLEEPS_HERE: u8 = 0;
-    let _errno = Errno::keep();
-    let place = (&raw const NOBODY_SLEEPS_HERE).addr();
-    // SAFETY: the address is the library's; this thread does not sleep there either, and the closures do not come back
-    // here.
-    unsafe { parking_lot_core::park(place, || false, || (), |_, _| (), ParkToken(0), None) };
+    static DONE: AtomicBool = AtomicBool::new(false);
+    // Relaxed: done twice, it does no harm; and the lot orders what it makes itself.
+    if !DONE.load(Ordering::Relaxed) {
+        let _errno = Errno::keep();
+        let place = (&raw const DONE).addr();
+        // SAFETY: the address is the library's; nobody sleeps there, this thread does not either, and the closures do
+        // not come back here.
+        unsafe { parking_lot_core::park(place, || false, || (), |_, _| (), ParkToken(0), None) };
+        DONE.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(super) fn after_fork_in_child() {}
