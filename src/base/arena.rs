@@ -65,9 +65,19 @@ impl<T: Object> Slot<T> {
     /// # Safety
     /// The link is that of a slot of this type.
     unsafe fn of(link: &'static Link) -> &'static Slot<T> {
-        let slot = ptr::from_ref(link).wrapping_byte_sub(offset_of!(Slot<T>, link));
-        // SAFETY: as the caller vouches; slots are never unmapped.
-        unsafe { &*slot.cast() }
+        // SAFETY: as the caller vouches.
+        unsafe { Slot::around(link, offset_of!(Slot<T>, link)) }
+    }
+
+    /// The slot of a part that lies so many bytes behind its beginning.
+    ///
+    /// # Safety
+    /// It is that part of a slot of this type.
+    pub unsafe fn around<P>(part: &'static P, offset: usize) -> &'static Slot<T> {
+        // By the address, as handles are: a reference to the part leads to no more than the part.
+        let slot = ptr::with_exposed_provenance::<Slot<T>>(ptr::from_ref(part).addr() - offset);
+        // SAFETY: as the caller vouches; slots are never unmapped, and `Place` has exposed their chunks.
+        unsafe { &*slot }
     }
 }
 

@@ -7,8 +7,6 @@ use crate::base::atomic::{AtomicUsize, Ordering};
 use crate::base::handle::{self, Place};
 use crate::base::status::Error;
 use crate::sys::memory;
-use core::marker::PhantomData;
-use core::ptr;
 
 /// The head of a chunk has so many bytes; the slots follow.
 pub const HEADER: usize = 64;
@@ -24,7 +22,8 @@ pub struct Chunk<S> {
     /// How many slots were claimed.
     used: AtomicUsize,
     place: Place,
-    slots: PhantomData<S>,
+    /// The first one. Not made of a reference to the head, which would lead to no more than the head.
+    slots: *mut S,
 }
 
 const _: () = assert!(size_of::<Chunk<u64>>() == HEADER);
@@ -45,7 +44,7 @@ impl<S> Chunk<S> {
         let length = if cfg!(shuttle) { 2 } else { room };
         let used = AtomicUsize::new(0);
         // SAFETY: new memory, of at least this size, and aligned as a page.
-        unsafe { chunk.write(Chunk { next, bytes, length, used, place, slots: PhantomData }) };
+        unsafe { chunk.write(Chunk { next, bytes, length, used, place, slots: chunk.add(1).cast() }) };
         memory::tell_leak_checker(memory, bytes);
         Ok(chunk)
     }
@@ -67,23 +66,24 @@ impl<S> Chunk<S> {
         let claimed = |used: usize| (used < self.length).then_some(used + 1);
         // Relaxed: only that each is claimed once matters.
         let index = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claimed).ok()?;
-        Some((self.at(index).cast_mut(), self.place.at(index)))
+        Some((self.at(index), self.place.at(index)))
     }
 
     /// The slots that were claimed; some may still be zeros.
     pub fn claimed(&self) -> impl Iterator<Item = *const S> {
-        (0..self.used.load(Ordering::Relaxed)).map(|index| self.at(index))
+        (0..self.used.load(Ordering::Relaxed)).map(|index| self.at(index).cast_const())
     }
 
-    fn at(&self, index: usize) -> *const S {
+    fn at(&self, index: usize) -> *mut S {
         // SAFETY: below the length, so within the chunk.
-        unsafe { ptr::from_ref(self).add(1).cast::<S>().add(index) }
+        unsafe { self.slots.add(index) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::ptr;
 
     #[test]
     fn every_slot_is_in_the_chunk_and_claimed_once() {

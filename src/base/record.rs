@@ -260,9 +260,8 @@ impl Record {
         if ptr::eq(self, this_thread::first_record()) {
             return None;
         }
-        let slot = ptr::from_ref(self).wrapping_byte_sub(offset_of!(Slot<Record>, body));
-        // SAFETY: every other record is the body of a slot, and these are never unmapped.
-        Some(unsafe { &*slot.cast() })
+        // SAFETY: every other record is the body of a slot.
+        Some(unsafe { Slot::around(self, offset_of!(Slot<Record>, body)) })
     }
 
     /// Ends the record: its thread is over, or was never started.
