@@ -10,6 +10,8 @@ pub mod heap;
 // A model's memory is not the library's.
 #[cfg(not(shuttle))]
 mod allocator;
+#[cfg(test)]
+pub mod for_ever;
 #[cfg_attr(shuttle, allow(dead_code, reason = "the allocator draws on it"))]
 pub mod reserve;
 pub mod deadline;

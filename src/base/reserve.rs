@@ -150,7 +150,8 @@ mod tests {
             threads.spawn(|| assert!(draw(layout(8, 8)).is_null())).join().unwrap();
         });
         assert!(give_back(small) && reserve.is_in_use() && give_back(large) && !reserve.is_in_use());
-        assert!(!give_back(Box::into_raw(Box::new(1_u8))));
+        let mut another = Box::new(1_u8);
+        assert!(!give_back(&raw mut *another));
         drop(reserve);
         assert!(!is_piece(small) && draw(layout(8, 8)).is_null());
     }

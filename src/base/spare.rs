@@ -168,13 +168,14 @@ impl Magazine {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::base::for_ever::for_ever;
 
     fn links(n: usize) -> &'static [Link] {
-        Box::leak((0..n).map(|_| Link::new()).collect())
+        for_ever((0..n).map(|_| Link::new()).collect::<Vec<_>>())
     }
 
     fn pile() -> &'static Pile {
-        Box::leak(Box::new(Pile::new()))
+        for_ever(Pile::new())
     }
 
     fn emptied(mut pop: impl FnMut() -> Option<&'static Link>) -> Vec<*const Link> {
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_was_put_by_all_is_taken_once() {
-        const EACH: usize = 100_000;
+        const EACH: usize = if cfg!(miri) { 200 } else { 100_000 };
         let (pile, links) = (pile(), links(2 * EACH));
         let together = std::sync::Barrier::new(4);
         let taken = std::thread::scope(|threads| {

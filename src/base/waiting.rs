@@ -230,10 +230,11 @@ mod tests {
 
     #[test]
     fn a_wait_is_read_whole_or_not_at_all() {
+        const READS: u64 = if cfg!(miri) { 500 } else { 100_000 };
         let waiting = Waiting::for_nothing();
         std::thread::scope(|threads| {
-            threads.spawn(|| (1..200_000).for_each(|n| drop(waiting.tell(wait(n)))));
-            for _ in 0..100_000 {
+            threads.spawn(|| (1..2 * READS).for_each(|n| drop(waiting.tell(wait(n)))));
+            for _ in 0..READS {
                 if let Some(read) = waiting.read() {
                     assert_eq!(read, wait(read.since));
                 }

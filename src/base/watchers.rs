@@ -586,12 +586,13 @@ mod tests {
     /// Several who watch the same thing, for this or that, with a bell for each.
     struct Watching {
         watchers: Vec<Watcher>,
-        _bells: Box<[Bell]>,
+        /// Not a box, which nobody else may lead into when it moves.
+        _bells: Vec<Bell>,
     }
 
     impl Watching {
         fn of(key: Key, sides: &[Sides]) -> Watching {
-            let bells: Box<[Bell]> = sides.iter().map(|_| Bell::silent()).collect();
+            let bells: Vec<Bell> = sides.iter().map(|_| Bell::silent()).collect();
             let watchers =
                 sides.iter().zip(&bells).map(|(side, bell)| Watcher::new(key, *side, bell)).collect();
             let watching = Watching { watchers, _bells: bells };

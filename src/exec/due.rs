@@ -147,6 +147,7 @@ fn settle_up<T: Member>(from: &'static T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::for_ever::for_ever;
 
     struct Entry {
         links: Links<Entry>,
@@ -163,7 +164,7 @@ mod tests {
     }
 
     fn entries(n: usize) -> &'static [Entry] {
-        (0..n).map(|_| Entry { links: Links::new(), due: Cell::new(0) }).collect::<Vec<_>>().leak()
+        for_ever((0..n).map(|_| Entry { links: Links::new(), due: Cell::new(0) }).collect::<Vec<_>>())
     }
 
     /// Checks the order, the links and the ranks below a member; how many there are.
@@ -179,11 +180,11 @@ mod tests {
 
     #[test]
     fn members_come_and_go_in_any_order() {
-        let entries = entries(200);
+        let entries = entries(if cfg!(miri) { 20 } else { 200 });
         let mut heap = Due::new();
         let mut inside = vec![false; entries.len()];
         let mut random = 1_u64;
-        for _ in 0..20_000 {
+        for _ in 0..if cfg!(miri) { 100 } else { 20_000 } {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = (random >> 33) as usize % entries.len();
             let entry = &entries[at];
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn no_order_of_arrival_makes_it_deep() {
-        const N: usize = 1 << 16;
+        const N: usize = if cfg!(miri) { 1 << 7 } else { 1 << 16 };
         let orders: [fn(u64) -> u64; 3] =
             [|i| i, |i| u64::MAX - i, |i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)];
         for due in orders {

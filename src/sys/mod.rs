@@ -79,7 +79,11 @@ compile_error!("lowthread has no port to this system: a new one is a folder in s
 macro_rules! at_load {
     ($function:path) => {
         const _: () = {
-            #[cfg_attr(any(target_os = "linux", target_os = "freebsd"), unsafe(link_section = ".init_array"))]
+            // Miri knows no symbol that may be missing.
+            #[cfg_attr(
+                all(any(target_os = "linux", target_os = "freebsd"), not(miri)),
+                unsafe(link_section = ".init_array")
+            )]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
             #[cfg_attr(windows, unsafe(link_section = ".CRT$XCU"))]
             #[used]

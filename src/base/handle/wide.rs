@@ -129,6 +129,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "a million numbers, and no memory")]
     fn every_generation_comes_once_and_then_the_first_again() {
         let mut seen = std::collections::HashSet::new();
         let slot = slot(0x7f12_3456_7840);

@@ -10,7 +10,7 @@ pub mod own;
         target_arch = "x86",
         target_arch = "arm"
     ),
-    not(target_env = "musl")
+    not(any(target_env = "musl", miri))
 ))]
 mod word;
 
@@ -20,12 +20,14 @@ mod word;
     target_arch = "riscv64",
     target_arch = "x86",
     target_arch = "arm",
-    target_env = "musl"
+    target_env = "musl",
+    miri
 )))]
 #[path = "word_none.rs"]
 mod word;
 
-// musl gives no surplus to libraries that are loaded late, and has the storage of each ready before a thread can ask.
-#[cfg(target_env = "musl")]
+// musl gives no surplus to libraries that are loaded late, and has the storage of each ready before a thread can ask. Miri
+// knows no assembly.
+#[cfg(any(target_env = "musl", miri))]
 #[path = "word_dynamic.rs"]
 mod word;
