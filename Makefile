@@ -22,7 +22,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom fuzz soak strained coverage bench bench-docs scale clean
+.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom miri fuzz soak strained coverage bench bench-docs scale clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
@@ -50,6 +50,7 @@ help:
 	@echo "make stress    the C tests TIMES=$(TIMES) times, more at once than there are processors"
 	@echo "make model     the models, in ITERATIONS=$(ITERATIONS) interleavings of each kind: MODEL=lock:: for some of them"
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
+	@echo "make miri      unit tests of handles, slots, rings and lists under Miri: installs a nightly Rust where it may"
 	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES), WHAT=$(WHAT), types or debug; needs Clang"
 	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
 	@echo "make strained  the C tests under signals all the time, a wall clock that jumps, on one core, with 5 % of one"
@@ -142,6 +143,10 @@ model:
 loom:
 	@RUSTFLAGS="$(RUSTFLAGS) --cfg loom" \
 	    cargo test --quiet --locked --profile model --target-dir $(TARGET)/loom --test loom -- $(MODEL)
+
+# make test has those that are quick there.
+miri:
+	@tools/miri
 
 fuzz:
 	@tools/fuzz $(MINUTES) $(WHAT)
