@@ -71,6 +71,11 @@ impl Block {
         }
     }
 
+    /// The same, but not longer than this.
+    pub fn moment(nanoseconds: u64) -> Block {
+        Block { deadline: Timeout::Nanoseconds(nanoseconds).start(), ..Block::brief() }
+    }
+
     /// Tells of the wait until the result is dropped. Where insight looks for circles it fails if the wait would close
     /// one. For a wait for what is held, before its thread stands anywhere.
     pub fn declare(&self) -> Result<Option<Told<'static>>, Error> {

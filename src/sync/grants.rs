@@ -1,8 +1,8 @@
 //! What was given to a sleeping waiter that has not seen it yet.
 //!
 //! Whoever gives has already changed the object's word in the waiter's favour; the waiter has only to
-//! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, its
-//! grant is on the way and it takes that, however late.
+//! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, a grant is on the
+//! way and it takes that, however late; where others may come and take it first, it looks at the word again.
 //!
 //! To be woken takes a thread longer than one that is awake needs to come, take what was posted for that thread, and
 //! give it again. Where it is promised that who waits goes first (`take_in_turn`), that ends after a while: who has
@@ -28,7 +28,7 @@ pub struct Grants {
 /// One that is due, beside the count of those who sleep.
 const DUE: u32 = 1 << 22;
 
-/// How long who finds all grants spoken for sleeps before it looks again, if nothing is posted. In nanoseconds.
+/// How long who finds all grants spoken for, or none, sleeps before it looks again, if nothing is posted. In nanoseconds.
 const LOOK_AGAIN: u64 = 1_000_000;
 
 /// A thread that is due, until it has a grant or gives up; also where it is cancelled.
@@ -129,6 +129,11 @@ impl Grants {
     /// Takes one that has been decided and must arrive.
     pub fn take_the_coming(&self) {
         while self.take(&Block::brief()).is_err() {}
+    }
+
+    /// Takes one that was on its way when this thread looked, but may be another's by now. Whether it came in a while.
+    pub fn take_soon(&self) -> bool {
+        self.take(&Block::moment(LOOK_AGAIN)).is_ok()
     }
 
     /// In a forked child: those it was meant for are gone.

@@ -10,7 +10,7 @@
 //! | any | acquire that must sleep | n - 1; if there was no permit, the thread waits for a grant | `acquired_or_joined` |
 //! | any | release of k | n + k; min(k, waiters) grants are posted | `released` |
 //! | n < 0 | a waiter that gives up | n + 1 | `given_up` |
-//! | n >= 0 | a waiter that gives up | unchanged: its grant is on the way, and it takes that | |
+//! | n >= 0 | a waiter that gives up | unchanged: a grant is on the way; it takes that, or leaves in the end if another does | |
 //! | n < 0 | fork, in the child | 0 | `without_waiters` |
 
 use crate::base::arena::Arena;
@@ -274,12 +274,19 @@ impl Handle<Semaphore> {
     /// Stands there no more. True if it has been given a permit after all.
     pub fn stand_down(self) -> Result<bool, Error> {
         let semaphore = self.alive()?;
+        Ok(self.served(self.served_after_all(semaphore)))
+    }
+
+    /// Leaves the line, unless there is a grant for it, which it takes then. Who came later may take that first, and
+    /// has left its own place in line for it: of which nothing is seen, so it is not waited for long at once.
+    fn served_after_all(self, semaphore: &Semaphore) -> bool {
         // Relaxed: nothing is taken.
-        let served = self.update(Ordering::Relaxed, State::given_up).is_err();
-        if served {
-            semaphore.grants.take_the_coming();
+        while self.update(Ordering::Relaxed, State::given_up).is_err() {
+            if semaphore.grants.take_soon() {
+                return true;
+            }
         }
-        Ok(self.served(served))
+        false
     }
 
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
@@ -291,18 +298,28 @@ impl Handle<Semaphore> {
             Err(stale) => return Some(Err(stale)),
         }
         let Err(wake) = semaphore.grants.take_in_turn(block) else { return Some(Ok(())) };
-        // Relaxed: nothing is taken.
-        if self.update(Ordering::Relaxed, State::given_up).is_ok() {
-            return block.reason(wake).map(Err);
-        }
-        semaphore.grants.take_the_coming();
-        Some(Ok(()))
+        if self.served_after_all(semaphore) { Some(Ok(())) } else { block.reason(wake).map(Err) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_gives_up_leaves_though_its_grant_went_to_who_came_later() {
+        let semaphore = Handle::<Semaphore>::new(0, 3).unwrap();
+        let resident = semaphore.reside().unwrap();
+        assert_eq!(semaphore.stand_in_line(), Ok(false));
+        semaphore.release(1).unwrap();
+        assert_eq!(semaphore.stand_in_line(), Ok(false));
+        assert_eq!(semaphore.is_served(), Ok(true));
+        assert!(!semaphore.served_after_all(&resident));
+        semaphore.release(1).unwrap();
+        assert_eq!(semaphore.value(), Ok(1));
+        drop(resident);
+        semaphore.free().unwrap();
+    }
     use crate::base::atomic::AtomicU64;
 
     #[test]
