@@ -246,16 +246,25 @@ def draw_latencies(plt, run, path):
     plt.close(figure)
 
 
-def draw(run, folder):
+def plots(program, **settings):
+    """pyplot for pictures that are the same each time; None, and a word, where there is no matplotlib."""
     try:
         import matplotlib
     except ImportError:
-        print("draw.py: no pictures: there is no matplotlib (bench/setup installs it)", file=sys.stderr)
-        return
+        print(f"{program}: no pictures: there is no matplotlib (bench/setup installs it)", file=sys.stderr)
+        return None
 
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "lowthread", "svg.fonttype": "none", "path.simplify_threshold": 0.5})
+    matplotlib.rcParams.update({"svg.hashsalt": "lowthread", "svg.fonttype": "none", **settings})
     from matplotlib import pyplot
+
+    return pyplot
+
+
+def draw(run, folder):
+    pyplot = plots("draw.py", **{"path.simplify_threshold": 0.5})
+    if pyplot is None:
+        return
 
     folder.mkdir(parents=True, exist_ok=True)
     draw_ratios(pyplot, run, folder / "ratios.svg")

@@ -60,15 +60,9 @@ def table(run):
 
 
 def picture(run, path):
-    try:
-        import matplotlib
-    except ImportError:
-        print("draw_scale.py: no picture: there is no matplotlib (bench/setup installs it)", file=sys.stderr)
+    pyplot = draw.plots("draw_scale.py")
+    if pyplot is None:
         return
-
-    matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "lowthread", "svg.fonttype": "none"})
-    from matplotlib import pyplot
 
     curves = {}
     for row in run["rows"]:

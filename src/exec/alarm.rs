@@ -20,6 +20,8 @@ use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
 use crate::base::{this_thread, wait};
 use crate::exec::due::{Due, Links, Member};
+#[cfg(shuttle)]
+use crate::thread::service::Modelled;
 use crate::thread::service::{Attendance, Duty, Service};
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -127,26 +129,9 @@ fn forget_all() {
     THREAD.store(0, Ordering::Relaxed);
 }
 
-/// For the models: between `begin` and `end` the thread that calls `attend` serves.
 #[cfg(shuttle)]
-pub mod model {
-    use super::{CHANGES, DUTY, Ordering, SERVICE, wait};
-
-    pub fn begin() {
-        SERVICE.be_served();
-    }
-
-    pub fn attend() {
-        SERVICE.attend(&DUTY);
-    }
-
-    pub fn end() {
-        while SERVICE.dismiss() {
-            CHANGES.fetch_add(1, Ordering::SeqCst);
-            wait::wake(&CHANGES, 1);
-            crate::base::model::yield_now();
-        }
-    }
+pub fn modelled() -> Modelled {
+    Modelled { service: &SERVICE, duty: &DUTY, changes: &CHANGES }
 }
 
 /// Sets an owner's alarm: `period` is 0 for once. One that was set before is set anew.

@@ -35,6 +35,8 @@ use crate::exec::case::Case;
 use crate::sys::quiet::quiet;
 use crate::sys::readable::Readable;
 use crate::thread::excepthook;
+#[cfg(shuttle)]
+use crate::thread::service::Modelled;
 use crate::thread::service::{Attendance, Duty, Service};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_void};
@@ -236,26 +238,9 @@ static LINE: Line = Line {
 
 static DUTY: Duty = Duty { name: c"lt-watch", work: serve, left: finish };
 
-/// For the models: between `begin` and `end` the thread that calls `attend` serves.
 #[cfg(shuttle)]
-pub mod model {
-    use super::{DUTY, LINE, Ordering, wait};
-
-    pub fn begin() {
-        LINE.service.be_served();
-    }
-
-    pub fn attend() {
-        LINE.service.attend(&DUTY);
-    }
-
-    pub fn end() {
-        while LINE.service.dismiss() {
-            LINE.changes.fetch_add(1, Ordering::SeqCst);
-            wait::wake(&LINE.changes, 1);
-            crate::base::model::yield_now();
-        }
-    }
+pub fn modelled() -> Modelled {
+    Modelled { service: &LINE.service, duty: &DUTY, changes: &LINE.changes }
 }
 
 static PARTICIPANT: Participant = Participant::new(forget_all);

@@ -111,30 +111,6 @@ impl Service {
         wait::wake_all(&self.state);
     }
 
-    /// For the models, whose threads serve: there is one from now on, which comes by `attend`.
-    #[cfg(shuttle)]
-    pub fn be_served(&self) {
-        self.go_on(SERVED);
-    }
-
-    /// That one comes back once it has been roused; false when it has.
-    #[cfg(shuttle)]
-    pub fn dismiss(&self) -> bool {
-        // Relaxed: a model's threads are one after the other.
-        self.state.compare_exchange(SERVED, STARTING, Ordering::Relaxed, Ordering::Relaxed) != Err(ABSENT)
-    }
-
-    /// The work of this duty, on the calling thread.
-    #[cfg(shuttle)]
-    pub fn attend(&'static self, duty: &'static Duty) {
-        // SAFETY: the models have one thread that serves, and the others do not touch the cell.
-        unsafe { (*self.ordinary.get()).write(mask::current()) };
-        if let Some(record) = this_thread::current() {
-            (duty.work)(&mut Attendance { service: self, record, ordinary: false, precise: false });
-        }
-        self.go_on(ABSENT);
-    }
-
     /// In a forked child: the thread did not come along.
     pub fn forget(&self) {
         // Relaxed: there is one thread.
@@ -239,4 +215,42 @@ pub(super) fn with_mask<R>(mask: &Mask, f: impl FnOnce() -> R) -> R {
     let result = f();
     mask::set(&before);
     result
+}
+
+/// A service in a model, whose own threads serve: the one that calls `attend`, between `begin` and `end`.
+#[cfg(shuttle)]
+#[derive(Clone, Copy)]
+pub struct Modelled {
+    pub service: &'static Service,
+    pub duty: &'static Duty,
+    /// What its thread sleeps on.
+    pub changes: &'static AtomicU32,
+}
+
+#[cfg(shuttle)]
+impl Modelled {
+    pub fn begin(self) {
+        self.service.go_on(SERVED);
+    }
+
+    pub fn attend(self) {
+        let service = self.service;
+        // SAFETY: the models have one thread that serves, and the others do not touch the cell.
+        unsafe { (*service.ordinary.get()).write(mask::current()) };
+        if let Some(record) = this_thread::current() {
+            (self.duty.work)(&mut Attendance { service, record, ordinary: false, precise: false });
+        }
+        service.go_on(ABSENT);
+    }
+
+    pub fn end(self) {
+        // Relaxed: a model's threads are one after the other.
+        let dismiss =
+            || self.service.state.compare_exchange(SERVED, STARTING, Ordering::Relaxed, Ordering::Relaxed);
+        while dismiss() != Err(ABSENT) {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+            wait::wake(self.changes, 1);
+            crate::base::model::yield_now();
+        }
+    }
 }

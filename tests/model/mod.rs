@@ -41,6 +41,7 @@ use lowthread::base::record::Record;
 use lowthread::base::status::Error;
 use lowthread::base::this_thread;
 use lowthread::base::unwind::{self, Exception};
+use lowthread::thread::service::Modelled;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, RoundRobinScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
 use std::sync::Mutex;
@@ -50,6 +51,16 @@ pub use shuttle::thread::scope as threads;
 const ITERATIONS: usize = 8_000;
 /// The depth of the second kind of schedules: how many changes of the thread a defect may need.
 const PREEMPTIONS: usize = 3;
+
+/// Does something beside the thread of a service.
+pub fn served(service: Modelled, f: impl FnOnce()) {
+    service.begin();
+    threads(|scope| {
+        scope.spawn(move || service.attend());
+        f();
+        service.end();
+    });
+}
 
 /// Runs a model under three schedulers: one takes any thread at each point, one seldom changes it, and
 /// one leaves a thread where it is for long.

@@ -49,12 +49,7 @@ unsafe extern "C-unwind" fn call(calls: *mut c_void) {
 
 /// Something is done beside the thread of the alarms.
 fn served(f: impl FnOnce()) {
-    alarm::model::begin();
-    threads(|scope| {
-        scope.spawn(alarm::model::attend);
-        f();
-        alarm::model::end();
-    });
+    super::served(alarm::modelled(), f);
 }
 
 fn some_time() -> f64 {

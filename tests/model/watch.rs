@@ -161,12 +161,7 @@ unsafe extern "C-unwind" fn ready(calls: *mut c_void) {
 
 /// The thread that calls, beside `f`.
 fn served(f: impl FnOnce()) {
-    watcher::model::begin();
-    threads(|scope| {
-        scope.spawn(watcher::model::attend);
-        f();
-        watcher::model::end();
-    });
+    super::served(watcher::modelled(), f);
 }
 
 #[test]
