@@ -307,22 +307,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_gives_up_leaves_though_its_grant_went_to_who_came_later() {
-        let semaphore = Handle::<Semaphore>::new(0, 3).unwrap();
-        let resident = semaphore.reside().unwrap();
-        assert_eq!(semaphore.stand_in_line(), Ok(false));
-        semaphore.release(1).unwrap();
-        assert_eq!(semaphore.stand_in_line(), Ok(false));
-        assert_eq!(semaphore.is_served(), Ok(true));
-        assert!(!semaphore.served_after_all(&resident));
-        semaphore.release(1).unwrap();
-        assert_eq!(semaphore.value(), Ok(1));
-        drop(resident);
-        semaphore.free().unwrap();
-    }
-    use crate::base::atomic::AtomicU64;
-
-    #[test]
     fn permits_are_counted_and_bounded() {
         let semaphore = Handle::<Semaphore>::new(1, 2).unwrap();
         assert_eq!(semaphore.acquire(), Ok(()));

@@ -83,3 +83,22 @@ fn a_release_of_many_serves_as_many() {
         end(semaphore, 1 - took.into_inner());
     });
 }
+
+// One gives up as the permit comes, which goes to the other, who keeps it.
+#[test]
+fn a_time_out_ends_a_wait_whose_permit_went_to_who_came_later() {
+    check(|| {
+        let semaphore = Handle::<Semaphore>::new(0, 9).unwrap();
+        let took = std::sync::atomic::AtomicU32::new(0);
+        let acquire = || match semaphore.acquire_timeout(SOON) {
+            Ok(()) => _ = took.fetch_add(1, std::sync::atomic::Ordering::SeqCst),
+            result => assert_eq!(result, Err(Error::TimedOut)),
+        };
+        threads(|scope| {
+            scope.spawn(acquire);
+            semaphore.release(1).unwrap();
+            acquire();
+        });
+        end(semaphore, 1 - took.into_inner());
+    });
+}
