@@ -141,6 +141,10 @@ static inline void skip_where_children_have_no_threads(void) {
 #define skip_beside_busy_threads()                                                                 \
     (under_emulator() ? (void)skip_because("QEMU may hang in a fork beside threads that are busy") : (void)0)
 
+// For a case that takes something from its process: a sanitizer would miss it as well, and QEMU keeps it for itself.
+#define skip_where_limits_are_not_its_own()                                                                            \
+    (under_sanitizer() || under_emulator() ? (void)skip_because("what runs the program would lack it, too") : (void)0)
+
 // Leaves the case where the library that is under test cannot do that.
 #define skip_without(feature, reason) ((lt_features() & (feature)) == 0 ? (void)skip_because(reason) : (void)0)
 

@@ -11,9 +11,7 @@ static void limit(int what, rlim_t most) {
 }
 
 static void go(void (*body)(void *)) {
-    if (under_sanitizer() || under_emulator()) {
-        skip_because("what runs the program would lack it, too");
-    }
+    skip_where_limits_are_not_its_own();
     assert_int_equal(run_in_child(body, NULL), 0);
 }
 

@@ -742,6 +742,7 @@ static void refuse_memory(void *arg) {
 
 TEST(without_memory_events_are_lost_as_long_as_there_is_none) {
     skip_without_memory();
+    skip_where_limits_are_not_its_own();
     assert_int_equal(run_in_child(refuse_memory, NULL), 0);
 }
 

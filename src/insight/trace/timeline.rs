@@ -26,9 +26,10 @@ const DEEPEST: u32 = 1024;
 
 // Relaxed, in all of this: the thread's own, and its handlers'.
 
-/// Does something at this time with the record's ring, which no handler disturbs. None if there is no ring, or if this is a handler
-/// that comes into the middle of such a thing.
-fn with<R>(record: &'static Record, when: u64, f: impl FnOnce(&'static Ring) -> R) -> Option<R> {
+/// Does something with the record's ring, which no handler disturbs, and is given the time: from before, a handler may
+/// have put later ones in. None if there is no ring, or if this is a handler that comes into the middle of such a thing.
+/// The thread's life in the trace has begun `since` then at the latest.
+fn with_since<R>(record: &'static Record, since: u64, f: impl FnOnce(&'static Ring, u64) -> R) -> Option<R> {
     let Some(ring) = of(record) else {
         STRAY.fetch_add(1, Ordering::Relaxed);
         return None;
@@ -39,12 +40,17 @@ fn with<R>(record: &'static Record, when: u64, f: impl FnOnce(&'static Ring) -> 
     }
     ring.busy.store(true, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
-    join(record, ring, when);
-    let result = f(ring);
+    let when = now();
+    join(record, ring, when.min(since));
+    let result = f(ring, when);
     compiler_fence(Ordering::SeqCst);
     ring.busy.store(false, Ordering::Relaxed);
     clerk::call(ring.is_filling());
     Some(result)
+}
+
+fn with<R>(record: &'static Record, f: impl FnOnce(&'static Ring, u64) -> R) -> Option<R> {
+    with_since(record, u64::MAX, f)
 }
 
 fn of(record: &'static Record) -> Option<&'static Ring> {
@@ -124,33 +130,32 @@ fn end(ring: &Ring, to: u32, when: u64) {
 /// The library's own threads are in the timeline once something happens on them.
 pub fn arrive(record: &'static Record) {
     if record.role() == Role::Started {
-        with(record, now(), |_| ());
+        with(record, |_, _| ());
     }
 }
 
 pub fn tell(record: &'static Record, event: &Event, text: &[u8]) {
-    with(record, event.when, |ring| {
+    with_since(record, event.when, |ring, _| {
         let spare = ring.lit.load(Ordering::Relaxed) as usize;
         ring.push(event, text, spare)
     });
 }
 
 pub fn open(record: &'static Record, event: &Event, text: &[u8]) -> Option<Opened> {
-    with(record, event.when, |ring| {
+    with(record, |ring, when| {
         let opened = Opened {
             session: ring.session.load(Ordering::Relaxed),
             level: level(ring),
             floor: ring.floor.load(Ordering::Relaxed),
         };
-        begin(ring, event, text);
+        begin(ring, &Event { when, ..*event }, text);
         ring.floor.store(level(ring), Ordering::Relaxed);
         opened
     })
 }
 
 pub fn close(record: &'static Record, opened: Opened) {
-    let when = now();
-    with(record, when, |ring| {
+    with(record, |ring, when| {
         if ring.session.load(Ordering::Relaxed) == opened.session {
             end(ring, opened.level, when);
             ring.floor.store(opened.floor, Ordering::Relaxed);
@@ -160,14 +165,14 @@ pub fn close(record: &'static Record, opened: Opened) {
 
 /// Begins a span of the program's.
 pub fn begin_span(record: &'static Record, name: &[u8]) {
-    let event = Event::now(Point::Span, 0, 0);
-    with(record, event.when, |ring| begin(ring, &event, name));
+    with(record, |ring, when| {
+        begin(ring, &Event { point: Point::Span, when, what: None, object: 0, other: 0 }, name);
+    });
 }
 
 /// Ends the last that was begun on this thread, in the same function, task or callback; if there is none, nothing.
 pub fn end_span(record: &'static Record) {
-    let when = now();
-    with(record, when, |ring| {
+    with(record, |ring, when| {
         if level(ring) > ring.floor.load(Ordering::Relaxed) {
             end(ring, level(ring) - 1, when);
         }
