@@ -12,7 +12,7 @@ use crate::base::fork::Participant;
 use crate::base::handle::{DEAD, Kind, Object, Place, UNUSED, is_live};
 use crate::base::spare::{Link, Pile};
 use crate::base::status::Error;
-use crate::base::{registry, this_thread};
+use crate::base::{race, registry, this_thread};
 use core::fmt;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -37,6 +37,23 @@ impl<T: Object> Slot<T> {
     pub fn visitors(&self) -> u32 {
         // SeqCst: the other half of "register, then look at the word" in `Resident`.
         self.residents.load(Ordering::SeqCst).saturating_sub(1)
+    }
+
+    /// What the last user of the slot did happens before what the next one does: a tool that looks for races sees the
+    /// calls of the C library that write the whole of it. Not of a record, which is given back when such a tool takes its
+    /// thread for gone.
+    #[inline]
+    fn used_before(&self) {
+        if T::KIND != Kind::Record {
+            race::before(&raw const self.link);
+        }
+    }
+
+    #[inline]
+    fn used_after(&self) {
+        if T::KIND != Kind::Record {
+            race::after(&raw const self.link);
+        }
     }
 
     /// One resident more, for who knows that there is one.
@@ -217,6 +234,7 @@ impl<T: Object> Arena<T> {
             Some(link) => {
                 // SAFETY: all in this arena's pile, and in the magazines that are filled from it, are slots of its.
                 let slot = unsafe { Slot::<T>::of(link) };
+                slot.used_after();
                 slot.body.reset();
                 debug_assert_eq!(digest(&slot.body), digest(&T::blank()), "{:?} is not reset", T::KIND);
                 slot
@@ -235,9 +253,11 @@ impl<T: Object> Arena<T> {
             let newest = self.chunks.load(Ordering::Acquire);
             // SAFETY: chunks are never unmapped once they are in the list.
             if let Some((slot, place)) = unsafe { newest.as_ref() }.and_then(Chunk::claim) {
+                race::after(newest);
                 return Ok(prepare(slot, place));
             }
             let chunk = Chunk::map(newest)?;
+            race::before(chunk);
             // Release: pairs with the load.
             if self.chunks.compare_exchange(newest, chunk, Ordering::Release, Ordering::Relaxed).is_err() {
                 // Another thread was faster. SAFETY: as above.
@@ -256,6 +276,7 @@ impl<T: Object> Arena<T> {
             // An object has died with the last of its generations.
             return;
         }
+        slot.used_before();
         match this_thread::existing().and_then(|record| record.spare(T::KIND)) {
             Some(magazine) => magazine.put(&slot.link, &self.spare),
             None => self.spare.put(&slot.link),
