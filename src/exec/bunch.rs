@@ -5,7 +5,7 @@
 //! | a bunch | meaning | goes on by |
 //! |---|---|---|
 //! | spare | it is empty, and known to the line alone | a submit: in line |
-//! | in line, open | it is the last, and has room | submits, while it is; or, a worker was started for its one task: full |
+//! | in line, open | it is the last, and has room | submits, while it is; something joins behind it, or a worker was started for its one task: full |
 //! | in line, full | it is not put into any more | |
 //! | in line, exhausted | all that was put in was taken out | put in, if it is open; its last visitor leaves, or it has none: spare |
 //!
@@ -13,6 +13,14 @@
 //! |---|---|---|
 //! | pending | nobody has taken it: those from `taken` to `put` | a visitor, or a cancel, by one exchange: taken |
 //! | taken | a visitor is in it, or was; or it is cancelled | |
+//!
+//! | a visitor | meaning | goes on by |
+//! |---|---|---|
+//! | at work | it is in a task | has taken the next one: at work; finds none: it looks |
+//! | looking | it is awake, and looks for what is put in | an exchange, which takes a task: at work; gives up: it leaves |
+//!
+//! While one looks, who submits calls nobody. So one that takes a task then looks whether there is another, and calls
+//! for it: of a put and such a taking, each followed by a look at the other, one sees the other.
 //!
 //! So they are begun in their order, one by one, and who waits in one keeps no other from being begun. What is put in
 //! or out of line, and who comes and goes, is under the pool's lock.
@@ -27,7 +35,7 @@ use core::ffi::c_void;
 use core::ptr;
 
 /// How many it has room for: a KiB, with the rest. Few in a model, where the next one must come soon.
-const ROOM: usize = if cfg!(shuttle) { 2 } else { 35 };
+const ROOM: usize = if cfg!(shuttle) { 3 } else { 35 };
 
 /// A task that nobody hears of.
 #[derive(Clone, Copy, Debug)]
@@ -44,17 +52,20 @@ pub struct Forgotten {
 pub struct Bunch {
     pub(super) place: Place,
     /// How many are to be put in, and how many workers visit it.
-    room: Cell<usize>,
+    room: AtomicUsize,
     visitors: Cell<u32>,
     put: AtomicUsize,
     taken: Taken,
     tasks: [Cell<Option<Forgotten>>; ROOM],
 }
 
-/// The first that is pending.
+/// The number of the first that is pending, and in units of `LOOKING` how many visitors look for one.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Taken(AtomicUsize);
+
+const LOOKING: usize = 1 << 8;
+const _: () = assert!(ROOM < LOOKING);
 
 // SAFETY: the cells are written under the pool's lock, those of the tasks before they are put and by nobody while
 // there are visitors; the arguments are the user's, who asked for them to be passed on any thread.
@@ -65,7 +76,7 @@ impl Bunch {
     pub fn new() -> Result<*mut Bunch, Error> {
         let bunch = boxed(Bunch {
             place: Place::nowhere(),
-            room: Cell::new(0),
+            room: AtomicUsize::new(0),
             visitors: Cell::new(0),
             put: AtomicUsize::new(0),
             taken: Taken(AtomicUsize::new(0)),
@@ -79,7 +90,7 @@ impl Bunch {
 
     /// A spare one comes in use: for one task, or as many as there is room for.
     pub fn open(&self, alone: bool) {
-        self.room.set(if alone { 1 } else { ROOM });
+        self.room.store(if alone { 1 } else { ROOM }, Ordering::Relaxed);
         self.put.store(0, Ordering::Relaxed);
         self.taken.0.store(0, Ordering::Relaxed);
         self.place.set(Queued::Bunched(self));
@@ -88,11 +99,23 @@ impl Bunch {
     /// Puts a task in, if there is room.
     pub fn put(&self, task: Forgotten) -> bool {
         let put = self.put.load(Ordering::Relaxed);
-        let Some(cell) = self.tasks.get(put).filter(|_| put < self.room.get()) else { return false };
+        let Some(cell) = self.tasks.get(put).filter(|_| !self.is_full(put)) else { return false };
         cell.set(Some(task));
-        // Release: who takes it finds it written.
-        self.put.store(put + 1, Ordering::Release);
+        // SeqCst: pairs with `is_looked_at` and `has_more`. And who takes it finds it written.
+        self.put.store(put + 1, Ordering::SeqCst);
         true
+    }
+
+    /// Whether a visitor looks for what is put in. After a put.
+    pub fn is_looked_at(&self) -> bool {
+        // SeqCst: who has stopped by then sees what was put in before, in `has_more`.
+        self.taken.0.load(Ordering::SeqCst) >= LOOKING
+    }
+
+    /// Of the visitors that look, how many there are.
+    pub fn looking(&self) -> u32 {
+        // Relaxed: for a report.
+        (self.taken.0.load(Ordering::Relaxed) / LOOKING) as u32
     }
 
     pub fn come(&self) {
@@ -115,22 +138,60 @@ impl Bunch {
     /// How many were taken, and how many are pending, at a moment.
     pub fn taken(&self) -> usize {
         // Acquire: pairs with `take`.
-        self.taken.0.load(Ordering::Acquire)
+        self.taken.0.load(Ordering::Acquire) % LOOKING
     }
 
     pub fn pending(&self) -> usize {
         self.put.load(Ordering::Relaxed).saturating_sub(self.taken())
     }
 
+    /// Nothing more is put in.
+    pub fn close(&self) {
+        let put = self.put.load(Ordering::Relaxed);
+        if !self.is_full(put) {
+            // SeqCst: as in `put`.
+            self.room.store(put, Ordering::SeqCst);
+        }
+    }
+
     /// Whether nothing is put in after so many. Also for a visitor.
     pub fn is_full(&self, put: usize) -> bool {
-        put >= self.room.get()
+        // SeqCst: as in `has_more`.
+        put >= self.room.load(Ordering::SeqCst)
     }
 
     /// Takes the first that is pending. Without the lock, by a visitor, who remembers how many it found there.
     pub fn take(&self, put: &mut usize) -> Option<Forgotten> {
-        let mut taken = self.taken();
+        self.take_as(put, 0)
+    }
+
+    /// A visitor begins to look for what is put in, and gives up again.
+    pub fn look(&self) {
+        // Relaxed: who is not seen looking is not counted upon.
+        self.taken.0.fetch_add(LOOKING, Ordering::Relaxed);
+    }
+
+    pub fn look_away(&self) {
+        // Relaxed: before it is at the lock, under which it looks at the line.
+        self.taken.0.fetch_sub(LOOKING, Ordering::Relaxed);
+    }
+
+    /// As `take`, by one that looks; which it does no more if it has one.
+    pub fn take_looking(&self, put: &mut usize) -> Option<Forgotten> {
+        self.take_as(put, LOOKING)
+    }
+
+    /// Whether somebody is to be called for what is behind the one that was taken while looking: in here, or behind.
+    pub fn has_more(&self) -> bool {
+        // SeqCst: what is not seen here is put in by who sees that this one looks no more.
+        let put = self.put.load(Ordering::SeqCst);
+        put > self.taken() || self.is_full(put)
+    }
+
+    fn take_as(&self, put: &mut usize, looking: usize) -> Option<Forgotten> {
+        let mut word = self.taken.0.load(Ordering::Acquire);
         loop {
+            let taken = word % LOOKING;
             if taken >= *put {
                 // Acquire: pairs with `put`.
                 *put = self.put.load(Ordering::Acquire);
@@ -139,9 +200,11 @@ impl Bunch {
                 return None;
             }
             // Release: who counts those that were taken, and so those that are over, sees what the last one did.
-            match self.taken.0.compare_exchange_weak(taken, taken + 1, Ordering::Release, Ordering::Relaxed) {
+            // SeqCst: as in `has_more`.
+            let next = word + 1 - looking;
+            match self.taken.0.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return self.tasks.get(taken)?.get(),
-                Err(now) => taken = now,
+                Err(now) => word = now,
             }
         }
     }

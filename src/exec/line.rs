@@ -130,9 +130,25 @@ impl Line {
 
     /// How many tasks without a future workers are through with.
     pub fn completed(&self) -> u64 {
-        // Each visitor is in one of those that were taken.
+        // Each visitor that does not look for one is in one of those that were taken.
         let visitors: u64 = self.visited().map(|bunch| u64::from(bunch.visitors())).sum();
-        self.taken().saturating_sub(visitors + self.cancelled.get())
+        let at_work = visitors.saturating_sub(self.looking().into());
+        self.taken().saturating_sub(at_work + self.cancelled.get())
+    }
+
+    /// How many visitors look for a task.
+    pub fn looking(&self) -> u32 {
+        self.visited().map(Bunch::looking).sum()
+    }
+
+    /// Whether a worker looks for what is put in, or put in just before the last.
+    pub fn is_looked_at(&self) -> bool {
+        // SAFETY: who is in the line stays where it is.
+        let at = |place: *const Place| unsafe { place.as_ref() };
+        core::iter::successors(at(self.last.get()), |place| at(place.previous.get())).take(2).any(|place| {
+            // SAFETY: as above.
+            matches!(place.task.get(), Some(Queued::Bunched(bunch)) if unsafe { &*bunch }.is_looked_at())
+        })
     }
 
     /// How many were taken out of bunches.
@@ -206,6 +222,12 @@ impl Line {
             Some(Queued::Mapped(batch)) => unsafe { (*batch).next_map.set(self.maps.replace(batch)) },
             Some(Queued::Bunched(_)) => (),
             _ => self.singles.set(self.singles.get() + 1),
+        }
+        // SAFETY: who is in the line stays where it is.
+        let last = unsafe { self.last.get().as_ref() };
+        if let Some(Queued::Bunched(last)) = last.and_then(|last| last.task.get()) {
+            // SAFETY: as above.
+            unsafe { &*last }.close();
         }
         let number = self.joined.get() + 1;
         self.joined.set(number);

@@ -58,6 +58,8 @@ pub struct Pool {
     starts: AtomicU32,
     /// Whether somebody wants visitors to look at the line.
     recall: Recall,
+    /// Changes when those who look are to look at the line.
+    news: News,
     /// While it is, the handle is not freed.
     awaited: Awaited,
     /// These do not change while the pool lives: its handle, and what its workers are given.
@@ -71,6 +73,11 @@ pub struct Pool {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Recall(AtomicBool);
+
+/// Written only while somebody looks.
+#[derive(Debug)]
+#[repr(align(64))]
+struct News(AtomicU32);
 
 /// What a worker is given, wherever it is started from.
 #[derive(Debug)]
@@ -92,6 +99,10 @@ struct Inside {
     most_workers: u32,
     /// How many sleep and have not been called.
     idle: u32,
+    /// How many were called, and are not here yet; how many are awake and look for something to do: both come to what
+    /// joins the line.
+    called: u32,
+    looking: u32,
     /// How many are in a task; how many have found that there will be none for them any more.
     running: u32,
     leaving: u32,
@@ -132,6 +143,8 @@ impl Inside {
             tasks: Line::none(),
             most_workers,
             idle: 0,
+            called: 0,
+            looking: 0,
             running: 0,
             leaving: 0,
             starting: 0,
@@ -167,6 +180,7 @@ impl Object for Pool {
             workers: AtomicU32::new(0),
             starts: AtomicU32::new(0),
             recall: Recall(AtomicBool::new(false)),
+            news: News(AtomicU32::new(0)),
             awaited: Awaited::by_none(),
             own: Cell::new(ptr::null_mut()),
             outfit: UnsafeCell::new(Outfit::NONE),
@@ -192,6 +206,8 @@ impl Object for Pool {
         inside.completed += inside.tasks.completed();
         inside.tasks.abandon();
         inside.idle = 0;
+        inside.called = 0;
+        inside.looking = 0;
         inside.running = 0;
         inside.leaving = 0;
         inside.starting = 0;
@@ -279,6 +295,8 @@ impl Handle<Pool> {
             inside.state = State::Shut;
         }
         let idle = core::mem::take(&mut inside.idle);
+        inside.called += idle;
+        pool.tell_news(&inside);
         drop(inside);
         pool.calls.post(idle);
         if cancel_pending {
@@ -303,12 +321,13 @@ impl Handle<Pool> {
     pub fn stats(self) -> Result<Stats, Error> {
         let pool = self.alive()?;
         let inside = pool.inside.lock();
+        let looking = inside.tasks.looking();
         Ok(Stats {
             max_workers: inside.most_workers,
             workers: pool.workers.load(Ordering::Relaxed),
-            idle: inside.idle,
+            idle: inside.idle + inside.looking + looking,
             queued: inside.tasks.len(),
-            running: inside.running,
+            running: inside.running.saturating_sub(looking),
             completed: inside.completed + inside.tasks.completed(),
         })
     }
@@ -335,6 +354,26 @@ impl Handle<Pool> {
             Some(Next::Promised(promise)) => Some(promise),
             _ => None,
         })
+    }
+
+    /// So many threads of a model are to serve it, and no others are started.
+    #[cfg(shuttle)]
+    pub fn expect(self, servers: u32) -> Result<(), Error> {
+        let pool = self.alive()?;
+        pool.inside.lock().most_workers = servers;
+        pool.workers.store(servers, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Is one of them, until the pool is shut down.
+    #[cfg(shuttle)]
+    pub fn serve(self) -> Result<(), Error> {
+        let record = this_thread::current().ok_or(Error::NoMemory)?;
+        let _resident = self.reside()?;
+        let pool = self.alive()?;
+        pool.serve(record);
+        pool.lose_worker();
+        Ok(())
     }
 
     /// Does what a worker does with a map or a bunch that is first in line; how many items that were.
@@ -394,7 +433,7 @@ impl Pool {
                 State::Broken => return Err(Error::Broken),
             }
             #[cfg(shuttle)]
-            if crate::base::model::inside() {
+            if crate::base::model::inside() && self.workers.load(Ordering::Relaxed) == 0 {
                 if join(&inside.tasks, false).is_some() {
                     return Ok(());
                 }
@@ -403,9 +442,12 @@ impl Pool {
             }
             // Relaxed: changes under the lock.
             let workers = self.workers.load(Ordering::Relaxed);
-            let called = inside.idle.min(u32::try_from(n).unwrap_or(u32::MAX));
-            let start = called == 0 && workers < inside.bound();
-            if called == 0 && !start && workers == inside.starting {
+            let wanted = u32::try_from(n).unwrap_or(u32::MAX);
+            // So many are awake, and come by themselves.
+            let seen = inside.looking > 0 || inside.tasks.is_looked_at();
+            let coming = inside.looking.max(seen.into()).min(wanted);
+            let start = wanted > coming && inside.idle == 0 && workers < inside.bound();
+            if inside.idle == 0 && !start && workers == inside.starting {
                 // None has begun: whether one will is known to who starts it.
                 let starts = self.starts.load(Ordering::Relaxed);
                 drop(inside);
@@ -418,19 +460,29 @@ impl Pool {
                 self.provide(inside)?;
                 continue;
             };
-            if called > 0 {
-                inside.idle -= called;
-                drop(inside);
-                self.calls.post(called);
-            } else if start {
+            self.tell_news(&inside);
+            if start {
                 // Those that there are will come to it, if this one does not.
                 if let Err((inside, error)) = self.start_one_more(inside) {
                     return if self.uncount(inside, Some(number)) { Ok(()) } else { Err(error) };
                 }
-            } else {
-                drop(inside);
+                self.start_more(wanted - coming - 1);
+                return Ok(());
             }
-            self.start_more(n - called.max(1) as usize);
+            // Who looked may have taken another meanwhile, and be in that for long.
+            let is_seen = seen && (inside.looking > 0 || inside.tasks.is_looked_at());
+            let missing = if is_seen { wanted - coming } else { wanted };
+            let called = inside.idle.min(missing);
+            inside.idle -= called;
+            inside.called += called;
+            let may_start = workers < inside.bound();
+            drop(inside);
+            if called > 0 {
+                self.calls.post(called);
+            }
+            if may_start {
+                self.start_more(missing - called);
+            }
             return Ok(());
         }
     }
@@ -446,7 +498,7 @@ impl Pool {
     }
 
     /// Starts up to so many workers more, while there are tasks for them.
-    fn start_more(&'static self, n: usize) {
+    fn start_more(&'static self, n: u32) {
         for _ in 0..n {
             let inside = self.inside.lock();
             // Relaxed: under the lock.
@@ -548,8 +600,38 @@ impl Pool {
         !left_again
     }
 
+    /// What a worker does until it is to end.
+    fn serve(&'static self, record: &'static Record) {
+        let role = record.role();
+        let mut done = None;
+        while let Some(task) = self.next_task(done) {
+            let ran = match task {
+                Next::Promised(promise) => u64::from(promise.run()),
+                // SAFETY: this worker became a user when it took it.
+                Next::Mapped(batch) => unsafe { Batch::receive(batch, record) },
+                // SAFETY: this worker visits it since it took the first.
+                Next::Forgotten(first, bunch) => unsafe { Visit::pay(self, bunch, first, record) },
+            };
+            // The task has forked, and this is the child: there is no pool here that it works for. Or an exception
+            // has left something on this thread that the next task is not to find: another worker follows.
+            if record.role() != role {
+                return;
+            }
+            let is_spoilt = ran > 0 && record.own().spoilt.get();
+            done = Some(match task {
+                Next::Forgotten(_, bunch) if is_spoilt => return self.inside.lock().end_visit(bunch),
+                Next::Forgotten(_, bunch) => Done::Visit(bunch),
+                _ if is_spoilt => {
+                    self.inside.lock().completed += ran - 1;
+                    return;
+                }
+                _ => Done::Tasks(ran),
+            });
+        }
+    }
+
     /// What a worker does next, after so many tasks; it sleeps until there is something. None when it is to end.
-    fn next_task(&self, done: Option<Done>) -> Option<Next> {
+    fn next_task(&'static self, done: Option<Done>) -> Option<Next> {
         let mut inside = self.inside.lock();
         if let Some(done) = done {
             inside.running -= 1;
@@ -559,6 +641,7 @@ impl Pool {
                 Done::Visit(bunch) => unsafe { inside.tasks.go(bunch) },
             }
         }
+        let mut has_looked = false;
         loop {
             // Relaxed: under the lock.
             let staying = self.workers.load(Ordering::Relaxed) - inside.leaving;
@@ -569,17 +652,81 @@ impl Pool {
             }
             if task.is_some() {
                 inside.running += 1;
-                unlock(inside);
+                self.pass_on(inside);
                 return task;
             }
             if staying > inside.bound() || inside.state != State::Open {
                 inside.leaving += 1;
+                self.pass_on(inside);
                 return None;
             }
-            inside.idle += 1;
+            if has_looked {
+                inside.idle += 1;
+                unlock(inside);
+                self.calls.take_asleep();
+                inside = self.inside.lock();
+                inside.called -= 1;
+                has_looked = false;
+            } else {
+                inside.looking += 1;
+                let before = self.news.0.load(Ordering::Relaxed);
+                unlock(inside);
+                has_looked = !self.await_news(before);
+                inside = self.inside.lock();
+                inside.looking -= 1;
+            }
+        }
+    }
+
+    /// Lets go of the lock. If there is something in line that nobody comes to, since this worker looked for it and
+    /// does something else, another is called.
+    fn pass_on(&'static self, inside: Guard<'static, Inside>) {
+        // Relaxed: under the lock.
+        let may_start = self.workers.load(Ordering::Relaxed) < inside.bound();
+        let is_served = inside.looking + inside.called + inside.starting > 0;
+        if is_served || (inside.idle == 0 && !may_start) || inside.tasks.is_empty() {
+            return unlock(inside);
+        }
+        if let Err(inside) = self.rouse(inside) {
             unlock(inside);
-            self.calls.take_the_coming();
-            inside = self.inside.lock();
+            self.start_more(1);
+        }
+    }
+
+    /// Has one look at the line that is in no task, and lets go of the lock; which it gives back if all are.
+    fn rouse<'a>(&'static self, mut inside: Guard<'a, Inside>) -> Result<(), Guard<'a, Inside>> {
+        if inside.looking > 0 {
+            self.tell_news(&inside);
+            return Ok(());
+        }
+        if inside.idle == 0 {
+            return Err(inside);
+        }
+        inside.idle -= 1;
+        inside.called += 1;
+        drop(inside);
+        self.calls.post(1);
+        Ok(())
+    }
+
+    fn tell_news(&self, inside: &Inside) {
+        if inside.looking > 0 {
+            // Relaxed, here and where it is read: who has seen it looks at the line under the lock, and who has not in
+            // a moment.
+            self.news.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks for a while whether there are news; whether there were.
+    fn await_news(&self, before: u32) -> bool {
+        let mut spin = Spin::new();
+        loop {
+            if self.news.0.load(Ordering::Relaxed) != before {
+                return true;
+            }
+            if !spin.again() {
+                return false;
+            }
         }
     }
 
@@ -751,7 +898,7 @@ impl Visit {
         self.process == registry::forks()
     }
 
-    /// Takes the next task, unless this worker is to do something else, or is none any more. It looks for a moment
+    /// Takes the next task, unless this worker is to do something else, or is none any more. It looks for a while
     /// whether one is put in: else it would be called for each by who submits faster than it comes and goes.
     fn go_on(&mut self) {
         if !self.is_valid() || self.record.own().spoilt.get() {
@@ -759,11 +906,25 @@ impl Visit {
         }
         // SAFETY: it stays in line while it has visitors.
         let bunch = unsafe { &*self.bunch };
+        if self.pool.is_recalling() {
+            return;
+        }
+        self.next = bunch.take(&mut self.put);
+        if self.next.is_some() || bunch.is_full(self.put) {
+            return;
+        }
+        bunch.look();
         let mut spin = Spin::new();
-        while !self.pool.is_recalling() {
-            self.next = bunch.take(&mut self.put);
-            if self.next.is_some() || bunch.is_full(self.put) || !spin.pause() {
+        loop {
+            self.next = bunch.take_looking(&mut self.put);
+            if self.next.is_some() {
+                if bunch.has_more() {
+                    self.pool.pass_on(self.pool.inside.lock());
+                }
                 return;
+            }
+            if bunch.is_full(self.put) || self.pool.is_recalling() || !spin.again() {
+                return bunch.look_away();
             }
         }
     }
@@ -796,31 +957,7 @@ unsafe extern "C-unwind" fn work(pool: *mut c_void) {
     record.own().stack_reserve.set(0);
     // SAFETY: does not change while the pool lives, which it does while a worker counts.
     unsafe { &*pool.outfit.get() }.cpus.apply();
-    let mut done = None;
-    while let Some(task) = pool.next_task(done) {
-        let ran = match task {
-            Next::Promised(promise) => u64::from(promise.run()),
-            // SAFETY: this worker became a user when it took it.
-            Next::Mapped(batch) => unsafe { Batch::receive(batch, record) },
-            // SAFETY: this worker visits it since it took the first.
-            Next::Forgotten(first, bunch) => unsafe { Visit::pay(pool, bunch, first, record) },
-        };
-        // The task has forked, and this is the child: there is no pool here that it works for. Or an exception
-        // has left something on this thread that the next task is not to find: another worker follows.
-        if record.role() != Role::Started {
-            return;
-        }
-        let is_spoilt = ran > 0 && record.own().spoilt.get();
-        done = Some(match task {
-            Next::Forgotten(_, bunch) if is_spoilt => return pool.inside.lock().end_visit(bunch),
-            Next::Forgotten(_, bunch) => Done::Visit(bunch),
-            _ if is_spoilt => {
-                pool.inside.lock().completed += ran - 1;
-                return;
-            }
-            _ => Done::Tasks(ran),
-        });
-    }
+    pool.serve(record);
 }
 
 /// A task without a future was left by lt_exit: nobody is told.
@@ -881,12 +1018,7 @@ impl Pool {
         // Relaxed, here and below: whoever sees it takes the lock.
         self.recall.0.store(true, Ordering::Relaxed);
         inside.aside += 1;
-        if inside.idle > 0 {
-            inside.idle -= 1;
-            drop(inside);
-            self.calls.post(1);
-            return Ok(Aside(self));
-        }
+        let Err(inside) = self.rouse(inside) else { return Ok(Aside(self)) };
         // Relaxed, here and below: under the lock.
         if self.workers.load(Ordering::Relaxed) >= inside.bound() {
             return Ok(Aside(self));
@@ -911,15 +1043,11 @@ impl Drop for Aside {
         if staying <= inside.bound() {
             return;
         }
-        if inside.idle == 0 {
-            // Whoever comes out of a task finds it out.
-            self.0.recall.0.store(true, Ordering::Relaxed);
-            return;
-        }
         // One too many: it finds that out by itself.
-        inside.idle -= 1;
-        drop(inside);
-        self.0.calls.post(1);
+        if let Err(_inside) = self.0.rouse(inside) {
+            // Or whoever comes out of a task.
+            self.0.recall.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 

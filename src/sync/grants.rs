@@ -131,6 +131,13 @@ impl Grants {
         while self.take(&Block::brief()).is_err() {}
     }
 
+    /// The same, by one that has been awake for long enough.
+    pub fn take_asleep(&self) {
+        while !self.try_take() {
+            self.sleep(&Block::brief());
+        }
+    }
+
     /// Takes one that was on its way when this thread looked, but may be another's by now. Whether it came in a while.
     pub fn take_soon(&self) -> bool {
         self.take(&Block::moment(LOOK_AGAIN)).is_ok()

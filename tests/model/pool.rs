@@ -12,7 +12,7 @@ use lowthread::thread::excepthook;
 use lowthread::thread::report::lt_error_info;
 
 /// More than a bunch has room for.
-const TASKS: usize = 3;
+const TASKS: usize = 4;
 
 #[derive(Default)]
 struct Work {
@@ -73,6 +73,7 @@ unsafe extern "C-unwind" fn dropped(work: *mut c_void) {
 fn served(work: &Work, f: impl Fn(Handle<Pool>), meanwhile: impl Fn(Handle<Pool>) + Send + Sync) {
     let pool = Handle::<Pool>::new(1, None).unwrap();
     pool.set_drop(Some(dropped)).unwrap();
+    pool.expect(0).unwrap();
     let done = AtomicU32::new(0);
     let (done, meanwhile) = (&done, &meanwhile);
     threads(|scope| {
@@ -137,6 +138,58 @@ fn tasks_that_meet_are_begun_both() {
             |_| (),
         );
         assert_eq!(work.over.into_inner(), 2);
+    });
+}
+
+/// A pool whose two workers sleep, look and are called as they do, until `f` has returned and all is done.
+fn worked(f: impl Fn(Handle<Pool>)) {
+    let pool = Handle::<Pool>::new(0, None).unwrap();
+    pool.expect(2).unwrap();
+    threads(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| pool.serve().unwrap());
+        }
+        f(pool);
+        // SAFETY: no user's code is under this.
+        unsafe { pool.shutdown(false, false) }.unwrap();
+    });
+    // SAFETY: as above.
+    end(|| unsafe { pool.free() });
+}
+
+/// Two tasks that meet, after one whose worker then looks for the next.
+fn met(submit: fn(Handle<Pool>, &Work)) {
+    let (work, first) = (Work::default(), Work::default());
+    worked(|pool| {
+        pool.submit_forgotten(run, first.argument()).unwrap();
+        while first.over.load(SeqCst) == 0 {
+            model::yield_now();
+        }
+        submit(pool, &work);
+        while work.over.load(SeqCst) < 2 {
+            model::yield_now();
+        }
+    });
+}
+
+#[test]
+fn of_tasks_that_meet_none_waits_beside_a_worker_that_looks_or_sleeps() {
+    check(|| {
+        met(|pool, work| {
+            pool.submit_forgotten(meet, work.argument()).unwrap();
+            pool.submit_forgotten(meet, work.argument()).unwrap();
+        });
+    });
+}
+
+#[test]
+fn nor_does_one_with_a_future() {
+    check(|| {
+        met(|pool, work| {
+            pool.submit_forgotten(meet, work.argument()).unwrap();
+            let future = pool.submit(meet, work.argument()).unwrap();
+            end(|| future.free());
+        });
     });
 }
 
