@@ -46,6 +46,23 @@ TEST(a_dump_has_a_line_for_each_thread) {
     assert_ok(lt_queue_free(queue));
 }
 
+static void *idle_soon(void *ident) {
+    atomic_store((_Atomic lt_ident *)ident, lt_get_ident());
+    return NULL;
+}
+
+TEST(a_worker_without_a_task_is_idle) {
+    lt_pool *pool = lt_pool_new(1, "packer");
+    assert_ok(lt_set_name(pool, "packers"));
+    _Atomic lt_ident worker = 0;
+    lt_wait_info info;
+    assert_ok(lt_pool_submit(pool, idle_soon, (void *)&worker, NULL));
+    must_soon(atomic_load(&worker) != 0 && wait_of(atomic_load(&worker), &info));
+    assert_string_equal(info.verb, "idle");
+    assert_non_null(strstr(dump(), "): idle pool \"packers\" 0x"));
+    assert_ok(lt_pool_free(pool));
+}
+
 static lt_status arrive(void *barrier) {
     return lt_barrier_wait(barrier, NULL);
 }

@@ -103,6 +103,11 @@ TEST(who_connects_is_told_who_waits_for_what) {
     assert_non_null(strstr(snapshot(), ",\"waits\":1,\"freed\":true,"));
 }
 
+static void *tell_ident(void *ident) {
+    atomic_store((_Atomic lt_ident *)ident, lt_get_ident());
+    return NULL;
+}
+
 TEST(lowthread_top_shows_it) {
     const char *const top = getenv("LT_TOP");
     if (under_emulator() || top == NULL || system("python3 -c ''") != 0) {
@@ -111,12 +116,16 @@ TEST(lowthread_top_shows_it) {
     if (!listens(__func__)) {
         return;
     }
+    lt_pool *pool = lt_pool_new(1, "packer");
+    _Atomic lt_ident worker = 0;
+    lt_wait_info info;
+    assert_ok(lt_pool_submit(pool, tell_ident, (void *)&worker, NULL));
+    must_soon(atomic_load(&worker) != 0 && wait_of(atomic_load(&worker), &info));
     lt_lock *lock = lt_allocate_lock();
     assert_ok(lt_set_name(lock, "jobs"));
     assert_ok(lt_lock_acquire(lock));
     waiter w;
     waiter_start(&w, waits_lock_wait, lock);
-    lt_wait_info info;
     must_soon(wait_of(w.ident, &info));
     char command[512], text[4096];
     snprintf(command, sizeof command, "'%s' %s", top, path());
@@ -124,8 +133,10 @@ TEST(lowthread_top_shows_it) {
     assert_non_null(shown);
     text[fread(text, 1, sizeof text - 1, shown)] = 0;
     assert_int_equal(pclose(shown), 0);
-    assert_non_null(strstr(text, ": 2 threads, 1 wait\n"));
-    assert_non_null(strstr(text, "  acquire lock \"jobs\" 0x"));
+    assert_non_null(strstr(text, ": 3 threads, 1 wait, 1 idle\n"));
+    const char *const waits = strstr(text, "  acquire lock \"jobs\" 0x"), *const idle = strstr(text, "  idle pool 0x");
+    assert_true(waits != NULL && idle > waits); // Though it is idle for longer.
+    assert_ok(lt_pool_free(pool));
     assert_non_null(strstr(text, ", which MainThread has\n"));
     assert_non_null(strstr(text, "  runs\n"));
     assert_non_null(strstr(text, "nothing was waited for\n"));

@@ -327,6 +327,289 @@ TEST(a_wait_tells_for_what_on_whom_and_who_ended_it) {
     free_trace(&t);
 }
 
+// ---- Arrows, from who wakes to whom
+
+// One that sleeps for something, and one that ends that on another thread.
+typedef struct pair {
+    const char *name;
+    lt_status (*sleep)(struct pair *);
+    lt_status (*wake)(struct pair *); // NULL: who sleeps sees to it itself that another thread does.
+    const wait_kind *kind;
+    void *object;
+    lt_thread *waker;
+    lt_event *ready, *go; // The waker has come that far; it is to go on.
+    lt_ident by;
+    _Atomic lt_ident sleeper;
+    _Atomic int64_t sleeper_native;
+} pair;
+
+static bool waits_now(lt_ident ident) {
+    lt_wait_info infos[32];
+    size_t count = 0;
+    infos[0].size = sizeof infos[0];
+    must(lt_waits(infos, LENGTH(infos), &count) == LT_OK && count <= LENGTH(infos));
+    while (count > 0 && infos[count - 1].ident != ident) {
+        count--;
+    }
+    return count > 0;
+}
+
+// On the thread that is going to wake.
+static void about_to_wake(pair *p) {
+    p->by = lt_get_ident();
+    must(lt_event_set(p->ready) == LT_OK && lt_event_wait(p->go) == LT_OK);
+}
+
+static void about_to_sleep(pair *p) {
+    atomic_store(&p->sleeper_native, lt_get_native_id());
+    atomic_store(&p->sleeper, lt_get_ident());
+}
+
+static void sleep_of_pair(void *arg) {
+    pair *p = arg;
+    about_to_sleep(p);
+    must_for(p->name, p->sleep(p) == LT_OK);
+}
+
+static void wake_of_pair(void *arg) {
+    pair *p = arg;
+    must_for(p->name, p->wake(p) == LT_OK);
+}
+
+static char *tid_of(lt_ident ident, char text[32]) {
+    snprintf(text, 32, "\"tid\":%llu,", (unsigned long long)ident);
+    return text;
+}
+
+// Whether an arrow leads from a slice of one thread into the last wait of another.
+static bool leads(const trace *t, lt_ident from, lt_ident to) {
+    char from_text[32], to_text[32];
+    tid_of(from, from_text), tid_of(to, to_text);
+    const char *wait = NULL;
+    for (size_t i = 0; i < t->count; i++) {
+        const char *line = t->lines[i];
+        if (strstr(line, to_text) != NULL && strstr(line, "{\"ph\":\"B\"") == line && strstr(line, "\"cat\":\"wait\"") != NULL) {
+            wait = line;
+        } else if (wait != NULL && strstr(line, to_text) != NULL && strstr(line, "{\"ph\":\"f\"") == line) {
+            const char *begin = FIND(t, "{\"ph\":\"s\"", "\"cat\":\"wake\"", from_text, text_of(line, "\"id\":\""));
+            if (begin != NULL) {
+                // It begins in a slice, or no program draws it.
+                int depth = 0;
+                for (size_t n = 0; n < t->count; n++) {
+                    bool before = strstr(t->lines[n], from_text) != NULL && number(t->lines[n], "\"ts\":") <= number(begin, "\"ts\":");
+                    depth += before && strstr(t->lines[n], "{\"ph\":\"B\"") == t->lines[n];
+                    depth -= before && strstr(t->lines[n], "{\"ph\":\"E\"") == t->lines[n];
+                }
+                return depth > 0 && number(wait, "\"ts\":") <= number(line, "\"ts\":");
+            }
+        }
+    }
+    return false;
+}
+
+static void check_arrow(pair *p) {
+    p->ready = lt_event_new();
+    p->go = lt_event_new();
+    assert_ok(lt_trace_start(path()));
+    lt_thread *sleeper;
+    if (p->wake != NULL) {
+        start_named(&p->waker, wake_of_pair, p, "waker");
+        assert_ok(lt_event_wait(p->ready));
+    }
+    start_named(&sleeper, sleep_of_pair, p, "sleeper");
+    assert_ok(lt_event_wait(p->ready));
+    must_soon(atomic_load(&p->sleeper) != 0 && waits_now(atomic_load(&p->sleeper)) && asleep(atomic_load(&p->sleeper_native)));
+    assert_ok(lt_event_set(p->go));
+    assert_ok(lt_thread_join(sleeper));
+    if (p->wake != NULL) {
+        assert_ok(lt_thread_join(p->waker));
+        assert_ok(lt_thread_free(p->waker));
+    }
+    assert_ok(lt_trace_stop());
+    trace t = read_trace(path(), true);
+    check_balance(&t, false);
+    if (!leads(&t, p->by, atomic_load(&p->sleeper))) {
+        fputs(p->name, stderr);
+        for (size_t i = 0; i < t.count; i++) {
+            fprintf(stderr, "\n%s", t.lines[i]);
+        }
+    }
+    must_for(p->name, leads(&t, p->by, atomic_load(&p->sleeper)));
+    free_trace(&t);
+    remove(path());
+    assert_ok(lt_thread_free(sleeper));
+    assert_ok(lt_event_free(p->ready));
+    assert_ok(lt_event_free(p->go));
+}
+
+static lt_status sleep_of_kind(pair *p) {
+    return p->kind->wait(p->object);
+}
+
+static lt_status satisfy(pair *p) {
+    about_to_wake(p);
+    return p->kind->satisfy(p->object);
+}
+
+TEST(who_makes_a_wait_possible_has_an_arrow_to_it) {
+    for_each_wait(kind) {
+        if (kind->satisfy != waits_rlock_satisfy) { // Which mends a lock, and wakes nobody.
+            pair p = {.name = kind->name, .sleep = sleep_of_kind, .wake = satisfy, .kind = kind, .object = waits_make(kind)};
+            check_arrow(&p);
+            waits_destroy(kind, p.object);
+        }
+    }
+}
+
+static lt_status select_one(int32_t op, void *handle) {
+    lt_case one = {.op = op, .handle = handle};
+    lt_status status = lt_select(&one, 1, LT_FOREVER, &(size_t){0});
+    return status == LT_OK ? one.status : status;
+}
+
+static lt_status only_end(pair *p) { about_to_wake(p); return LT_OK; }
+static lt_status join_waker(pair *p) { return lt_thread_join(p->waker); }
+static lt_status select_join_of_waker(pair *p) { return select_one(LT_CASE_JOIN, p->waker); }
+
+static lt_status own_rlock(pair *p) {
+    must(lt_rlock_acquire(p->object) == LT_OK);
+    about_to_wake(p);
+    return lt_rlock_release(p->object);
+}
+static lt_status wait_for_rlock(pair *p) {
+    must(lt_rlock_acquire(p->object) == LT_OK);
+    return lt_rlock_release(p->object);
+}
+
+static lt_status do_task(pair *p) { about_to_wake(p); return lt_queue_task_done(p->object); }
+static lt_status join_queue(pair *p) { return lt_queue_join(p->object); }
+static lt_status close_queue(pair *p) { about_to_wake(p); return lt_queue_close(p->object, false); }
+static lt_status get_from_closed(pair *p) {
+    return lt_queue_get(p->object, &(void *){NULL}) == LT_CLOSED ? LT_OK : LT_INVALID;
+}
+
+static lt_status come_last(pair *p) { about_to_wake(p); return lt_barrier_wait(p->object, NULL); }
+static lt_status wait_at_barrier(pair *p) { return lt_barrier_wait(p->object, NULL); }
+
+static lt_once_flag once;
+static void take_time(void *p) { about_to_wake(p); }
+static lt_status call_once(pair *p) { return lt_call_once(&once, take_time, p); }
+
+static lt_status notify_all(pair *p) { about_to_wake(p); return lt_condition_notify_all(p->object); }
+static lt_status wait_for_notify(pair *p) {
+    lt_lock *lock = lt_allocate_lock();
+    must(lt_lock_acquire(lock) == LT_OK && lt_condition_wait(p->object, lock) == LT_OK && lt_lock_release(lock) == LT_OK);
+    return lt_lock_free(lock);
+}
+
+static void *work_for_pair(void *arg) {
+    about_to_wake(arg);
+    return NULL;
+}
+static lt_future *submitted(pair *p) {
+    lt_future *future;
+    must(lt_pool_submit(p->object, work_for_pair, p, &future) == LT_OK);
+    return future;
+}
+static lt_status wait_for_result(pair *p) {
+    lt_future *future = submitted(p);
+    must(lt_future_result(future, NULL) == LT_OK);
+    return lt_future_free(future);
+}
+static lt_status wait_for_many(pair *p) {
+    lt_future *future = submitted(p);
+    must(lt_future_wait_many(&future, 1, LT_ALL, LT_FOREVER, NULL) == LT_OK);
+    return lt_future_free(future);
+}
+static lt_status select_future(pair *p) {
+    lt_future *future = submitted(p);
+    must(select_one(LT_CASE_FUTURE, future) == LT_OK);
+    return lt_future_free(future);
+}
+static lt_status shut_down(pair *p) {
+    must(lt_pool_submit(p->object, work_for_pair, p, NULL) == LT_OK);
+    return lt_pool_shutdown(p->object, true, false);
+}
+
+static void ring_for_pair(void *arg) {
+    pair *p = arg;
+    about_to_wake(p);
+    must(lt_event_set(p->object) == LT_OK);
+}
+static lt_status wait_for_timer(pair *p) {
+    must(lt_timer_start(0, 0, ring_for_pair, p, NULL) == LT_OK);
+    return lt_event_wait(p->object);
+}
+static lt_status cancel_timer(pair *p) {
+    lt_timer *timer;
+    must(lt_timer_start(0, 0, take_time, p, &timer) == LT_OK && lt_event_wait(p->ready) == LT_OK);
+    return lt_timer_free(timer);
+}
+
+TEST(what_ends_a_wait_of_another_kind_has_an_arrow_to_it_too) {
+    lt_queue *undone = lt_queue_new(0), *closed = lt_queue_new(0);
+    assert_ok(lt_queue_put(undone, NULL));
+    lt_pool *pool = lt_pool_new(1, NULL);
+    lt_event *event = lt_event_new();
+    pair pairs[] = {
+        {.name = "join", .sleep = join_waker, .wake = only_end},
+        {.name = "select join", .sleep = select_join_of_waker, .wake = only_end},
+        {.name = "rlock", .sleep = wait_for_rlock, .wake = own_rlock, .object = lt_rlock_new()},
+        {.name = "queue join", .sleep = join_queue, .wake = do_task, .object = undone},
+        {.name = "queue close", .sleep = get_from_closed, .wake = close_queue, .object = closed},
+        {.name = "barrier", .sleep = wait_at_barrier, .wake = come_last, .object = lt_barrier_new(2, NULL, NULL)},
+        {.name = "call_once", .sleep = call_once, .wake = call_once},
+        {.name = "notify_all", .sleep = wait_for_notify, .wake = notify_all, .object = lt_condition_new()},
+        {.name = "result", .sleep = wait_for_result, .object = pool},
+        {.name = "wait_many", .sleep = wait_for_many, .object = pool},
+        {.name = "select future", .sleep = select_future, .object = pool},
+        {.name = "timer", .sleep = wait_for_timer, .object = event},
+        {.name = "cancel", .sleep = cancel_timer},
+        {.name = "shutdown", .sleep = shut_down, .object = pool},
+    };
+    for (size_t i = 0; i < LENGTH(pairs); i++) {
+        check_arrow(&pairs[i]);
+    }
+    assert_ok(lt_rlock_free(pairs[2].object));
+    assert_ok(lt_queue_free(undone));
+    assert_ok(lt_queue_free(closed));
+    assert_ok(lt_barrier_free(pairs[5].object));
+    assert_ok(lt_condition_free(pairs[7].object));
+    assert_ok(lt_pool_free(pool));
+    assert_ok(lt_event_free(event));
+}
+
+typedef struct worker {
+    _Atomic lt_ident ident;
+    _Atomic int64_t native_id;
+} worker;
+
+static void *tell_worker(void *arg) {
+    worker *w = arg;
+    atomic_store(&w->native_id, lt_get_native_id());
+    atomic_store(&w->ident, lt_get_ident());
+    return NULL;
+}
+
+TEST(a_submit_has_an_arrow_to_the_idle_worker_that_it_wakes) {
+    worker w = {0};
+    lt_pool *pool = lt_pool_new(1, NULL);
+    assert_ok(lt_set_name(pool, "compressors"));
+    assert_ok(lt_trace_start(path()));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(lt_pool_submit(pool, tell_worker, &w, NULL));
+        must_soon(atomic_load(&w.ident) != 0 && waits_now(atomic_load(&w.ident)) && asleep(atomic_load(&w.native_id)));
+    }
+    assert_ok(lt_pool_submit(pool, tell_worker, &w, NULL));
+    assert_ok(lt_pool_shutdown(pool, true, false));
+    assert_ok(lt_trace_stop());
+    trace t = finished_trace();
+    HAS(&t, "\"B\"", "\"cat\":\"wait\"", "idle pool \\\"compressors\\\"");
+    must(leads(&t, lt_get_ident(), atomic_load(&w.ident)));
+    free_trace(&t);
+    assert_ok(lt_pool_free(pool));
+}
+
 typedef struct shared {
     lt_rwlock *lock;
     lt_event *both;
@@ -440,6 +723,10 @@ TEST(timers_errors_and_signals_are_in_it) {
     trace t = read_trace(path(), true);
     check_balance(&t, false); // Service threads go on.
     HAS(&t, "\"cat\":\"timer\"", "\"name\":\"ring\"");
+    const char *callback = FIND(&t, "{\"ph\":\"f\"", "\"cat\":\"timer\"");
+    must(callback != NULL);
+    HAS(&t, "{\"ph\":\"s\"", "\"cat\":\"timer\"", "\"tid\":1,", text_of(callback, "\"id\":\""));
+    HAS(&t, "{\"ph\":\"X\"", "\"cat\":\"timer\"", "\"tid\":1,", text_of(callback, "\"id\":\""));
     HAS(&t, "{\"ph\":\"i\"", "\"cat\":\"error\"", "error: the disk is \\\"full\\\"");
     if ((lt_features() & LT_FEATURE_SIGNALS) != 0) {
         HAS(&t, "{\"ph\":\"B\"", "\"cat\":\"signal\"", "USR1");

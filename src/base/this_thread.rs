@@ -106,7 +106,16 @@ pub fn ident() -> u64 {
     }
 }
 
-/// The same, for somebody who may interrupt the thread by it.
+/// The same, and 0 for a thread that has, and had, no record. Async-signal-safe.
+pub fn latest_ident() -> u64 {
+    match Known::now() {
+        Known::As(record) => record.ident(),
+        Known::Ended(ident) => ident,
+        Known::Not | Known::Noted(_) => 0,
+    }
+}
+
+/// The same as `ident`, for somebody who may interrupt the thread by it.
 pub fn told_ident() -> u64 {
     if let Some(record) = existing() {
         record.interrupt.expect();

@@ -42,7 +42,7 @@ points! {
     Task = 3,
     /// The program's own, by the text.
     Span = 4,
-    /// A timer's callback, `other`.
+    /// A timer's callback, `other`; `object` by what it was started as.
     Timer = 5,
     /// The signal `object` is delivered.
     Signal = 6,
@@ -53,6 +53,8 @@ points! {
     Submit = 8,
     /// `object` threads are woken.
     Wake = 9,
+    /// A timer is started: `object`.
+    Start = 14,
     // These are of a moment.
     /// The thread was woken by that with the ident `object`, at the time `other`.
     Woken = 10,
@@ -105,8 +107,8 @@ pub struct Hooks {
     pub open: fn(&'static Record, &Event, &[u8]) -> Option<Opened>,
     /// Ends a slice, and those in it that are left.
     pub close: fn(&'static Record, Opened),
-    /// The thread of the record is over.
-    pub leave: fn(&'static Record),
+    /// The thread of the record is over; when its life ended, if that is told.
+    pub leave: fn(&'static Record) -> Option<u64>,
     /// The ident of the thread that has what is waited for, as far as that is known.
     pub holder: fn(What) -> Option<u64>,
 }
@@ -175,8 +177,8 @@ pub fn arrive(record: &'static Record) {
 #[inline]
 pub fn leave(record: &'static Record) {
     if !record.timeline.load(Ordering::Relaxed).is_null() {
-        if let Some(hooks) = insight::hooks() {
-            (hooks.trace.leave)(record);
+        if let Some(over) = insight::hooks().and_then(|hooks| (hooks.trace.leave)(record)) {
+            wakers::leave_last_word(record.ident(), over);
         }
     }
 }
@@ -198,7 +200,15 @@ pub fn timed<R>(point: Point, object: u64, f: impl FnOnce() -> R) -> R {
 #[cold]
 pub fn wakes(address: usize, wake: impl FnOnce() -> u32) -> u32 {
     let when = now();
-    wakers::leave_word(address, this_thread::existing().map_or(0, Record::ident), when);
+    let ident = this_thread::latest_ident();
+    // An arrow begins within a slice, which of a thread that is over is the last moment of its life.
+    let begin = match this_thread::existing() {
+        Some(_) => Some(when),
+        None => wakers::read_last_word(ident).map(|over| over.saturating_sub(2)),
+    };
+    if let Some(begin) = begin {
+        wakers::leave_word(address, ident, begin);
+    }
     let woken = wake();
     if woken > 0 {
         let other = now().saturating_sub(when);

@@ -51,6 +51,7 @@ verbs! {
     Submit = 13 "submit",
     NativeId = 14 "native_id",
     Select = 15 "select",
+    Idle = 16 "idle",
 }
 
 /// What a wait is for: a verb, and mostly an object.

@@ -663,7 +663,9 @@ impl Pool {
             if has_looked {
                 inside.idle += 1;
                 unlock(inside);
-                self.calls.take_asleep();
+                let handle = self.own.get().addr();
+                let what = What { verb: Verb::Idle, kind: Some(Kind::Pool), handle };
+                self.calls.take_asleep(&Block::uninterruptible(what));
                 inside = self.inside.lock();
                 inside.called -= 1;
                 has_looked = false;

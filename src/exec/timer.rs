@@ -24,6 +24,8 @@ pub struct Timer {
     call: Cell<Option<(Function, *mut c_void)>>,
     /// The handle, where the timer frees itself.
     own: Cell<Option<Handle<Timer>>>,
+    /// What a trace knows it by.
+    traced: Cell<u64>,
 }
 
 // SAFETY: the cells change only before the alarm is set, and while nobody else knows the handle.
@@ -37,7 +39,12 @@ impl Object for Timer {
     }
 
     fn blank() -> Timer {
-        Timer { alarm: Kept(Alarm::idle()), call: Cell::new(None), own: Cell::new(None) }
+        Timer {
+            alarm: Kept(Alarm::idle()),
+            call: Cell::new(None),
+            own: Cell::new(None),
+            traced: Cell::new(0),
+        }
     }
 
     fn reset(&self) {
@@ -73,7 +80,11 @@ pub fn start(
         body.own.set(Some(timer));
     }
     race::before(&raw const body.call);
-    let set = alarm::set(timer, &body.alarm, after, period, (fire, ptr::from_ref(body).cast()));
+    let traced = trace::number();
+    body.traced.set(traced);
+    let set = trace::timed(Point::Start, traced, || {
+        alarm::set(timer, &body.alarm, after, period, (fire, ptr::from_ref(body).cast()))
+    });
     if set.is_err() {
         timer.end(|_, _| Ok(()))?;
     }
@@ -97,17 +108,18 @@ unsafe fn fire(timer: *const c_void) {
     let timer = unsafe { &*timer.cast::<Timer>() };
     race::after(&raw const timer.call);
     if let Some(own) = timer.own.take() {
-        let call = timer.call.get();
+        let (call, traced) = (timer.call.get(), timer.traced.get());
         let _ = own.end(|_, _| Ok(()));
-        return run(call);
+        return run(call, traced);
     }
-    run(timer.call.get());
+    run(timer.call.get(), timer.traced.get());
     race::before(&raw const timer.own);
 }
 
-fn run(call: Option<(Function, *mut c_void)>) {
+fn run(call: Option<(Function, *mut c_void)>, traced: u64) {
     let (Some((callback, argument)), Some(record)) = (call, this_thread::current()) else { return };
-    let slice = trace::open(record, || Event::now(Point::Timer, 0, callback as usize));
+    let slice =
+        trace::open(record, || Event { object: traced, ..Event::now(Point::Timer, 0, callback as usize) });
     // SAFETY: the user gave both, the one for the other.
     if let Some(caught) = unsafe { unwind::call(callback, argument) } {
         // SAFETY: caught here.

@@ -131,10 +131,10 @@ impl Grants {
         while self.take(&Block::brief()).is_err() {}
     }
 
-    /// The same, by one that has been awake for long enough.
-    pub fn take_asleep(&self) {
+    /// Takes one that will come, by who has been awake for long enough.
+    pub fn take_asleep(&self, block: &Block) {
         while !self.try_take() {
-            self.sleep(&Block::brief());
+            self.sleep(block);
         }
     }
 

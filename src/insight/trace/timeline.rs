@@ -179,15 +179,17 @@ pub fn end_span(record: &'static Record) {
     });
 }
 
-/// The thread is over: whether a trace is on or not, the ring is another's when it has been read.
-pub fn leave(record: &'static Record) {
+/// The thread is over: whether a trace is on or not, the ring is another's when it has been read. When the life ended that is
+/// told of it.
+pub fn leave(record: &'static Record) -> Option<u64> {
     let ring = record.timeline.swap(ptr::null_mut(), Ordering::Relaxed).cast::<Ring>();
     // SAFETY: as in `of`.
-    let Some(ring) = (unsafe { ring.cast_const().as_ref() }) else { return };
+    let ring = unsafe { ring.cast_const().as_ref() }?;
     ring.busy.store(true, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
-    if ring.session.load(Ordering::Relaxed) == SESSION.load(Ordering::Relaxed) {
-        end(ring, 0, now());
+    let over = (ring.session.load(Ordering::Relaxed) == SESSION.load(Ordering::Relaxed)).then(now);
+    if let Some(over) = over {
+        end(ring, 0, over);
     }
     let mut name = [0; NAME];
     let list = registry::lock();
@@ -198,4 +200,5 @@ pub fn leave(record: &'static Record) {
     ring.busy.store(false, Ordering::Relaxed);
     ring.leave(&name);
     clerk::call(ring::are_few());
+    over
 }

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `M` | the name of a thread |
 //! | `B`, `E` | a slice: a thread's life, a wait, a task, a callback, a signal, a span of the program's |
-//! | `X` | the same, of what is over when it is told: a submit, a wake |
-//! | `s`, `f` | an arrow: from a submit to the task, from a wake to the wait that it ended |
+//! | `X` | the same, of what is over when it is told: a submit, the start of a timer, a wake |
+//! | `s`, `f` | an arrow: from a submit to the task, from a start to each callback, from a wake to the wait that it ended |
 //! | `b`, `e` | what is held, on a line of its own for each object; `n` gives that its name |
 //! | `i` | an error; what was lost |
 
@@ -124,7 +124,12 @@ impl Writer {
                     self.arrow("f", ident, when, "task", object);
                 }
             }
-            Point::Timer => self.slice_of_function(ident, event, "timer"),
+            Point::Timer => {
+                self.slice_of_function(ident, event, "timer");
+                if object != 0 {
+                    self.arrow("f", ident, when, "timer", object);
+                }
+            }
             Point::Wait => self.wait(ident, event),
             Point::Span => {
                 self.head("B", ident, when, "span", Value::Text(text));
@@ -145,6 +150,10 @@ impl Writer {
             Point::Submit => {
                 self.span(ident, event, "task", b"submit", "task", Value::Hex(object));
                 self.arrow("s", ident, when + 1, "task", object);
+            }
+            Point::Start => {
+                self.span(ident, event, "timer", b"start", "timer", Value::Hex(object));
+                self.arrow("s", ident, when + 1, "timer", object);
             }
             Point::Wake => self.span(ident, event, "wake", b"wake", "threads", Value::Number(object)),
             Point::Woken => {
