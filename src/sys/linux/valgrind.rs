@@ -3,7 +3,8 @@
 //! They are spoken to by *client requests*: instructions that do nothing, but where Valgrind runs the program. It answers
 //! then, and with the default what its tool does not know. The numbers are from its headers, which keep them for ever.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_int, c_void};
+use core::fmt;
 use std::io::Write;
 
 /// VG_USERREQ_TOOL_BASE('H', 'G'), and what it adds to that for what is Helgrind's own.
@@ -38,19 +39,54 @@ pub fn after(address: *const ()) {
     ask(0, HAPPENS_AFTER, [address.addr(), 0, 0]);
 }
 
-/// What the library does itself is ordered by exchanges, which both tools take for reads: what they find where code of its
-/// shared object has come to some memory, or a function of the C library's that it has called, is not to be reported. Code
-/// of the user's that it calls is not left out. Nor is to be reported that the C library gives a new thread the stack of one
-/// that another thread has joined.
-const NOT_REPORTED: &[u8] = b"\
-{\n lowthread\n Helgrind:Race\n obj:*/liblowthread.so*\n}\n\
-{\n lowthread\n drd:ConflictingAccess\n obj:*/liblowthread.so*\n}\n\
-{\n lowthread\n Helgrind:Race\n fun:mem*\n obj:*/liblowthread.so*\n}\n\
-{\n lowthread\n drd:ConflictingAccess\n fun:mem*\n obj:*/liblowthread.so*\n}\n\
-{\n lowthread\n Helgrind:Race\n fun:mem*\n ...\n fun:pthread_create*\n}\n";
+/// What is seen of the library's code where it is part of the program: the file, if there is debug information, and else
+/// the function. Shared code is known by its object.
+const IN_A_PROGRAM: [&str; 4] = ["src:*.rs", "fun:lt_*", "fun:_ZN*lowthread*17h*E", "fun:_R*lowthread*"];
 
-/// Tells the tool so. It reads a file, which is a pipe here.
+/// The C library gives a new thread the stack of one that another thread has joined.
+const STACKS: &[u8] = b"{\n lowthread\n Helgrind:Race\n fun:mem*\n ...\n fun:pthread_create*\n}\n";
+
+/// Tells the tool what is not to be reported: what the library does itself is ordered by exchanges, which both take for
+/// reads. Left out is what they find where its code has come to some memory, or a function of the C library's that it has
+/// called; not what code of the user's does that it calls.
 pub fn leave_out_own() {
+    let mut room = [0_u8; 2048];
+    let mut rest = room.as_mut_slice();
+    let own = match own_object() {
+        Some(name) => leave_out(&mut rest, format_args!("obj:*/{name}.so*")),
+        None => IN_A_PROGRAM.iter().try_for_each(|frame| leave_out(&mut rest, format_args!("{frame}"))),
+    };
+    if own.and_then(|()| rest.write_all(STACKS)).is_ok() {
+        let left = rest.len();
+        suppress(room.get(..room.len() - left).unwrap_or_default());
+    }
+}
+
+/// As innermost frame, or behind one of the C library's.
+fn leave_out(out: &mut &mut [u8], frame: fmt::Arguments) -> std::io::Result<()> {
+    for what in ["Helgrind:Race", "drd:ConflictingAccess"] {
+        for called in ["", " fun:mem*\n"] {
+            write!(out, "{{\n lowthread\n {what}\n{called} {frame}\n}}\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// The shared object that the library is in, its own or what it was linked into: its name, up to the suffix. None in the
+/// program itself.
+fn own_object() -> Option<&'static str> {
+    // SAFETY: all zeros is a valid Dl_info, which dladdr fills in with a C string that stays as long as this code, or NULL.
+    let path = unsafe {
+        let mut info = core::mem::zeroed::<libc::Dl_info>();
+        let known = libc::dladdr(own_object as *const c_void, &mut info) != 0 && !info.dli_fname.is_null();
+        known.then(|| CStr::from_ptr(info.dli_fname))?
+    };
+    let name = path.to_str().ok()?.rsplit('/').next()?;
+    name.get(..name.find(".so")?)
+}
+
+/// The tool reads a file, which is a pipe here.
+fn suppress(text: &[u8]) {
     let mut ends: [c_int; 2] = [-1; 2];
     // SAFETY: room for two descriptors; then its own, each until it is closed. So little fits into a pipe.
     unsafe {
@@ -58,9 +94,9 @@ pub fn leave_out_own() {
             return;
         }
         let [read, write] = ends;
-        let written = libc::write(write, NOT_REPORTED.as_ptr().cast(), NOT_REPORTED.len());
+        let written = libc::write(write, text.as_ptr().cast(), text.len());
         libc::close(write);
-        if usize::try_from(written) == Ok(NOT_REPORTED.len()) {
+        if usize::try_from(written) == Ok(text.len()) {
             change_option(read);
         }
         libc::close(read);
