@@ -1305,11 +1305,12 @@ LT_NODISCARD lt_status lt_contention_report(int fd);
 
 // Writes a trace from now on: a timeline of all threads in trace-event JSON, which Perfetto and Chrome show. `path` is
 // made, or emptied. LOWTHREAD_INSIGHT=trace:FILE in the environment does so from the start, with %p in FILE for the
-// process. LT_BUSY while a trace is on, LT_INVALID if the file cannot be written, LT_NO_MEMORY, LT_NO_THREAD.
+// process. LT_BUSY while a trace is on; LT_INVALID if the file cannot be written, as a FIFO that nobody reads;
+// LT_NO_MEMORY, LT_NO_THREAD.
 LT_NODISCARD lt_status lt_trace_start(const char *path);
 
 // Writes what is left of the trace, and ends it, as the end of the process does. LT_OK without one; LT_INVALID if not
-// all of it could be written.
+// all of it could be written, as to a FIFO of which nothing was read for a second.
 LT_NODISCARD lt_status lt_trace_stop(void);
 
 // Begins a span of the calling thread in the trace, inside of those that are open: `name` in UTF-8 is copied, and cut

@@ -11,6 +11,7 @@ use crate::ffi::thread::lt_ident;
 use crate::ffi::{report, report_in_handler, report_value};
 use crate::insight::contention::{self, Count};
 use crate::insight::dump::{self, Names};
+use crate::insight::text::cut;
 use crate::insight::told::lt_deadlock_info;
 use crate::insight::{found, holder, names, on_signal, place, switch, trace, waits};
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -254,7 +255,7 @@ fn contention_info(count: &Count) -> lt_contention_info {
     let mut place = [0; 128];
     if count.place() != 0 {
         place::with(count.place(), |text| {
-            text.bytes().take(127).zip(&mut place).for_each(|(from, to)| *to = from);
+            cut(text, place.len() - 1).bytes().zip(&mut place).for_each(|(from, to)| *to = from);
         });
     }
     lt_contention_info {
@@ -273,7 +274,8 @@ fn contention_info(count: &Count) -> lt_contention_info {
 
 /// Writes a trace from now on: a timeline of all threads in trace-event JSON, which Perfetto and Chrome show. `path` is
 /// made, or emptied. LOWTHREAD_INSIGHT=trace:FILE in the environment does so from the start, with %p in FILE for the
-/// process. LT_BUSY while a trace is on, LT_INVALID if the file cannot be written, LT_NO_MEMORY, LT_NO_THREAD.
+/// process. LT_BUSY while a trace is on; LT_INVALID if the file cannot be written, as a FIFO that nobody reads;
+/// LT_NO_MEMORY, LT_NO_THREAD.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_trace_start(path: *const c_char) -> lt_status {
@@ -288,7 +290,7 @@ pub unsafe extern "C" fn lt_trace_start(path: *const c_char) -> lt_status {
 }
 
 /// Writes what is left of the trace, and ends it, as the end of the process does. LT_OK without one; LT_INVALID if not
-/// all of it could be written.
+/// all of it could be written, as to a FIFO of which nothing was read for a second.
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_trace_stop() -> lt_status {

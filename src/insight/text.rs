@@ -45,6 +45,12 @@ impl fmt::Write for Line {
     }
 }
 
+/// A text without what is behind so many bytes, cut between characters.
+pub fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use crate::base::heap;
 use crate::base::status::Error;
 use crate::insight::place;
+use crate::insight::text::cut;
 
 /// Of so many, the names are kept.
 const MOST: usize = 256;
@@ -48,16 +49,11 @@ impl Function {
         let mut found = Function { address, text: [0; LONGEST], name: 0, length: 0 };
         // As a return address has it: one behind where the call is.
         place::with(address as usize + 1, |place| {
-            found.length = cut(place);
-            let cut = place.get(..found.length).unwrap_or_default();
+            let cut = cut(place, LONGEST);
+            found.length = cut.len();
             found.text.iter_mut().zip(cut.bytes()).for_each(|(to, from)| *to = from);
             found.name = cut.find(" at ").unwrap_or(found.length);
         });
         found
     }
-}
-
-/// Where a text can be cut, to be no longer than `LONGEST`.
-fn cut(text: &str) -> usize {
-    (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
