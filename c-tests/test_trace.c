@@ -978,6 +978,70 @@ TEST(a_pipe_that_nobody_reads_does_not_end_the_process) {
     assert_int_equal(run_in_child(have_nobody_read, NULL), 0);
 }
 
+static void write_to_fifo(void *arg) {
+    (void)arg;
+    remove(path());
+    must(mkfifo(path(), 0600) == 0);
+    must(lt_trace_start(path()) == LT_INVALID && strstr(lt_last_error(), "file") != NULL);
+    int reader = open(path(), O_RDONLY | O_NONBLOCK);
+    must(reader >= 0 && lt_trace_start(path()) == LT_OK);
+    for (int i = 0; i < 10000; i++) { // More than it has room for.
+        lt_trace_begin("not read");
+        lt_trace_end();
+    }
+    double began = lt_monotonic();
+    must(lt_trace_stop() == LT_INVALID && seconds_since(began) < POLL_SECONDS);
+    remove(path());
+}
+
+TEST(a_fifo_that_nobody_reads_holds_up_nobody) {
+    skip_where_children_have_no_threads();
+    assert_int_equal(run_in_child(write_to_fifo, NULL), 0);
+}
+
+static void *read_slowly(void *arg) {
+    static char text[4 << 20];
+    FILE *from = fopen(path(), "r");
+    must(from != NULL);
+    char line[512];
+    size_t length = 0;
+    for (int i = 0; fgets(line, sizeof line, from) != NULL; i++) {
+        if (i < 3) {
+            must(lt_sleep(0.3) == LT_OK);
+        }
+        must(length + strlen(line) < sizeof text);
+        strcpy(text + length, line);
+        length += strlen(line);
+    }
+    fclose(from);
+    *(char **)arg = text;
+    return NULL;
+}
+
+TEST(a_fifo_that_is_read_slowly_has_all_of_the_trace) {
+    remove(path());
+    must(mkfifo(path(), 0600) == 0);
+    char *text = NULL;
+    pthread_t reader;
+    must(pthread_create(&reader, NULL, read_slowly, &text) == 0);
+    lt_status status;
+    must_soon((status = lt_trace_start(path())) != LT_INVALID); // Until it is there.
+    assert_ok(status);
+    for (int i = 0; i < 5000; i++) {
+        lt_trace_begin("read");
+        lt_trace_end();
+    }
+    assert_ok(lt_trace_stop());
+    must(pthread_join(reader, NULL) == 0);
+    remove(path());
+    FILE *file = fopen(path(), "w");
+    must(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    trace t = finished_trace_of_some(); // The reader has a row, and goes on.
+    must(count_of(&t, "\"cat\":\"span\"", "\"read\"") == 5000);
+    must_have_lost(&t, 0);
+    free_trace(&t);
+}
+
 static void have_another_file_there(void *arg) {
     (void)arg;
     int before = open("/dev/null", O_RDONLY); // The trace's is the next.
@@ -1182,6 +1246,8 @@ SKIPPED(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end)
 SKIPPED(what_finds_no_room_is_lost_and_counted_and_ends_are_not)
 SKIPPED(a_thread_that_comes_and_goes_while_the_writer_is_at_work_has_a_name)
 SKIPPED(a_pipe_that_nobody_reads_does_not_end_the_process)
+SKIPPED(a_fifo_that_nobody_reads_holds_up_nobody)
+SKIPPED(a_fifo_that_is_read_slowly_has_all_of_the_trace)
 SKIPPED(a_program_that_closes_the_descriptor_keeps_its_own_file)
 SKIPPED(a_child_does_not_write_into_its_parents_file)
 SKIPPED(after_a_crash_the_file_is_whole_but_for_its_end)

@@ -132,7 +132,7 @@ impl Out {
     }
 
     pub fn flush(&mut self) {
-        let write = || mask::without_signals_of_writes(|| process::write(self.fd, &self.buffer));
+        let write = || mask::without_signals_of_writes(|| process::write_in_time(self.fd, &self.buffer));
         let is_written = || has_our_file(self.fd) && write();
         if !self.fails && !self.buffer.is_empty() && !errno::keeping(is_written) {
             // For good: what came behind a line that is cut off would be no line.

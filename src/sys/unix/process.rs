@@ -11,7 +11,25 @@ pub fn write_error(text: &[u8]) {
 }
 
 /// Writes all of it; whether the descriptor has taken that. Async-signal-safe.
-pub fn write(fd: c_int, mut text: &[u8]) -> bool {
+pub fn write(fd: c_int, text: &[u8]) -> bool {
+    write_or(fd, text, || false)
+}
+
+/// The same to what `create` gave: who reads from a FIFO has some time for each part of it.
+pub fn write_in_time(fd: c_int, text: &[u8]) -> bool {
+    const MILLISECONDS: c_int = 1000;
+    write_or(fd, text, || {
+        let mut room = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+        // SAFETY: there is one.
+        match unsafe { libc::poll(&mut room, 1, MILLISECONDS) } {
+            -1 => errno::get() == libc::EINTR,
+            ready => ready > 0,
+        }
+    })
+}
+
+/// Where there is no room just now, it goes on if `waits`.
+fn write_or(fd: c_int, mut text: &[u8], waits: impl Fn() -> bool) -> bool {
     // A write is a cancellation point, and the caller is none.
     let _put_off = PutOff::begin();
     while !text.is_empty() {
@@ -20,16 +38,18 @@ pub fn write(fd: c_int, mut text: &[u8]) -> bool {
         match usize::try_from(written) {
             Ok(n) => text = text.get(n..).unwrap_or_default(),
             Err(_) if errno::get() == libc::EINTR => (),
+            Err(_) if errno::get() == libc::EAGAIN && waits() => (),
             Err(_) => return false,
         }
     }
     true
 }
 
-/// A descriptor for writing a file, which is empty then, and not left to other programs; or the errno.
+/// A descriptor for writing a file, which is empty then, and not left to other programs; or the errno. It never blocks: a
+/// FIFO that nobody reads is refused, and one that is full is waited for by `write_in_time`.
 pub fn create(path: &CStr) -> Result<c_int, c_int> {
     let _put_off = PutOff::begin();
-    let how = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+    let how = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC | libc::O_NONBLOCK;
     loop {
         // SAFETY: a C string.
         match unsafe { libc::open(path.as_ptr(), how, 0o666) } {
