@@ -38,12 +38,72 @@ TEST(a_dump_has_a_line_for_each_thread) {
     assert_non_null(strstr(text, "lowthread: 2 threads, at "));
     assert_non_null(strstr(text, "\n  MainThread (ident "));
     assert_non_null(strstr(text, "): runs\n"));
-    assert_non_null(strstr(text, ", without a time-out\n"));
+    assert_non_null(strstr(text, ", without a time-out, which is full\n"));
     assert_null(strstr(text, "deadlock"));
+    assert_null(strstr(text, "owners"));
     assert_ok(lt_queue_get(queue, &(void *){NULL}));
     assert_ok(waiter_join(&put));
     assert_null(strstr(dump(), "jobs"));
     assert_ok(lt_queue_free(queue));
+}
+
+static void ignore(const lt_error_info *info, void *arg) {
+    (void)info;
+    (void)arg;
+}
+
+static void consume_badly(void *queue) {
+    must(lt_queue_get(queue, &(void *){NULL}) == LT_OK);
+    must(lt_fail(7, "no such order") == LT_OK);
+}
+
+TEST(a_full_queue_whose_consumer_has_died_is_explained) {
+    lt_queue *queue = waits_full_queue();
+    assert_ok(lt_set_excepthook(ignore, NULL));
+    lt_thread_options options = {.size = sizeof options, .name = "kitchen"};
+    lt_thread *consumer;
+    assert_ok(lt_thread_start(consume_badly, queue, &options, &consumer));
+    assert_status(lt_thread_join(consumer), LT_FAILED);
+    assert_ok(lt_set_excepthook(NULL, NULL));
+    assert_ok(lt_queue_put(queue, queue));
+    waiter put;
+    waiter_start(&put, waits_put_wait, queue);
+    lt_wait_info info;
+    must_soon(wait_of(put.ident, &info));
+    const char *text = dump(), *last = strstr(text, "last error, 0.");
+    assert_non_null(strstr(text, ", which is full\n"));
+    assert_true(last != NULL && strstr(last, " s ago: thread kitchen (ident ") != NULL);
+    assert_non_null(strstr(last, "): error: no such order\n"));
+    assert_ok(lt_queue_get(queue, &(void *){NULL}));
+    assert_ok(waiter_join(&put));
+    assert_ok(lt_queue_get(queue, &(void *){NULL}));
+    waiter get;
+    waiter_start(&get, waits_get_wait, queue);
+    must_soon(wait_of(get.ident, &info));
+    assert_non_null(strstr(dump(), ", which is empty\n"));
+    assert_ok(lt_queue_put(queue, queue));
+    assert_ok(waiter_join(&get));
+    assert_ok(lt_queue_free(queue));
+    assert_ok(lt_thread_free(consumer));
+}
+
+TEST(who_holds_a_lock_is_said_or_how_to_learn_it) {
+    const char *const hint = "\nwho holds locks is recorded with LOWTHREAD_INSIGHT=owners\n";
+    for (int i = 0; i < 2; i++) {
+        lt_lock *lock = lt_allocate_lock();
+        assert_ok(lt_set_insight(i == 0 ? 0 : LT_INSIGHT_OWNERS));
+        assert_ok(lt_lock_acquire(lock));
+        waiter w;
+        waiter_start(&w, waits_lock_wait, lock);
+        lt_wait_info info;
+        must_soon(wait_of(w.ident, &info));
+        assert_true((strstr(dump(), hint) != NULL) == (i == 0));
+        assert_ok(lt_lock_release(lock));
+        assert_ok(waiter_join(&w));
+        assert_null(strstr(dump(), hint));
+        assert_ok(lt_lock_free(lock));
+    }
+    assert_ok(lt_set_insight(0));
 }
 
 static void *idle_soon(void *ident) {
@@ -65,6 +125,22 @@ TEST(a_worker_without_a_task_is_idle) {
 
 static lt_status arrive(void *barrier) {
     return lt_barrier_wait(barrier, NULL);
+}
+
+TEST(a_barrier_that_misses_one_says_how_many_wait) {
+    lt_barrier *barrier = lt_barrier_new(3, NULL, NULL);
+    waiter first, second;
+    lt_wait_info info;
+    waiter_start(&first, arrive, barrier);
+    must_soon(wait_of(first.ident, &info));
+    assert_non_null(strstr(dump(), ", where 1 of 3 wait\n"));
+    waiter_start(&second, arrive, barrier);
+    must_soon(wait_of(second.ident, &info));
+    assert_non_null(strstr(dump(), ", where 2 of 3 wait\n"));
+    assert_ok(lt_barrier_wait(barrier, NULL));
+    assert_ok(waiter_join(&first));
+    assert_ok(waiter_join(&second));
+    assert_ok(lt_barrier_free(barrier));
 }
 
 TEST(a_name_in_a_dump_is_one_line) {

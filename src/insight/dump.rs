@@ -7,16 +7,19 @@
 
 use crate::base::atomic::Ordering;
 use crate::base::deadline::now;
-use crate::base::handle::{Any, Kind};
+use crate::base::handle::{Any, Handle, Kind};
+use crate::base::insight::{HOLDERS, is_on};
 use crate::base::record::{self, Record, Role};
 use crate::base::registry;
 use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::wait::WAKES_IN_HANDLERS;
-use crate::base::waiting::{Wait, What};
+use crate::base::waiting::{Verb, Wait, What};
 use crate::insight::text::Line;
 use crate::insight::{holder, names as objects, waits};
+use crate::sync::barrier::Barrier;
 use crate::sys::process;
+use crate::thread::last::{self, Last};
 use crate::thread::names as threads;
 use core::ffi::{CStr, c_int};
 use core::fmt::{self, Write};
@@ -50,7 +53,40 @@ pub fn write(fd: c_int, names: Names) -> Result<(), Error> {
         }
     });
     result?;
-    circles(&out)
+    circles(&out)?;
+    if is_any_holder_unknown() {
+        out.line(format_args!("who holds locks is recorded with LOWTHREAD_INSIGHT=owners"))?;
+    }
+    match last::get().filter(|_| names == Names::Told) {
+        Some(last) => out.line(format_args!("{}", LastError(&last))),
+        None => Ok(()),
+    }
+}
+
+/// Whether somebody waits for what a thread holds, and that is not recorded.
+fn is_any_holder_unknown() -> bool {
+    let mut any = false;
+    waits::each(|_, wait| {
+        let has_owner = matches!(wait.what.kind, Some(Kind::Lock | Kind::RwLock | Kind::Spinlock));
+        any |= has_owner && !is_on(HOLDERS);
+    });
+    any
+}
+
+/// The last error that ended something.
+struct LastError<'a>(&'a Last);
+
+impl fmt::Display for LastError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Last { ident, when, thread_name, type_name, message } = self.0;
+        let (ago, name) = (Seconds(now().saturating_sub(*when)), shown(thread_name));
+        write!(
+            f,
+            "last error, {ago} ago: thread {name} (ident {ident}): {}: {}",
+            shown(type_name),
+            shown(message)
+        )
+    }
 }
 
 /// Those of which there is a line: what lt_enumerate has, and who else waits.
@@ -166,7 +202,28 @@ impl fmt::Display for Waits {
             u64::MAX => write!(f, ", without a time-out")?,
             until => write!(f, ", {} left", Seconds(until.saturating_sub(now)))?,
         }
-        write!(f, "{}", Held(what, names))
+        write!(f, "{}{}", Held(what, names), Has(what, names))
+    }
+}
+
+/// What is known of the object since it is waited for.
+struct Has(What, Names);
+
+impl fmt::Display for Has {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Has(what, names) = *self;
+        match (what.kind, what.verb) {
+            (Some(Kind::Queue), Verb::Put) => f.write_str(", which is full"),
+            (Some(Kind::Queue), Verb::Get) => f.write_str(", which is empty"),
+            (Some(Kind::Barrier), Verb::Wait) if names == Names::Told => {
+                let barrier = Any::numbered(what.handle).and_then(Any::typed::<Barrier>);
+                match barrier.and_then(Handle::<Barrier>::try_waiting) {
+                    Some((waiting, parties)) => write!(f, ", where {waiting} of {parties} wait"),
+                    None => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
     }
 }
 

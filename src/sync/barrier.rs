@@ -289,6 +289,15 @@ impl Handle<Barrier> {
         Ok(round.inside.len() as u32)
     }
 
+    /// The same, of how many; None also while that changes. Async-signal-safe where threads can be woken in handlers.
+    pub fn try_waiting(self) -> Option<(usize, u32)> {
+        let _resident = self.reside().ok()?;
+        let round = self.alive().ok()?.round.try_lock()?;
+        // SeqCst: as in `round`.
+        self.state(Ordering::SeqCst).ok()?;
+        Some((round.inside.len(), round.parties))
+    }
+
     pub fn is_broken(self) -> Result<bool, Error> {
         let (_resident, round) = self.round()?;
         Ok(round.state.is_broken())

@@ -12,7 +12,7 @@ use crate::sys::cancellation::PutOff;
 use crate::sys::process::write_error;
 use crate::thread::exception::{self, Description};
 use crate::thread::report::{Report, lt_error_info};
-use crate::thread::{errors, joinable, raise};
+use crate::thread::{errors, joinable, last, raise};
 use core::ffi::c_void;
 
 /// A hook of the user's.
@@ -95,6 +95,7 @@ pub fn deliver_report(record: &'static Record, report: Report) {
 }
 
 fn told(record: Option<&'static Record>, report: Report) {
+    last::set(&report);
     if let Some(record) = record {
         joinable::failed(record, &report);
         if errors::deliver(record, &report) {

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod trace;
 pub mod report;
 pub mod excepthook;
+pub mod last;
 pub mod errors;
 pub mod names;
 pub mod joinable;
