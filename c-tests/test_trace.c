@@ -1068,8 +1068,6 @@ TEST(a_program_that_closes_the_descriptor_keeps_its_own_file) {
     assert_int_equal(run_in_child(have_another_file_there, NULL), 0);
 }
 
-#ifdef __linux__
-
 static void refuse_memory(void *arg) {
     (void)arg;
     must(lt_trace_start(path()) == LT_OK);
@@ -1096,8 +1094,6 @@ TEST(without_memory_events_are_lost_as_long_as_there_is_none) {
     skip_where_limits_are_not_its_own();
     assert_int_equal(run_in_child(refuse_memory, NULL), 0);
 }
-
-#endif
 
 static void use_in_child(void *arg) {
     (void)arg;
@@ -1249,6 +1245,7 @@ SKIPPED(a_pipe_that_nobody_reads_does_not_end_the_process)
 SKIPPED(a_fifo_that_nobody_reads_holds_up_nobody)
 SKIPPED(a_fifo_that_is_read_slowly_has_all_of_the_trace)
 SKIPPED(a_program_that_closes_the_descriptor_keeps_its_own_file)
+SKIPPED(without_memory_events_are_lost_as_long_as_there_is_none)
 SKIPPED(a_child_does_not_write_into_its_parents_file)
 SKIPPED(after_a_crash_the_file_is_whole_but_for_its_end)
 SKIPPED(a_program_that_is_traced_from_outside)
