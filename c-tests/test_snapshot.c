@@ -136,6 +136,7 @@ TEST(lowthread_top_shows_it) {
     assert_non_null(strstr(text, ": 3 threads, 1 wait, 1 idle\n"));
     const char *const waits = strstr(text, "  acquire lock \"jobs\" 0x"), *const idle = strstr(text, "  idle pool 0x");
     assert_true(waits != NULL && idle > waits); // Though it is idle for longer.
+    assert_non_null(strstr(text, "\nthread     native id "));  // As wide as MainThread.
     assert_ok(lt_pool_free(pool));
     assert_non_null(strstr(text, ", which MainThread has\n"));
     assert_non_null(strstr(text, "  runs\n"));
