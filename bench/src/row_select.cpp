@@ -175,21 +175,23 @@ template <class Queues> Row::Figures round_trip(int (*place)(int)) {
     return {team.wall / double(turns) / 1e3};
 }
 
-void compare_round_trip(const char *title, int (*place)(int)) {
+template <size_t n> void compare_round_trip(const char *title, int (*place)(int)) {
     Row row(title, {{"us"}});
-    row.ours([=] { return round_trip<OursSelect<2>>(place); });
+    row.ours([=] { return round_trip<OursSelect<n>>(place); });
     row.limit("lowthread, plain gets", [=] { return round_trip<Plain>(place); });
 #ifdef HAVE_RUST
-    row.peer(CrossbeamSelect<2>::name, [=] { return round_trip<CrossbeamSelect<2>>(place); });
+    row.peer(CrossbeamSelect<n>::name, [=] { return round_trip<CrossbeamSelect<n>>(place); });
 #endif
 #ifdef HAVE_NSYNC
-    row.peer(NsyncWait<2>::name, [=] { return round_trip<NsyncWait<2>>(place); });
+    row.peer(NsyncWait<n>::name, [=] { return round_trip<NsyncWait<n>>(place); });
 #endif
 #ifdef HAVE_GO
-    row.peer("Go select", [] {
-        const long nanoseconds = full_or_quick(40'000'000, 20'000'000);
-        return Row::Figures{double(nanoseconds) / double(SelectRoundTrips(nanoseconds)) / 1e3};
-    });
+    if (n == 2) {
+        row.peer("Go select", [] {
+            const long nanoseconds = full_or_quick(40'000'000, 20'000'000);
+            return Row::Figures{double(nanoseconds) / double(SelectRoundTrips(nanoseconds)) / 1e3};
+        });
+    }
 #endif
     row.at_least(1, Row::best_peer).in_parts(full_or_quick(5, 2)).run();
 }
@@ -199,9 +201,11 @@ void compare_round_trip(const char *title, int (*place)(int)) {
 void row_select() {
     compare_ready<2>("select: put + get of one that is ready, of 2");
     compare_ready<64>("select: put + get of one that is ready, of 64");
-    compare_round_trip("select: round trip, each gets by a select of 2, same core", all_on_one);
+    compare_round_trip<2>("select: round trip, each gets by a select of 2, same core", all_on_one);
+    compare_round_trip<64>("select: round trip, each gets by a select of 64, 63 of them idle, same core", all_on_one);
     if (processors() > 1) {
-        compare_round_trip("select: round trip, each gets by a select of 2, different cores", spread_out);
+        compare_round_trip<2>("select: round trip, each gets by a select of 2, different cores", spread_out);
+        compare_round_trip<64>("select: round trip, each gets by a select of 64, 63 of them idle, different cores", spread_out);
     }
 }
 
