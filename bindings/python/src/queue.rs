@@ -30,6 +30,7 @@ use lowthread::ffi::semaphore::{
 };
 use lowthread::ffi::time::lt_monotonic;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
@@ -202,6 +203,15 @@ fn named(py: Python<'_>, module: &str, class: &str) -> PyErr {
     }
 }
 
+/// PyO3's own list panics where there is no memory.
+fn list_with_room(py: Python<'_>, room: usize) -> PyResult<Bound<'_, PyList>> {
+    // SAFETY: with the GIL; a new list, or NULL with an exception.
+    unsafe {
+        let list = ffi::PyList_New(room as ffi::Py_ssize_t);
+        Ok(Bound::from_owned_ptr_or_err(py, list)?.cast_into_unchecked())
+    }
+}
+
 impl Queue {
     #[inline]
     fn state(&self) -> Locked<'_> {
@@ -288,6 +298,17 @@ impl Queue {
         state.items.extend(item.take());
         state.unfinished += 1;
         Ok(state.getters.wake(1))
+    }
+
+    /// What was taken out and cannot be handed over is the first again.
+    #[cold]
+    fn put_back(&self, item: Py<PyAny>) {
+        let wake = {
+            let mut state = self.state();
+            state.items.push_front(item);
+            state.getters.wake(1)
+        };
+        self.getters.release(wake);
     }
 
     /// None: there was none in time.
@@ -408,20 +429,35 @@ impl Queue {
     #[pyo3(signature = (n, timeout=None))]
     fn get_many<'py>(&self, py: Python<'py>, n: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyList>> {
         let seconds = timeout::of_queue(true, timeout)?;
-        let mut items = Vec::new();
-        if n != 0
-            && let Some(first) = self.get_within(py, seconds)?
-        {
-            items.push(first);
-            let wake = {
-                let mut state = self.state();
-                let more = state.items.len().min(n - 1);
-                items.extend(state.items.drain(..more));
-                state.putters.wake(u32::try_from(more).unwrap_or(u32::MAX))
-            };
-            self.putters.release(wake);
+        let first = if n == 0 { None } else { self.get_within(py, seconds)? };
+        let Some(first) = first else { return list_with_room(py, 0) };
+        let room = self.qsize().min(n - 1) + 1;
+        let list = match list_with_room(py, room) {
+            Ok(list) => list,
+            Err(error) => {
+                self.put_back(first);
+                return Err(error);
+            }
+        };
+        // SAFETY: with the GIL; nobody else has the list, and it has so much room.
+        let set = |at: usize, item: Py<PyAny>| unsafe {
+            ffi::PyList_SetItem(list.as_ptr(), at as ffi::Py_ssize_t, item.into_ptr());
+        };
+        set(0, first);
+        let (count, wake) = {
+            let mut state = self.state();
+            let more = state.items.len().min(room - 1);
+            for (at, item) in state.items.drain(..more).enumerate() {
+                set(at + 1, item);
+            }
+            (more + 1, state.putters.wake(u32::try_from(more).unwrap_or(u32::MAX)))
+        };
+        self.putters.release(wake);
+        // What was made for the list may have run Python code, which took some.
+        if count < room {
+            list.del_slice(count, room)?;
         }
-        PyList::new(py, items)
+        Ok(list)
     }
 
     /// How many items are in the queue at this moment.

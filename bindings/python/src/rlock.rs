@@ -14,7 +14,7 @@ use lowthread::ffi::thread::lt_native_handle;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_ulonglong};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -154,11 +154,8 @@ unsafe extern "C" fn release_save(this: *mut PyObject, _ignored: *mut PyObject) 
         let owner = owner(this);
         match lt_rlock_release_save(handle(this), &mut count) {
             LT_OK => {
-                let py = Python::assume_attached();
-                match (count, owner).into_pyobject(py) {
-                    Ok(pair) => pair.into_ptr(),
-                    Err(error) => raise(error),
-                }
+                // PyO3's own tuples panic where there is no memory.
+                ffi::Py_BuildValue(c"KK".as_ptr(), c_ulonglong::from(count), owner as c_ulonglong)
             }
             status => refused(status),
         }

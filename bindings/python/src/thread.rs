@@ -78,14 +78,16 @@ unsafe extern "C-unwind" fn run(start: *mut c_void) {
     }
 }
 
-/// Tells the audit hooks, of which one may refuse.
-fn audit<'py>(
-    py: Python<'py>,
-    args: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
-) -> PyResult<()> {
+/// Tells the audit hooks, of which one may refuse. PyO3's own tuples and strings panic where there is no memory.
+fn audit(py: Python<'_>, event: &std::ffi::CStr, of: [*mut PyObject; 3]) -> PyResult<()> {
     let audit = AUDIT.get_or_try_init(py, || PyResult::Ok(py.import("sys")?.getattr("audit")?.unbind()))?;
-    audit.bind(py).call1(args.into_pyobject(py)?)?;
-    Ok(())
+    let [first, second, third] = of;
+    // SAFETY: with the GIL; a string and three objects, as the format says.
+    let result = unsafe {
+        ffi::PyObject_CallFunction(audit.as_ptr(), c"sOOO".as_ptr(), event.as_ptr(), first, second, third)
+    };
+    // SAFETY: a new reference, or NULL with an exception.
+    unsafe { Bound::from_owned_ptr_or_err(py, result) }.map(drop)
 }
 
 /// start_new_thread(function, args[, kwargs], /)
@@ -111,7 +113,10 @@ fn start_new_thread(
     if kwargs.as_ref().is_some_and(|kwargs| !kwargs.is_instance_of::<PyDict>()) {
         return Err(PyTypeError::new_err("optional 3rd arg must be a dictionary"));
     }
-    audit(py, ("_thread.start_new_thread", &function, &args, &kwargs))?;
+    // SAFETY: it always is.
+    let none = unsafe { ffi::Py_None() };
+    let named = kwargs.as_ref().map_or(none, |kwargs| kwargs.as_ptr());
+    audit(py, c"_thread.start_new_thread", [function.as_ptr(), args.as_ptr(), named])?;
     let start = Box::new(Start {
         function: function.unbind().into_ptr(),
         args: args.unbind().into_ptr(),
@@ -445,7 +450,8 @@ fn start_joinable_thread<'py>(
             Err(_) => return Err(PyTypeError::new_err("'handle' must be a _ThreadHandle")),
         },
     };
-    audit(py, ("_thread.start_joinable_thread", &function, daemon, &handle))?;
+    let is_daemon = pyo3::types::PyBool::new(py, daemon);
+    audit(py, c"_thread.start_joinable_thread", [function.as_ptr(), is_daemon.as_ptr(), handle.as_ptr()])?;
     let this = handle.get();
     if this.ident() != 0 {
         return Err(PyRuntimeError::new_err("thread already started"));

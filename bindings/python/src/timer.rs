@@ -9,7 +9,7 @@ use lowthread::ffi::timer::{
     lt_watchdog_feed, lt_watchdog_free, lt_watchdog_start,
 };
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi::PyObject;
+use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
@@ -82,9 +82,10 @@ impl Timer {
     ) -> PyResult<Self> {
         let args = match args {
             None => PyTuple::empty(py),
-            Some(args) => {
-                args.try_iter()?.collect::<PyResult<Vec<_>>>().and_then(|all| PyTuple::new(py, all))?
-            }
+            // SAFETY: a new tuple, or NULL with an exception.
+            Some(args) => unsafe {
+                Bound::from_owned_ptr_or_err(py, ffi::PySequence_Tuple(args.as_ptr()))?.cast_into_unchecked()
+            },
         };
         Ok(Self {
             // One that is late fires at once, as Python's.
