@@ -77,7 +77,7 @@ protected:
     template <typename Make> void fill(Make &&make) { value_.emplace(make()); }
 
 private:
-    std::optional<R> value_;
+    std::optional<R> value_{};
 };
 
 template <typename R> class future_state<R &> : public future_core {
@@ -106,6 +106,8 @@ protected:
 template <typename R, typename Call> class task_state final : public future_state<R> {
 public:
     template <typename... Given> explicit task_state(Given &&...given) : call_(std::in_place, std::forward<Given>(given)...) {}
+    task_state(const task_state &) = delete;
+    task_state &operator=(const task_state &) = delete;
 
     /// On failure it is gone.
     lt_status submit(lt_pool *pool) noexcept {
@@ -480,7 +482,7 @@ protected:
         return *state_;
     }
 
-    shared<future_state<R>> state_;
+    shared<future_state<R>> state_{};
 
 private:
     std::future_status timed(double s) const {

@@ -76,6 +76,8 @@ private:
     /// One thread's value.
     struct node {
         template <typename... Args> explicit node(Args &&...args) : value(std::forward<Args>(args)...) {}
+        node(const node &) = delete;
+        node &operator=(const node &) = delete;
         T value;
         key *owner = nullptr; // Of whose users it is one.
     };
@@ -88,6 +90,8 @@ private:
                 detail::raise(lt_last_status());
             }
         }
+        key(const key &) = delete;
+        key &operator=(const key &) = delete;
         virtual std::unique_ptr<node> make() = 0;
 
         lt_local *const handle;

@@ -269,9 +269,9 @@ private:
     std::atomic<std::size_t> next_{0};
     std::atomic<std::size_t> done_{0};
     std::atomic<bool> stop_{false};
-    std::exception_ptr thrown_;
-    std::vector<lt_future *> tasks_;
-    std::conditional_t<std::is_void_v<Result>, none, std::vector<std::optional<std::conditional_t<std::is_void_v<Result>, none, Result>>>> results_;
+    std::exception_ptr thrown_{};
+    std::vector<lt_future *> tasks_{};
+    std::conditional_t<std::is_void_v<Result>, none, std::vector<std::optional<std::conditional_t<std::is_void_v<Result>, none, Result>>>> results_{};
 };
 
 } // namespace detail

@@ -445,7 +445,7 @@ public:
 
 private:
     queue *from_ = nullptr;
-    mutable std::optional<T> item_;
+    mutable std::optional<T> item_{};
 };
 
 LT_NAMESPACE_END
