@@ -355,14 +355,21 @@ impl<T: Exclusive> Handle<T> {
             block.handed_over.set(true);
             return Some(Ok(()));
         };
+        let served = self.served_after_all(lock);
+        block.handed_over.set(served);
+        if served { Some(Ok(())) } else { block.reason(wake).map(Err) }
+    }
+
+    /// Takes the promise back, unless the lock was handed over, which it takes then. Who was promised it next may take that
+    /// first, and has left its own promise for it: of which nothing is seen, so it is not waited for long at once.
+    fn served_after_all(self, lock: &T) -> bool {
         // Relaxed: nothing was acquired.
-        if self.update(Ordering::Relaxed, State::promise_taken_back).is_ok() {
-            return block.reason(wake).map(Err);
+        while self.update(Ordering::Relaxed, State::promise_taken_back).is_err() {
+            if lock.handovers().take_soon() {
+                return true;
+            }
         }
-        // Handed over by now: nobody frees the lock before that either.
-        lock.handovers().take_the_coming();
-        block.handed_over.set(true);
-        Some(Ok(()))
+        false
     }
 
     /// Has the lock promised to who sleeps elsewhere, and is told; or takes it: then true. Busy if it is promised to
@@ -395,12 +402,7 @@ impl<T: Exclusive> Handle<T> {
     /// Stands there no more. True if it has been handed the lock after all.
     pub fn stand_down(self) -> Result<bool, Error> {
         let lock = self.alive()?;
-        // Relaxed: nothing was acquired.
-        let served = self.update(Ordering::Relaxed, State::promise_taken_back).is_err();
-        if served {
-            lock.handovers().take_the_coming();
-        }
-        Ok(self.served(served))
+        Ok(self.served(self.served_after_all(lock)))
     }
 
     /// Takes the lock, to the state `taken`, if it is free; else changes the state to `otherwise`.

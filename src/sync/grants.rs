@@ -2,7 +2,7 @@
 //!
 //! Whoever gives has already changed the object's word in the waiter's favour; the waiter has only to
 //! fetch. A waiter that gives up must therefore look at the word: if it was served meanwhile, a grant is on the
-//! way and it takes that, however late; where others may come and take it first, it looks at the word again.
+//! way, and it takes that, however late; unless another is faster, who has left something in the word for it.
 //!
 //! To be woken takes a thread longer than one that is awake needs to come, take what was posted for that thread, and
 //! give it again. Where it is promised that who waits goes first (`take_in_turn`), that ends after a while: who has
@@ -124,11 +124,6 @@ impl Grants {
         // Relaxed: as in `sleep`.
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
         Wake::Changed
-    }
-
-    /// Takes one that has been decided and must arrive.
-    pub fn take_the_coming(&self) {
-        while self.take(&Block::brief()).is_err() {}
     }
 
     /// Takes one that will come, by who has been awake for long enough.

@@ -193,3 +193,27 @@ fn a_free_that_races_is_seen_as_a_stale_handle_or_not_at_all() {
         }
     });
 }
+
+// One gives up as the lock is handed over, which goes to who was promised it next, and keeps it.
+#[test]
+fn who_gives_up_does_not_wait_for_a_lock_that_went_to_who_came_later() {
+    check(|| {
+        let (lock, has_it) = (Handle::<Lock>::new().unwrap(), AtomicU32::new(0));
+        // Busy: it is promised to the other one.
+        let stand_there = |look: bool| {
+            let _resident = lock.reside().unwrap();
+            let served = lock.stand_in_line();
+            let served = served == Ok(true)
+                || served == Ok(false) && (look && lock.is_served().unwrap() || lock.stand_down().unwrap());
+            has_it.fetch_add(served.into(), SeqCst);
+        };
+        lock.acquire().unwrap();
+        threads(|scope| {
+            scope.spawn(|| stand_there(false));
+            lock.release().unwrap();
+            stand_there(true);
+        });
+        assert_eq!(lock.state(SeqCst), Ok(has_it.into_inner().into()));
+        lock.free().unwrap();
+    });
+}
