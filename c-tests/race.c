@@ -261,6 +261,36 @@ static void finds_closed(void *item) {
     number++;
 }
 
+// A put that is refused orders nothing.
+static void is_refused(void *unused) {
+    (void)unused;
+    number = 1;
+    if (lt_queue_try_put(queue, NULL) != (with ? LT_OK : LT_FULL)) abort();
+    see();
+}
+static void gets_another(void *item) {
+    if (!with) await_seen();
+    OK(lt_queue_get(queue, &item));
+    number++;
+}
+
+// Who selects finds that another has joined it.
+static void joins_first(void *thread) { OK(lt_thread_join(thread)); see(); }
+static void selects_joined(void) {
+    lt_thread *thread, *other;
+    lt_case wanted = {.op = LT_CASE_JOIN};
+    size_t index;
+    OK(lt_thread_start(add, NULL, NULL, &thread));
+    OK(lt_thread_start(joins_first, thread, NULL, &other));
+    await_seen();
+    wanted.handle = thread;
+    WITH(lt_select(&wanted, 1, 60, &index));
+    number++;
+    OK(lt_thread_join(other));
+    OK(lt_thread_free(thread));
+    OK(lt_thread_free(other));
+}
+
 static void on_signal(int signum, void *unused) { (void)signum; number++; OK(lt_event_set(unused)); }
 static void is_signalled(void) {
     OK(lt_signal_to_callback(SIGUSR1, on_signal, event)); // The thread that serves it begins here.
@@ -303,6 +333,8 @@ static const struct {
     {"done_callback", NULL, NULL, calls_back},
     {"broken_barrier", breaks, finds_broken, NULL},
     {"closed_queue", closes, finds_closed, NULL},
+    {"refused_put", is_refused, gets_another, NULL},
+    {"select_joined", NULL, NULL, selects_joined},
     {"signal", NULL, NULL, is_signalled},
 };
 
@@ -323,6 +355,7 @@ int main(int argc, char **argv) {
     condition = lt_condition_new();
     barrier = lt_barrier_new(2, NULL, NULL);
     if (strcmp(argv[1], "queue_join") == 0) OK(lt_queue_put(queue, NULL));
+    if (strcmp(argv[1], "refused_put") == 0 && !with) while (lt_queue_try_put(queue, NULL) == LT_OK) {}
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (strcmp(argv[1], cases[i].name) != 0) continue;
         if (cases[i].alone != NULL) {

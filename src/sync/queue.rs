@@ -546,7 +546,11 @@ impl Handle<Queue> {
     /// Puts as many of the items as it can in one step, and wakes as many threads.
     #[inline(always)]
     fn push(self, queue: &Queue, items: &[*mut c_void]) -> Result<usize, Refused> {
-        self.happens_before();
+        if race::is_looked_for() {
+            // What is refused orders nothing.
+            on_store!(queue, store => store.find_room())?;
+            self.happens_before();
+        }
         match on_store!(queue, store => store.push_many(items)) {
             Ok(n) => {
                 self.after_push(queue, n);

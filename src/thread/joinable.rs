@@ -289,7 +289,10 @@ impl Handle<Thread> {
         loop {
             // Acquire: as in `await_end`.
             match thread.state.load(Ordering::Acquire) {
-                GONE => return thread.outcome(),
+                GONE => {
+                    race::after(&raw const thread.state);
+                    return thread.outcome();
+                }
                 FINISHED if thread.see_out(how) => (),
                 // Told of when that has changed.
                 _ => return Err(Error::Busy),
