@@ -233,6 +233,10 @@ fn who_frees_the_pool_beside_who_cancels_keeps_no_task_from_being_dropped() {
             });
             // SAFETY: as above.
             end(|| unsafe { pool.free() });
+            // What has its place by then knows nothing of the drop function.
+            let next = Handle::<Pool>::new(1, None).unwrap();
+            // SAFETY: as above.
+            end(|| unsafe { next.free() });
         });
         assert_eq!(work.dropped.into_inner() as usize, TASKS);
     });
