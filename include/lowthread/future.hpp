@@ -755,7 +755,7 @@ private:
 
     std::atomic<std::size_t> left_;
     const std::vector<shared<future_core>> cores_;
-    Sequence futures_;
+    Sequence futures_{};
 };
 
 } // namespace detail

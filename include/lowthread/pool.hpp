@@ -46,6 +46,8 @@ public:
             raise(lt_last_status());
         }
     }
+    pool_then_state(const pool_then_state &) = delete;
+    pool_then_state &operator=(const pool_then_state &) = delete;
     ~pool_then_state() override { LT_IGNORE(lt_event_free(submitted_)); }
 
     /// Once.
@@ -66,7 +68,7 @@ protected:
 
 private:
     lt_event *const submitted_;
-    shared<future_core> task_;
+    shared<future_core> task_{};
 };
 
 /// Submits it. All that takes memory is there from the beginning: who calls this can tell nobody that there is none.
@@ -94,7 +96,7 @@ template <typename R, typename Function, typename Result> class pool_then final 
                 to->fail_with(LT_CANCELLED);
             }
         }
-        shared<future_core> of;
+        shared<future_core> of{};
         shared<state> to;
     };
 
@@ -103,6 +105,8 @@ public:
     pool_then(lt_pool *pool, shared<future_state<R>> from, shared<state> to, Given &&function)
         : pool_(pool), to_(to), told_(std::make_unique<told>(to)),
           task_(std::make_unique<task>(follow_up{std::move(from), std::move(to), std::forward<Given>(function)})) {}
+    pool_then(const pool_then &) = delete;
+    pool_then &operator=(const pool_then &) = delete;
 
     void call() override {
         task *const given = task_.release();

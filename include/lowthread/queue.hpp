@@ -417,6 +417,11 @@ public:
     using reference = T &&;
 
     iterator() noexcept = default;
+    iterator(const iterator &) = default;
+    iterator(iterator &&) = default;
+    iterator &operator=(const iterator &) = default;
+    iterator &operator=(iterator &&) = default;
+    ~iterator() = default;
     explicit iterator(queue &from) : from_(&from) { ++*this; }
 
     T &&operator*() const noexcept { return std::move(*item_); }
