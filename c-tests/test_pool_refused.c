@@ -248,6 +248,65 @@ TEST(a_pool_that_loses_one_of_its_workers_goes_on_with_the_others) {
     free_gate(&g);
 }
 
+static gate refused_at, pair_gate;
+
+static void stand_before_refusal(void) {
+    stand_at(&refused_at);
+}
+
+static void *submit_one_to_be_refused(void *pool) {
+    submit_forgotten(pool, count_call, &dropped);
+    return NULL;
+}
+
+// Neither of two can go on without the other.
+static void *meet(void *arg) {
+    must(lt_barrier_wait(arg, NULL) == LT_OK);
+    must(lt_semaphore_release(pair_gate.arrived, 1) == LT_OK);
+    return NULL;
+}
+
+// Of two that come to a worker that looks for what comes, it calls the other for the second, that sleeps.
+TEST(no_task_waits_for_a_worker_that_may_be_refused_while_another_sleeps) {
+    if (!in_shim(__func__)) {
+        return;
+    }
+    lt_pool *pool = pool_of(3);
+    gate g = new_gate();
+    refused_at = new_gate();
+    pair_gate = new_gate();
+    lt_barrier *both = lt_barrier_new(2, NULL, NULL);
+    lt_future *running[2] = {submit_standing(pool, &g), submit_standing(pool, &g)};
+    shim_before_refusal(stand_before_refusal);
+    shim_refuse_threads(2, 2, EAGAIN);
+    pthread_t submits; // The first.
+    must(pthread_create(&submits, NULL, submit_one_to_be_refused, pool) == 0);
+    assert_ok(lt_semaphore_acquire(refused_at.arrived));
+    open_gate(&g);
+    take_result(running[0]);
+    take_result(running[1]);
+    for (int i = 0; i < 300; i++) {
+        must_soon(stats_of(pool).idle == 2);
+        _Atomic int first = 0;
+        submit_forgotten(pool, count_call, &first);
+        while (first == 0) {
+        }
+        submit_forgotten(pool, meet, both);
+        submit_forgotten(pool, meet, both);
+        assert_ok(lt_semaphore_acquire_timeout(pair_gate.arrived, 10.0));
+        assert_ok(lt_semaphore_acquire_timeout(pair_gate.arrived, 10.0));
+    }
+    open_gate(&refused_at);
+    must(pthread_join(submits, NULL) == 0);
+    shim_refuse_threads(0, 0, 0);
+    shim_before_refusal(NULL);
+    assert_ok(lt_pool_free(pool));
+    assert_ok(lt_barrier_free(both));
+    free_gate(&g);
+    free_gate(&refused_at);
+    free_gate(&pair_gate);
+}
+
 // ---- No memory. The workers stand at a gate, so that only this thread asks for any.
 
 static void must_be_refused(const char *function) {

@@ -685,7 +685,8 @@ impl Pool {
     fn pass_on(&'static self, inside: Guard<'static, Inside>) {
         // Relaxed: under the lock.
         let may_start = self.workers.load(Ordering::Relaxed) < inside.bound();
-        let is_served = inside.looking + inside.called + inside.starting > 0;
+        // One that is being started may be refused: it is counted upon only where none sleeps that could be called.
+        let is_served = inside.looking + inside.called > 0 || (inside.idle == 0 && inside.starting > 0);
         if is_served || (inside.idle == 0 && !may_start) || inside.tasks.is_empty() {
             return unlock(inside);
         }
