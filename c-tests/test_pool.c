@@ -1368,6 +1368,34 @@ TEST(a_shutdown_whose_drop_frees_the_pool_cancels_no_task_of_the_next_one) {
     free_gate(&replaced.blocks_new);
 }
 
+static _Atomic int left_to_submit;
+
+static void submit_at_intervals(void *pool) {
+    for (; left_to_submit > 0; left_to_submit--) {
+        submit_forgotten(pool, give_back, NULL);
+        // Now and then long enough for a worker to look for more in vain.
+        for (volatile int i = 0; i < left_to_submit % 64 * 200; i++) {
+        }
+    }
+}
+
+TEST(what_a_pool_has_completed_grows_and_never_shrinks) {
+    lt_pool *pool = pool_of(2);
+    left_to_submit = 30000;
+    lt_thread *submits = NULL;
+    assert_ok(lt_thread_start(submit_at_intervals, pool, NULL, &submits));
+    uint64_t completed = 0;
+    while (left_to_submit > 0) {
+        uint64_t now = stats_of(pool).completed;
+        must(now >= completed);
+        completed = now;
+    }
+    assert_ok(lt_thread_join(submits));
+    assert_ok(lt_thread_free(submits));
+    must_soon(stats_of(pool).completed == 30000);
+    assert_ok(lt_pool_free(pool));
+}
+
 static void submit_one(void *unused) {
     (void)unused;
     lt_status status = lt_pool_submit(replaced.old, give_back, NULL, NULL);

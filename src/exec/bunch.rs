@@ -17,7 +17,7 @@
 //! | a visitor | meaning | goes on by |
 //! |---|---|---|
 //! | at work | it is in a task | has taken the next one: at work; finds none: it looks |
-//! | looking | it is awake, and looks for what is put in | an exchange, which takes a task: at work; gives up: it leaves |
+//! | looking | it is awake, and looks for what is put in, or is about to leave | an exchange, which takes a task: at work; it leaves |
 //!
 //! While one looks, who submits calls nobody. So one that takes a task then looks whether there is another, and calls
 //! for it: of a put and such a taking, each followed by a look at the other, one sees the other.
@@ -122,8 +122,12 @@ impl Bunch {
         self.visitors.set(self.visitors.get() + 1);
     }
 
-    pub fn go(&self) {
+    /// A visitor leaves; whether it looked.
+    pub fn go(&self, looked: bool) {
         self.visitors.set(self.visitors.get().saturating_sub(1));
+        if looked {
+            self.taken.0.fetch_sub(LOOKING, Ordering::Relaxed);
+        }
     }
 
     pub fn visitors(&self) -> u32 {
@@ -133,6 +137,13 @@ impl Bunch {
     /// In a forked child: the visitors are the parent's.
     pub fn forget_visitors(&self) {
         self.visitors.set(0);
+    }
+
+    /// How many of those that were taken are over, or cancelled: each visitor that does not look is in one.
+    pub fn over(&self) -> usize {
+        // In one look: who takes one looks no more. Acquire: pairs with `take`.
+        let word = self.taken.0.load(Ordering::Acquire);
+        (word % LOOKING + word / LOOKING).saturating_sub(self.visitors.get() as usize)
     }
 
     /// How many were taken, and how many are pending, at a moment.
@@ -165,15 +176,10 @@ impl Bunch {
         self.take_as(put, 0)
     }
 
-    /// A visitor begins to look for what is put in, and gives up again.
+    /// A visitor begins to look for what is put in. If it finds nothing, it does so until it leaves.
     pub fn look(&self) {
         // Relaxed: who is not seen looking is not counted upon.
         self.taken.0.fetch_add(LOOKING, Ordering::Relaxed);
-    }
-
-    pub fn look_away(&self) {
-        // Relaxed: before it is at the lock, under which it looks at the line.
-        self.taken.0.fetch_sub(LOOKING, Ordering::Relaxed);
     }
 
     /// As `take`, by one that looks; which it does no more if it has one.

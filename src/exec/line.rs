@@ -130,10 +130,8 @@ impl Line {
 
     /// How many tasks without a future workers are through with.
     pub fn completed(&self) -> u64 {
-        // Each visitor that does not look for one is in one of those that were taken.
-        let visitors: u64 = self.visited().map(|bunch| u64::from(bunch.visitors())).sum();
-        let at_work = visitors.saturating_sub(self.looking().into());
-        self.taken().saturating_sub(at_work + self.cancelled.get())
+        let over = self.gone.get() + self.visited().map(|bunch| bunch.over() as u64).sum::<u64>();
+        over.saturating_sub(self.cancelled.get())
     }
 
     /// How many visitors look for a task.
@@ -272,14 +270,14 @@ impl Line {
         self.spares.surplus()
     }
 
-    /// A visitor goes; its task counts as one that it is through with.
+    /// A visitor goes, which looked for a task in the end, or did not; its last one counts as one that it is through with.
     ///
     /// # Safety
     /// It has come by [`Line::next`].
-    pub unsafe fn go(&self, bunch: *const Bunch) {
+    pub unsafe fn go(&self, bunch: *const Bunch, looked: bool) {
         // SAFETY: it stays in line while it has visitors.
         let bunch = unsafe { &*bunch };
-        bunch.go();
+        bunch.go(looked);
         if bunch.visitors() == 0 && bunch.pending() == 0 {
             self.leave(&bunch.place);
         }
@@ -289,9 +287,9 @@ impl Line {
     ///
     /// # Safety
     /// As [`Line::go`].
-    pub unsafe fn go_uncounted(&self, bunch: *const Bunch) {
+    pub unsafe fn go_uncounted(&self, bunch: *const Bunch, looked: bool) {
         // SAFETY: as the caller vouches.
-        unsafe { self.go(bunch) };
+        unsafe { self.go(bunch, looked) };
         self.cancelled.set(self.cancelled.get() + 1);
     }
 

@@ -155,9 +155,9 @@ impl Inside {
     }
 
     /// The visit of a worker that ends, which counts its last task itself.
-    fn end_visit(&mut self, bunch: *const Bunch) {
+    fn end_visit(&mut self, bunch: *const Bunch, looked: bool) {
         // SAFETY: called once for each visit.
-        unsafe { self.tasks.go_uncounted(bunch) };
+        unsafe { self.tasks.go_uncounted(bunch, looked) };
     }
 
     /// How many workers there may be at this moment.
@@ -387,9 +387,9 @@ impl Handle<Pool> {
             Some(Next::Mapped(batch)) => unsafe { Batch::receive(batch, record) },
             Some(Next::Forgotten(first, bunch)) => {
                 // SAFETY: as above.
-                let visited = unsafe { Visit::pay(pool, bunch, first, record) };
+                let (visited, looked) = unsafe { Visit::pay(pool, bunch, first, record) };
                 // SAFETY: once.
-                unsafe { pool.inside.lock().tasks.go(bunch) };
+                unsafe { pool.inside.lock().tasks.go(bunch, looked) };
                 visited
             }
             _ => 0,
@@ -605,10 +605,10 @@ impl Pool {
         let role = record.role();
         let mut done = None;
         while let Some(task) = self.next_task(done) {
-            let ran = match task {
-                Next::Promised(promise) => u64::from(promise.run()),
+            let (ran, looked) = match task {
+                Next::Promised(promise) => (u64::from(promise.run()), false),
                 // SAFETY: this worker became a user when it took it.
-                Next::Mapped(batch) => unsafe { Batch::receive(batch, record) },
+                Next::Mapped(batch) => (unsafe { Batch::receive(batch, record) }, false),
                 // SAFETY: this worker visits it since it took the first.
                 Next::Forgotten(first, bunch) => unsafe { Visit::pay(self, bunch, first, record) },
             };
@@ -619,8 +619,8 @@ impl Pool {
             }
             let is_spoilt = ran > 0 && record.own().spoilt.get();
             done = Some(match task {
-                Next::Forgotten(_, bunch) if is_spoilt => return self.inside.lock().end_visit(bunch),
-                Next::Forgotten(_, bunch) => Done::Visit(bunch),
+                Next::Forgotten(_, bunch) if is_spoilt => return self.inside.lock().end_visit(bunch, looked),
+                Next::Forgotten(_, bunch) => Done::Visit(bunch, looked),
                 _ if is_spoilt => {
                     self.inside.lock().completed += ran - 1;
                     return;
@@ -638,7 +638,7 @@ impl Pool {
             match done {
                 Done::Tasks(n) => inside.completed += n,
                 // SAFETY: once.
-                Done::Visit(bunch) => unsafe { inside.tasks.go(bunch) },
+                Done::Visit(bunch, looked) => unsafe { inside.tasks.go(bunch, looked) },
             }
         }
         let mut has_looked = false;
@@ -818,8 +818,8 @@ fn unlock(inside: Guard<'_, Inside>) {
 /// What a worker has done.
 enum Done {
     Tasks(u64),
-    /// What it did in a bunch that it visited.
-    Visit(*const Bunch),
+    /// What it did in a bunch that it visited; whether it looked for more in the end.
+    Visit(*const Bunch, bool),
 }
 
 /// A worker's visit to a bunch. Without a destructor: tasks may be left by lt_exit.
@@ -834,12 +834,15 @@ struct Visit {
     /// How many were in the bunch lately.
     put: usize,
     begun: u64,
+    /// Whether it looks for what is put in.
+    looks: bool,
     /// The process that it belongs to, among those forked from each other.
     process: u32,
 }
 
 impl Visit {
-    /// Runs the first, and what else is in the bunch, until the worker is wanted elsewhere; how many.
+    /// Runs the first, and what else is in the bunch, until the worker is wanted elsewhere; how many, and whether it
+    /// looks for more.
     ///
     /// # Safety
     /// The worker visits it, and has taken the first.
@@ -848,13 +851,14 @@ impl Visit {
         bunch: *const Bunch,
         first: Forgotten,
         record: &'static Record,
-    ) -> u64 {
+    ) -> (u64, bool) {
         let (next, process) = (Some(first), registry::forks());
-        let mut visit = Visit { pool, bunch, record, next, told: None, put: 0, begun: 0, process };
+        let mut visit =
+            Visit { pool, bunch, record, next, told: None, put: 0, begun: 0, looks: false, process };
         let argument = (&raw mut visit).cast();
         // SAFETY: all ask for a visit; nothing here has a destructor.
         unsafe { cleanup::call(Visit::run_all, argument, Visit::exited, argument) };
-        visit.begun
+        (visit.begun, visit.looks)
     }
 
     /// # Safety
@@ -917,17 +921,20 @@ impl Visit {
             return;
         }
         bunch.look();
+        self.looks = true;
         let mut spin = Spin::new();
         loop {
             self.next = bunch.take_looking(&mut self.put);
             if self.next.is_some() {
+                self.looks = false;
                 if bunch.has_more() {
                     self.pool.pass_on(self.pool.inside.lock());
                 }
                 return;
             }
             if bunch.is_full(self.put) || self.pool.is_recalling() || !spin.again() {
-                return bunch.look_away();
+                // It is counted upon until it is at the lock, under which it looks at the line.
+                return;
             }
         }
     }
@@ -940,7 +947,7 @@ impl Visit {
         // SAFETY: as the caller vouches.
         let visit = unsafe { &*visit.cast::<Visit>() };
         if visit.is_valid() {
-            visit.pool.inside.lock().end_visit(visit.bunch);
+            visit.pool.inside.lock().end_visit(visit.bunch, visit.looks);
         }
     }
 }
