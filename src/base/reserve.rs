@@ -9,7 +9,7 @@
 //! | lent | the block, a thread, what it has | none | the drop: all was given back, and the block is freed |
 //! | lent | | kept | the drop, if something in the block lives on: then so does the block |
 //! | kept | the block, 0, what lives on | lent | `Reserve::take`: what is left of the block |
-//! | any | | none | `forget`, in a forked child: the thread is gone, and the block is lost |
+//! | any | | none | `forget`, in a forked child: the thread is gone, and the block is lost; unless it is the one that forked |
 
 use crate::base::atomic::{AtomicUsize, Ordering};
 use crate::base::errno;
@@ -82,8 +82,12 @@ fn block() -> Result<*mut c_void, Error> {
     if block.is_null() { Err(Error::NoMemory) } else { Ok(block) }
 }
 
-/// In a forked child, where the thread that had it is gone.
+/// In a forked child, where the thread that had it is gone. Or it is the one that forked, in a signal handler: then it
+/// goes on, and gives back what it has.
 pub fn forget() {
+    if DRAWER.load(Ordering::Relaxed) == myself() {
+        return;
+    }
     for word in [&BASE, &DRAWER, &PIECES] {
         word.store(0, Ordering::Relaxed);
     }
@@ -154,6 +158,23 @@ mod tests {
         assert!(!give_back(&raw mut *another));
         drop(reserve);
         assert!(!is_piece(small) && draw(layout(8, 8)).is_null());
+    }
+
+    #[test]
+    fn who_forks_while_it_draws_goes_on_in_the_child() {
+        let _one = ONE.lock();
+        let reserve = Reserve::take().unwrap();
+        let piece = draw(layout(8, 8));
+        forget();
+        assert!(is_piece(piece) && give_back(piece));
+        drop(reserve);
+        let reserve = Reserve::take().unwrap();
+        let lost = draw(layout(8, 8));
+        std::thread::spawn(forget).join().unwrap();
+        assert!(!is_piece(lost) && !reserve.is_in_use());
+        // SAFETY: from malloc; its first piece.
+        unsafe { libc::free(lost.cast()) };
+        drop(reserve);
     }
 
     #[test]
