@@ -195,6 +195,7 @@ impl Object for Pool {
         self.workers.store(0, Ordering::Relaxed);
         self.starts.store(0, Ordering::Relaxed);
         self.recall.0.store(false, Ordering::Relaxed);
+        self.news.0.store(0, Ordering::Relaxed);
         self.awaited.forget();
         self.own.set(ptr::null_mut());
         self.drop.set(None);
