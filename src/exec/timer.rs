@@ -50,6 +50,7 @@ impl Object for Timer {
     fn reset(&self) {
         self.call.set(None);
         self.own.set(None);
+        self.traced.set(0);
     }
 
     fn forget(&self, _word: &AtomicU64) {
