@@ -360,16 +360,11 @@ impl<T: Exclusive> Handle<T> {
         if served { Some(Ok(())) } else { block.reason(wake).map(Err) }
     }
 
-    /// Takes the promise back, unless the lock was handed over, which it takes then. Who was promised it next may take that
-    /// first, and has left its own promise for it: of which nothing is seen, so it is not waited for long at once.
+    /// Takes the promise back, unless the lock was handed over, which it takes then.
     fn served_after_all(self, lock: &T) -> bool {
         // Relaxed: nothing was acquired.
-        while self.update(Ordering::Relaxed, State::promise_taken_back).is_err() {
-            if lock.handovers().take_soon() {
-                return true;
-            }
-        }
-        false
+        lock.handovers()
+            .served_after_all(|| self.update(Ordering::Relaxed, State::promise_taken_back).is_ok())
     }
 
     /// Has the lock promised to who sleeps elsewhere, and is told; or takes it: then true. Busy if it is promised to

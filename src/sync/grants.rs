@@ -133,9 +133,16 @@ impl Grants {
         }
     }
 
-    /// Takes one that was on its way when this thread looked, but may be another's by now. Whether it came in a while.
-    pub fn take_soon(&self) -> bool {
-        self.take(&Block::moment(LOOK_AGAIN)).is_ok()
+    /// For who gives up: takes back from the word what it left there for a grant, unless there is one for it, which it
+    /// takes then; whether it did. Another may take that first, and has left its own in the word for it: of which nothing
+    /// is seen, so it is not waited for long at once.
+    pub fn served_after_all(&self, take_back: impl Fn() -> bool) -> bool {
+        while !take_back() {
+            if self.take(&Block::moment(LOOK_AGAIN)).is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
     /// In a forked child: those it was meant for are gone.

@@ -277,16 +277,10 @@ impl Handle<Semaphore> {
         Ok(self.served(self.served_after_all(semaphore)))
     }
 
-    /// Leaves the line, unless there is a grant for it, which it takes then. Who came later may take that first, and
-    /// has left its own place in line for it: of which nothing is seen, so it is not waited for long at once.
+    /// Leaves the line, unless there is a grant for it, which it takes then.
     fn served_after_all(self, semaphore: &Semaphore) -> bool {
         // Relaxed: nothing is taken.
-        while self.update(Ordering::Relaxed, State::given_up).is_err() {
-            if semaphore.grants.take_soon() {
-                return true;
-            }
-        }
-        false
+        semaphore.grants.served_after_all(|| self.update(Ordering::Relaxed, State::given_up).is_ok())
     }
 
     /// Registers as a waiter and sleeps. None if the reason to give up was gone once it had given up.
