@@ -160,6 +160,11 @@ impl Inside {
         unsafe { self.tasks.go_uncounted(bunch, looked) };
     }
 
+    /// Whether one is awake that sees what joins the line.
+    fn has_looker(&self) -> bool {
+        self.looking > 0 || self.tasks.is_looked_at()
+    }
+
     /// How many workers there may be at this moment.
     fn bound(&self) -> u32 {
         self.most_workers.saturating_add(self.aside)
@@ -295,11 +300,9 @@ impl Handle<Pool> {
         if inside.state == State::Open {
             inside.state = State::Shut;
         }
-        let idle = core::mem::take(&mut inside.idle);
-        inside.called += idle;
+        let idle = inside.idle;
         pool.tell_news(&inside);
-        drop(inside);
-        pool.calls.post(idle);
+        pool.call(inside, idle);
         if cancel_pending {
             pool.cancel_queued(self);
         }
@@ -426,7 +429,7 @@ impl Pool {
     ) -> Result<(), Error> {
         race::before(&raw const self.workers);
         loop {
-            let mut inside = self.inside.lock();
+            let inside = self.inside.lock();
             own.check()?;
             match inside.state {
                 State::Open => (),
@@ -445,7 +448,7 @@ impl Pool {
             let workers = self.workers.load(Ordering::Relaxed);
             let wanted = u32::try_from(n).unwrap_or(u32::MAX);
             // So many are awake, and come by themselves.
-            let seen = inside.looking > 0 || inside.tasks.is_looked_at();
+            let seen = inside.has_looker();
             let coming = inside.looking.max(seen.into()).min(wanted);
             let start = wanted > coming && inside.idle == 0 && workers < inside.bound();
             if inside.idle == 0 && !start && workers == inside.starting {
@@ -471,16 +474,11 @@ impl Pool {
                 return Ok(());
             }
             // Who looked may have taken another meanwhile, and be in that for long.
-            let is_seen = seen && (inside.looking > 0 || inside.tasks.is_looked_at());
+            let is_seen = seen && inside.has_looker();
             let missing = if is_seen { wanted - coming } else { wanted };
             let called = inside.idle.min(missing);
-            inside.idle -= called;
-            inside.called += called;
             let may_start = workers < inside.bound();
-            drop(inside);
-            if called > 0 {
-                self.calls.post(called);
-            }
+            self.call(inside, called);
             if may_start {
                 self.start_more(missing - called);
             }
@@ -698,7 +696,7 @@ impl Pool {
     }
 
     /// Has one look at the line that is in no task, and lets go of the lock; which it gives back if all are.
-    fn rouse<'a>(&'static self, mut inside: Guard<'a, Inside>) -> Result<(), Guard<'a, Inside>> {
+    fn rouse<'a>(&'static self, inside: Guard<'a, Inside>) -> Result<(), Guard<'a, Inside>> {
         if inside.looking > 0 {
             self.tell_news(&inside);
             return Ok(());
@@ -706,11 +704,18 @@ impl Pool {
         if inside.idle == 0 {
             return Err(inside);
         }
-        inside.idle -= 1;
-        inside.called += 1;
-        drop(inside);
-        self.calls.post(1);
+        self.call(inside, 1);
         Ok(())
+    }
+
+    /// Calls so many of those that sleep, and lets go of the lock.
+    fn call(&self, mut inside: Guard<'_, Inside>, n: u32) {
+        inside.idle -= n;
+        inside.called += n;
+        drop(inside);
+        if n > 0 {
+            self.calls.post(n);
+        }
     }
 
     fn tell_news(&self, inside: &Inside) {
