@@ -66,10 +66,11 @@ pub fn write(fd: c_int, names: Names) -> Result<(), Error> {
 /// Whether somebody waits for what a thread holds, and that is not recorded.
 fn is_any_holder_unknown() -> bool {
     let mut any = false;
-    waits::each(|_, wait| {
-        let has_owner = matches!(wait.what.kind, Some(Kind::Lock | Kind::RwLock | Kind::Spinlock));
-        any |= has_owner && !is_on(HOLDERS);
-    });
+    if !is_on(HOLDERS) {
+        waits::each(|_, wait| {
+            any |= matches!(wait.what.kind, Some(Kind::Lock | Kind::RwLock | Kind::Spinlock));
+        });
+    }
     any
 }
 
