@@ -83,7 +83,8 @@ int main(int argc, char **argv) {
     check(lt_queue_close(compressed, false));
     check(lt_thread_join(writer));
     check(lt_trace_stop());
-    bool whole = has(file, "\"wait\"", "get queue \\\"compressed\\\"") && has(file, "\"task\"", "compress") &&
+    // Whether somebody had to wait at the queue, too, depends on the machine.
+    bool whole = has(file, "\"wait\"", "\"sleep\"") && has(file, "\"task\"", "compress") &&
                  has(file, "\"span\"", "read a block") && has(file, "\"held\"", "statistics") && has(file, "\"lost\":0", "");
     if (argc < 2) remove(file);
     printf("%d blocks of %d bytes in all, %d written\n", blocks, bytes, written);
