@@ -38,7 +38,7 @@ static lt_lock *lock;
 static lt_rlock *rlock;
 static lt_rwlock *rwlock;
 static lt_spinlock *spinlock;
-static lt_semaphore *semaphore;
+static lt_semaphore *semaphore, *bounded;
 static lt_event *event;
 static lt_queue *queue;
 static lt_condition *condition;
@@ -261,7 +261,7 @@ static void finds_closed(void *item) {
     number++;
 }
 
-// A put that is refused orders nothing.
+// What is refused orders nothing: a put, a release, and an item that is done with.
 static void is_refused(void *unused) {
     (void)unused;
     number = 1;
@@ -271,6 +271,32 @@ static void is_refused(void *unused) {
 static void gets_another(void *item) {
     if (!with) await_seen();
     OK(lt_queue_get(queue, &item));
+    number++;
+}
+
+static void is_above_bound(void *unused) {
+    (void)unused;
+    number = 1;
+    if (lt_semaphore_release(bounded, 1) != (with ? LT_OK : LT_OVERFLOW)) abort();
+    see();
+}
+static void acquires_another(void *unused) {
+    (void)unused;
+    if (!with) await_seen();
+    OK(lt_semaphore_acquire(bounded));
+    number++;
+}
+
+static void has_nothing_to_do(void *unused) {
+    (void)unused;
+    number = 1;
+    if (lt_queue_task_done(queue) != (with ? LT_OK : LT_INVALID)) abort();
+    see();
+}
+static void joins_all_done(void *unused) {
+    (void)unused;
+    if (!with) await_seen();
+    OK(lt_queue_join(queue));
     number++;
 }
 
@@ -334,9 +360,19 @@ static const struct {
     {"broken_barrier", breaks, finds_broken, NULL},
     {"closed_queue", closes, finds_closed, NULL},
     {"refused_put", is_refused, gets_another, NULL},
+    {"refused_release", is_above_bound, acquires_another, NULL},
+    {"refused_done", has_nothing_to_do, joins_all_done, NULL},
     {"select_joined", NULL, NULL, selects_joined},
     {"signal", NULL, NULL, is_signalled},
 };
+
+// Both are there before either begins: one that is over may be ordered before who is given what was its own.
+static int there;
+static void begins_with_the_other(void *function) {
+    __atomic_fetch_add(&there, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&there, __ATOMIC_RELAXED) < 2) sched_yield();
+    (*(lt_thread_fn *)function)(NULL);
+}
 
 int main(int argc, char **argv) {
     if (argc < 3) {
@@ -344,17 +380,20 @@ int main(int argc, char **argv) {
         return 0;
     }
     LEAVE_OUT(seen);
+    LEAVE_OUT(there);
     with = strcmp(argv[2], "with") == 0;
     lock = lt_allocate_lock();
     rlock = lt_rlock_new();
     rwlock = lt_rwlock_new();
     spinlock = lt_spinlock_new();
     semaphore = lt_semaphore_new(1);
+    bounded = lt_semaphore_new_bounded(!with, 1);
     event = lt_event_new();
     queue = lt_queue_new(8);
     condition = lt_condition_new();
     barrier = lt_barrier_new(2, NULL, NULL);
     if (strcmp(argv[1], "queue_join") == 0) OK(lt_queue_put(queue, NULL));
+    if (strcmp(argv[1], "refused_done") == 0 && with) OK(lt_queue_put(queue, NULL));
     if (strcmp(argv[1], "refused_put") == 0 && !with) while (lt_queue_try_put(queue, NULL) == LT_OK) {}
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (strcmp(argv[1], cases[i].name) != 0) continue;
@@ -362,9 +401,10 @@ int main(int argc, char **argv) {
             cases[i].alone();
             return 0;
         }
+        lt_thread_fn functions[] = {cases[i].one, cases[i].other};
         lt_thread *one, *other;
-        OK(lt_thread_start(cases[i].other, NULL, NULL, &other));
-        OK(lt_thread_start(cases[i].one, NULL, NULL, &one));
+        OK(lt_thread_start(begins_with_the_other, &functions[1], NULL, &other));
+        OK(lt_thread_start(begins_with_the_other, &functions[0], NULL, &one));
         OK(lt_thread_join(one));
         OK(lt_thread_join(other));
         return 0;

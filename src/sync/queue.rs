@@ -673,9 +673,12 @@ impl Handle<Queue> {
     fn add_done(self, queue: &Queue, n: u64) -> Result<(), Error> {
         let more = |done: u64| {
             let done = done.checked_add(n)?;
-            (done <= on_store!(queue, store => store.puts())).then_some(done)
+            (done <= on_store!(queue, store => store.puts())).then(|| {
+                // What is refused orders nothing.
+                race::before(&raw const queue.done);
+                done
+            })
         };
-        race::before(&raw const queue.done);
         // SeqCst: see `join_within`.
         let counted = queue.done.fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
         counted.map_err(|_| Error::NothingToBeDone)?;

@@ -207,9 +207,14 @@ impl Handle<Semaphore> {
         }
         // Relaxed: published by the word, and if the slot was reused since, the update fails.
         let max = semaphore.max.load(Ordering::Relaxed);
-        self.happens_before();
+        let released = |state: State| {
+            let to = state.released(n, max)?;
+            // What is refused orders nothing.
+            self.happens_before();
+            Ok(to)
+        };
         // Release: what this thread did happens before the acquire of the permit.
-        let (from, to) = self.update(Ordering::Release, |state: State| state.released(n, max))?;
+        let (from, to) = self.update(Ordering::Release, released)?;
         if from.waiters() > 0 {
             // They reside until each has taken its grant.
             semaphore.grants.post(n.min(from.waiters()));
