@@ -370,3 +370,43 @@ TEST(as_many_are_told_as_there_is_room_for) {
     }
     assert_ok(lt_event_free(event));
 }
+
+// ---- What the environment asks for
+
+TEST(what_the_environment_asks_for_in_vain_is_told) {
+    if (getenv("LOWTHREAD_INSIGHT") != NULL) {
+        // What is right beside it is done all the same.
+        lt_lock *lock = lt_allocate_lock();
+        assert_ok(lt_lock_acquire(lock));
+        assert_int_equal(lt_lock_acquire_timeout(lock, 0.01), LT_TIMED_OUT);
+        size_t count = 0;
+        lt_status got = lt_contention(NULL, 0, &count);
+        assert_true(got == LT_OK || got == LT_INVALID);
+        assert_int_equal(count, 1);
+        return;
+    }
+    const struct {
+        const char *settings[3], *said;
+    } rows[] = {
+        {{"LOWTHREAD_INSIGHT=contentions,contention"}, "lowthread: LOWTHREAD_INSIGHT: there is no contentions\n"},
+        {{"LOWTHREAD_INSIGHT=contention, order"}, "lowthread: LOWTHREAD_INSIGHT: there is no  order\n"},
+        {{"LOWTHREAD_INSIGHT=contention,Owners,\n"}, "lowthread: LOWTHREAD_INSIGHT: there is no Owners\n"},
+        {{"LOWTHREAD_INSIGHT=contention,trace:/no/such/folder"}, "lowthread: cannot write a trace into /no/such/folder\n"},
+        {{"LOWTHREAD_INSIGHT=contention", "LOWTHREAD_DUMP_SIGNAL=KILL"},
+         "lowthread: LOWTHREAD_DUMP_SIGNAL: no signal KILL makes a dump\n"},
+        {{"LOWTHREAD_INSIGHT=contention", "LOWTHREAD_DUMP_SIGNAL=SIGNAL"},
+         "lowthread: LOWTHREAD_DUMP_SIGNAL: no signal SIGNAL makes a dump\n"},
+        {{"LOWTHREAD_INSIGHT=contention,,", "LOWTHREAD_DUMP_SIGNAL="}, NULL},
+    };
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        char said[4096];
+        const int status =
+            run_program_and_listen("what_the_environment_asks_for_in_vain_is_told", rows[i].settings, said, sizeof said);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        if (rows[i].said != NULL) {
+            assert_non_null(strstr(said, rows[i].said));
+        } else {
+            assert_null(strstr(said, "lowthread: LOWTHREAD_"));
+        }
+    }
+}

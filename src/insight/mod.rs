@@ -1,8 +1,10 @@
 //! Insight: what the program's objects are called, who waits for what and who holds that, waits that would never end,
 //! and what waiting costs.
 
+use crate::insight::text::Line;
 use crate::sys::process;
 use core::ffi::CStr;
+use core::fmt::{self, Write};
 
 pub mod circle;
 pub mod contention;
@@ -35,4 +37,17 @@ fn setting(name: &CStr) -> Option<&'static [u8]> {
         let value = libc::getenv(name.as_ptr());
         (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
     }
+}
+
+/// Tells who has set the environment what of it cannot be done.
+fn cannot(what: fmt::Arguments<'_>) {
+    let mut line = Line::empty();
+    // It takes whatever it is given.
+    let _ = write!(line, "lowthread: {what}");
+    process::write_error(line.ended());
+}
+
+/// A word of such a setting, to be shown.
+fn readable(word: &[u8]) -> &str {
+    core::str::from_utf8(word).unwrap_or("?")
 }

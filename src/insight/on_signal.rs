@@ -7,7 +7,7 @@ use crate::base::errno::Errno;
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::insight::dump::{self, Names};
-use crate::insight::setting;
+use crate::insight::{cannot, readable, setting};
 use crate::sys::signal::{self, ALL, Action, Info, SIGNALS, can_be_handled, is_fault};
 use core::ffi::{c_int, c_void};
 
@@ -71,9 +71,9 @@ unsafe extern "C-unwind" fn handler(signum: c_int, _info: *mut Info, _context: *
 crate::sys::at_load!(load);
 
 fn load() {
-    if let Some(signum) = setting(c"LOWTHREAD_DUMP_SIGNAL").and_then(number) {
-        // What cannot be had is left as it is: there is nobody to be told.
-        let _ = set(signum, STANDARD_ERROR);
+    let Some(name) = setting(c"LOWTHREAD_DUMP_SIGNAL").filter(|name| !name.is_empty()) else { return };
+    if number(name).is_none_or(|signum| set(signum, STANDARD_ERROR).is_err()) {
+        cannot(format_args!("LOWTHREAD_DUMP_SIGNAL: no signal {:.100} makes a dump", readable(name)));
     }
 }
 

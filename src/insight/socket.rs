@@ -5,12 +5,10 @@ use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::heap::{self, Text};
-use crate::insight::text::Line;
-use crate::insight::{pattern, snapshot};
+use crate::insight::{cannot, pattern, readable, snapshot};
 use crate::sys::local::Local;
 use crate::sys::process;
 use crate::thread::service::{Attendance, Duty, Service};
-use core::fmt::Write;
 use core::ptr;
 
 static SERVICE: Service = Service::absent();
@@ -27,17 +25,10 @@ fn place() -> Option<&'static Local> {
     unsafe { place.as_ref() }
 }
 
-/// Listens from now on. What keeps it from that goes to the standard error: who asked for it has set the environment.
+/// Listens from now on, or tells what keeps it from that.
 pub fn listen(pattern: &[u8]) {
     let refused = |why: &dyn core::fmt::Display| {
-        let mut line = Line::empty();
-        // It takes whatever it is given.
-        let _ = write!(
-            line,
-            "lowthread: cannot listen at {:.400}: {why}",
-            core::str::from_utf8(pattern).unwrap_or("?")
-        );
-        process::write_error(line.ended());
+        cannot(format_args!("cannot listen at {:.400}: {why}", readable(pattern)));
     };
     let path = pattern::path(pattern).and_then(|path| Text::copy(&path));
     let Ok(path) = path else { return refused(&"no memory") };

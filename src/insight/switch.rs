@@ -8,7 +8,7 @@ use crate::base::insight::{self, CONTENTION, DEADLOCK, HOLDERS, Hooks, ORDER, OW
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
 use crate::base::{record, this_thread, watchers};
-use crate::insight::{circle, contention, holder, order, setting, socket, trace};
+use crate::insight::{cannot, circle, contention, holder, order, readable, setting, socket, trace};
 use crate::sync::lock::Lock;
 use crate::sync::rlock::RLock;
 use crate::sync::rwlock::RwLock;
@@ -79,20 +79,25 @@ fn load() {
         insight::turn(insight::RACES, &HOOKS);
     }
     let Some(words) = setting(c"LOWTHREAD_INSIGHT") else { return };
-    // Without memory it stays off: there is nobody to be told.
-    let _ = set(named(words));
-    let after = |prefix: &[u8]| words.split(|byte| *byte == b',').find_map(|word| word.strip_prefix(prefix));
-    if let Some(path) = after(b"socket:") {
+    let (mut what, mut path, mut file) = (0, None, None);
+    for word in words.split(|byte| *byte == b',').filter(|word| !word.is_empty()) {
+        if let Some((_, bit)) = NAMES.iter().find(|(name, _)| name.as_bytes() == word) {
+            what |= bit;
+        } else if let Some(after) = word.strip_prefix(b"socket:") {
+            path = Some(after);
+        } else if let Some(after) = word.strip_prefix(b"trace:") {
+            file = Some(after);
+        } else {
+            cannot(format_args!("LOWTHREAD_INSIGHT: there is no {:.100}", readable(word)));
+        }
+    }
+    if set(what).is_err() {
+        cannot(format_args!("LOWTHREAD_INSIGHT: no memory"));
+    }
+    if let Some(path) = path {
         socket::listen(path);
     }
-    if let Some(file) = after(b"trace:") {
+    if let Some(file) = file {
         trace::start_named(file);
     }
-}
-
-/// What these words stand for; unknown ones for nothing.
-fn named(words: &[u8]) -> u32 {
-    let of =
-        |word: &[u8]| NAMES.iter().find(|(name, _)| name.as_bytes() == word).map_or(0, |(_, what)| *what);
-    words.split(|byte| *byte == b',').map(of).fold(0, |all, what| all | what)
 }

@@ -24,9 +24,8 @@ use crate::base::status::Error;
 use crate::base::trace::Hooks;
 pub use crate::base::trace::is_on;
 use crate::base::turn::{Taken, Turn};
-use crate::insight::{holder, pattern, switch};
+use crate::insight::{cannot, holder, pattern, readable, switch};
 use crate::sys::cancellation::PutOff;
-use crate::sys::process;
 use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -94,7 +93,7 @@ pub fn start(path: &CStr) -> Result<(), Error> {
 pub fn start_named(pattern: &[u8]) {
     let path = pattern::path(pattern).and_then(|path| Text::copy(&path));
     if path.and_then(|path| start(path.as_c_str())).is_err() {
-        process::write_error(b"lowthread: no trace is written: the file of LOWTHREAD_INSIGHT cannot be\n");
+        cannot(format_args!("cannot write a trace into {:.400}", readable(pattern)));
     }
 }
 
@@ -144,7 +143,7 @@ mod tests {
     fn with_path(f: impl FnOnce(&CStr)) {
         static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _alone = ALONE.lock().unwrap();
-        let path = std::env::temp_dir().join(format!("lowthread-{}.json", process::id()));
+        let path = std::env::temp_dir().join(format!("lowthread-{}.json", std::process::id()));
         f(&CString::new(path.to_str().unwrap()).unwrap());
         std::fs::remove_file(path).unwrap();
     }
