@@ -75,6 +75,11 @@ int main(void) {
         wakes++;
     }
     promise(sum == (uintptr_t)TASKS * (TASKS + 1) * (2 * TASKS + 1) / 6, "each result comes once");
+    // A worker puts its result, and wakes the loop then, which may have taken that already.
+    check(lt_pool_shutdown(pool, true, false));
+    if (epoll_wait(loop, &event, 1, 0) == 1) {
+        take_all(&taken);
+    }
     promise(epoll_wait(loop, &event, 1, 50) == 0, "a loop with nothing to do sleeps");
     promise(wakes <= TASKS, "each wake-up is for a result");
     printf("%d results in %zu wake-ups\n", TASKS, wakes);
