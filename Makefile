@@ -22,16 +22,17 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom miri fuzz soak strained coverage bench bench-docs scale clean
+.PHONY: all help demo test header docs install uninstall dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom miri fuzz soak strained coverage bench bench-docs scale clean
 
 all:
-	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=$(PREFIX) \
+	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" \
 	    -DLOWTHREAD_BUILD_TESTS=OFF -DLOWTHREAD_BUILD_EXAMPLES=OFF
 	@cmake --build build-install
 
 help:
 	@echo "make           build the library, to be installed"
 	@echo "make install   install it: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make uninstall   remove what the last make install has put there"
 	@echo "make demo      build the library and examples/c/demo.c without CMake, and run it"
 	@echo "make test      everything: install what is missing, check, build, test, on both wait engines"
 	@echo "make header    write include/lowthread.h, its other forms, the man pages and drawings anew from the source"
@@ -82,7 +83,14 @@ docs:
 # After `make`, `sudo make install` needs no Rust: root may have none.
 install:
 	@test -e build-install/lib/stripped/liblowthread.a || $(MAKE) all
-	@DESTDIR=$(DESTDIR) cmake --install build-install --prefix $(PREFIX)
+	@DESTDIR="$(DESTDIR)" cmake --install build-install --prefix "$(PREFIX)"
+
+# What the last `make install` has put there, and the folders that are then empty; with the same DESTDIR.
+uninstall:
+	@while read -r file || [ "$$file" ]; do \
+	    rm -f "$(DESTDIR)$$file" || exit; \
+	    rmdir "$(DESTDIR)$${file%/*}" 2>/dev/null || :; \
+	done <build-install/install_manifest.txt
 
 dist:
 	@tools/dist
