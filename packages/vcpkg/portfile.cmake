@@ -13,7 +13,8 @@ vcpkg_cmake_configure(
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/lowthread)
 vcpkg_fixup_pkgconfig()
-file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug/include")
+# What both have is there once: vcpkg refuses headers and share, which is man pages and the interface as data, in debug.
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug/include" "${CURRENT_PACKAGES_DIR}/debug/share")
 if(NOT VCPKG_TARGET_IS_WINDOWS)
     # Programs have a folder of their own there.
     file(INSTALL "${CURRENT_PACKAGES_DIR}/bin/lowthread-top" DESTINATION "${CURRENT_PACKAGES_DIR}/tools/${PORT}"
