@@ -22,7 +22,7 @@ bool sleepers_are_told_from_woken(void);
 // How many threads the process has, those included that nobody counts any more.
 size_t count_threads(void);
 
-// How often the thread has gone to sleep; always 0 where the system does not tell.
+// How often the thread has gone to sleep; -1 once it is gone, and always 0 where the system does not tell.
 long sleeps_of(int64_t native_id);
 
 // For how many seconds the thread has run.

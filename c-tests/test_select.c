@@ -984,7 +984,8 @@ static lt_status end_in_line(const wait_kind *kind, void *object, double seconds
     late l = {kind, object, seconds};
     for (;;) {
         waiter w;
-        waiter_start(&w, select_and_give_back, &l);
+        waiter_launch(&w, select_and_give_back, &l);
+        must_soon(waiter_asleep(&w) || waiter_is_done(&w)); // A machine that is busy may let it time out unseen.
         must(lt_sleep(0.002) == LT_OK);
         long sleeps = sleeps_of(w.native_id);
         must_for(kind->name, kind->satisfy(object) == LT_OK);

@@ -872,6 +872,7 @@ TEST(a_disk_that_is_full_harms_nobody_and_is_told_in_the_end) {
 typedef struct slow_file {
     char path[80], copy[80];
     int reads;
+    double made;
 } slow_file;
 
 static slow_file new_slow_file(void) {
@@ -882,6 +883,7 @@ static slow_file new_slow_file(void) {
     must(mkfifo(f.path, 0600) == 0);
     f.reads = open(f.path, O_RDONLY | O_NONBLOCK);
     must(f.reads >= 0);
+    f.made = lt_monotonic();
     return f;
 }
 
@@ -908,8 +910,15 @@ static trace stopped_trace_of(slow_file *f) {
         _exit(0);
     }
     close(f->reads);
-    assert_ok(lt_trace_stop());
+    const double unread = seconds_since(f->made);
+    const lt_status stopped = lt_trace_stop();
     assert_int_equal(wait_for_child(child), 0);
+    if (stopped == LT_INVALID && unread > 1) { // Then the writer had given up.
+        remove(f->path);
+        remove(f->copy);
+        skip_because("the machine is too slow for a pipe that is read within a second");
+    }
+    assert_ok(stopped);
     trace t = read_trace(f->copy, true);
     check_balance(&t, true);
     remove(f->path);

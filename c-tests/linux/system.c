@@ -48,12 +48,13 @@ long sleeps_of(int64_t native_id) {
     char line[256];
     long sleeps = -1;
     FILE *file = open_of_thread(native_id, "status");
-    must(file != NULL);
+    if (file == NULL) {
+        return -1;
+    }
     while (sleeps < 0 && fgets(line, sizeof line, file) != NULL) {
         sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps);
     }
     fclose(file);
-    must(sleeps >= 0);
     return sleeps;
 }
 
