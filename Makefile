@@ -80,12 +80,14 @@ header:
 docs:
 	@tools/docs/build
 
-# After `make`, `sudo make install` needs no Rust: root may have none.
+# After `make`, `sudo make install` needs no Rust: root may have none. Root's list of what was installed is in the way
+# of who installs the next time.
 install:
 	@test -e build-install/lib/stripped/liblowthread.a || $(MAKE) all
+	@rm -f build-install/install_manifest.txt
 	@DESTDIR="$(DESTDIR)" cmake --install build-install --prefix "$(PREFIX)"
 
-# What the last `make install` has put there, and the folders that are then empty; with the same DESTDIR.
+# What the last `make install` has put there, and the folders of it that are then empty; with the same DESTDIR.
 uninstall:
 	@while read -r file || [ "$$file" ]; do \
 	    rm -f "$(DESTDIR)$$file" || exit; \
