@@ -34,8 +34,13 @@ configure_package_config_file(cmake/lowthreadConfig.cmake.in
     PATH_VARS CMAKE_INSTALL_LIBDIR LOWTHREAD_SHARED_DIR CMAKE_INSTALL_INCLUDEDIR
     NO_CHECK_REQUIRED_COMPONENTS_MACRO
 )
+# What an incompatible change raises: before 1.0.0 it is the minor version.
+set(compatibility SameMajorVersion)
+if(PROJECT_VERSION VERSION_LESS 1)
+    set(compatibility SameMinorVersion)
+endif()
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/lowthreadConfigVersion.cmake"
-    COMPATIBILITY SameMajorVersion
+    COMPATIBILITY ${compatibility}
 )
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/lowthreadConfig.cmake"
     "${CMAKE_CURRENT_BINARY_DIR}/lowthreadConfigVersion.cmake"
