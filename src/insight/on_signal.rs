@@ -32,16 +32,16 @@ pub fn set(signum: c_int, fd: c_int) -> Result<(), Error> {
     }
     let (Some(descriptor), mut all) = (DESCRIPTORS.get(index), BEFORE.lock()) else { return Ok(()) };
     let Some(before) = all.get_mut(index) else { return Ok(()) };
+    let found = Action::of(signum).ok_or(Error::NotASignal)?;
     if fd < 0 {
+        if let (Some(action), true) = (&before, is_ours(&found)) {
+            action.exchange(signum).ok_or(Error::NotASignal)?;
+        }
+        *before = None;
         // Relaxed, here and below: a handler at this moment writes to the one or the other, or to none.
         descriptor.store(OFF, Ordering::Relaxed);
-        match before.take() {
-            Some(action) if Action::of(signum).is_some_and(|now| is_ours(&now)) => action.exchange(signum),
-            _ => None,
-        };
         return Ok(());
     }
-    let found = Action::of(signum).ok_or(Error::NotASignal)?;
     // Before the handler is there.
     let former = descriptor.swap(fd, Ordering::Relaxed);
     match found.replaced(handler, false).exchange(signum) {

@@ -121,7 +121,8 @@ fn forget() {
     for (index, route) in ROUTES.iter().enumerate() {
         let mut course = route.course.lock();
         if let Some(before) = course.before.take() {
-            give_back(index as c_int + 1, &before);
+            // There is nobody to be told.
+            let _ = give_back(index as c_int + 1, &before);
         }
         *course = Course::NONE;
         // Relaxed: there is one thread. A handler of the program's that has forked returns to ours.
@@ -151,8 +152,9 @@ pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error>
         _ => POST,
     };
     // Release: with it, the semaphore.
-    route.way.store(way, Ordering::Release);
-    route.install(&mut course, signum, theirs)?;
+    let former = route.way.swap(way, Ordering::Release);
+    // Release: as it was.
+    route.install(&mut course, signum, theirs).inspect_err(|_| route.way.store(former, Ordering::Release))?;
     let turned = course.turn(target);
     drop(course);
     route.see_off(turned);
@@ -164,8 +166,9 @@ pub fn route(signum: c_int, target: Target, theirs: Theirs) -> Result<(), Error>
 pub fn restore(signum: c_int) -> Result<(), Error> {
     let route = route_of(signum)?;
     let mut course = route.course.lock();
-    let Some(before) = course.before.take() else { return Ok(()) };
-    give_back(signum, &before);
+    let Some(before) = course.before else { return Ok(()) };
+    give_back(signum, &before)?;
+    course.before = None;
     // Relaxed: whoever is in the handler still may do the one or the other.
     route.way.store(NOTHING, Ordering::Relaxed);
     let turned = course.turn(Target::Nowhere);
@@ -250,9 +253,12 @@ impl Route {
                 _ => UNCHAINED,
             };
             // Release: the handler finds the code that was installed there.
-            self.chained.store(chained, Ordering::Release);
-            let displaced =
-                before.replaced(handler, chained != UNCHAINED).exchange(signum).ok_or(Error::NotASignal)?;
+            let former = self.chained.swap(chained, Ordering::Release);
+            let Some(displaced) = before.replaced(handler, chained != UNCHAINED).exchange(signum) else {
+                // Release: as it was.
+                self.chained.store(former, Ordering::Release);
+                return Err(Error::NotASignal);
+            };
             if is_ours(&displaced) || displaced.address() == before.address() {
                 return Ok(());
             }
@@ -267,10 +273,11 @@ fn is_ours(action: &Action) -> bool {
 }
 
 /// Puts back what was there before, unless the program has installed something else over ours.
-fn give_back(signum: c_int, before: &Action) {
-    if Action::of(signum).is_some_and(|now| is_ours(&now)) {
-        before.exchange(signum);
+fn give_back(signum: c_int, before: &Action) -> Result<(), Error> {
+    if is_ours(&Action::of(signum).ok_or(Error::NotASignal)?) {
+        before.exchange(signum).ok_or(Error::NotASignal)?;
     }
+    Ok(())
 }
 
 /// The route that a signal has, or could have.
