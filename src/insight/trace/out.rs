@@ -19,16 +19,24 @@ const NONE: c_int = -1;
 
 // Relaxed, in all of this: there is one trace, and a fork orders it.
 
-fn has_our_file(fd: c_int) -> bool {
-    process::file(fd) == FILE.each_ref().map(|part| part.load(Ordering::Relaxed))
+/// Where the system does not tell, nobody knows.
+fn has_our_file(fd: c_int) -> Option<bool> {
+    let ours = FILE.each_ref().map(|part| part.load(Ordering::Relaxed));
+    process::file(fd).ok().map(|file| file == ours)
 }
 
 fn close(fd: c_int) {
     errno::keeping(|| {
-        if has_our_file(fd) {
+        if has_our_file(fd) != Some(false) {
             process::close(fd);
         }
     });
+}
+
+/// A new descriptor, and the file behind it.
+fn open(path: &CStr) -> Result<(c_int, [u64; 2]), c_int> {
+    let fd = process::create(path)?;
+    process::file(fd).map(|file| (fd, file)).inspect_err(|_| process::close(fd))
 }
 
 pub struct Out {
@@ -58,10 +66,10 @@ impl Out {
     pub fn create(path: &CStr) -> Result<Out, Error> {
         let mut buffer = Vec::new();
         heap::reserve(|| buffer.try_reserve_exact(BUFFER))?;
-        let fd = errno::keeping(|| process::create(path)).map_err(Error::NoFile)?;
+        let (fd, file) = errno::keeping(|| open(path)).map_err(Error::NoFile)?;
         let mut out =
             Out { fd, buffer, buffered: 0, events: 0, unwritten: 0, fails: false, process: process::id() };
-        FILE.iter().zip(process::file(fd)).for_each(|(part, number)| part.store(number, Ordering::Relaxed));
+        FILE.iter().zip(file).for_each(|(part, number)| part.store(number, Ordering::Relaxed));
         FD.store(fd, Ordering::Relaxed);
         out.put(b"[\n");
         out.flush();
@@ -133,7 +141,7 @@ impl Out {
 
     pub fn flush(&mut self) {
         let write = || mask::without_signals_of_writes(|| process::write_in_time(self.fd, &self.buffer));
-        let is_written = || has_our_file(self.fd) && write();
+        let is_written = || has_our_file(self.fd) == Some(true) && write();
         if !self.fails && !self.buffer.is_empty() && !errno::keeping(is_written) {
             // For good: what came behind a line that is cut off would be no line.
             self.fails = true;

@@ -1,6 +1,7 @@
 //! The process.
 
 use super::cancellation::PutOff;
+use super::clock::now;
 use super::errno;
 use core::ffi::{CStr, c_int};
 use core::mem::MaybeUninit;
@@ -12,33 +13,34 @@ pub fn write_error(text: &[u8]) {
 
 /// Writes all of it; whether the descriptor has taken that. Async-signal-safe.
 pub fn write(fd: c_int, text: &[u8]) -> bool {
-    write_or(fd, text, || false)
+    write_or(fd, text, |_| false)
 }
 
 /// The same to what `create` gave: who reads from a FIFO has some time for each part of it.
 pub fn write_in_time(fd: c_int, text: &[u8]) -> bool {
-    const MILLISECONDS: c_int = 1000;
-    write_or(fd, text, || {
+    const MILLISECONDS: u64 = 1000;
+    write_or(fd, text, |since| {
+        let left = MILLISECONDS.saturating_sub(now().saturating_sub(since) / 1_000_000);
         let mut room = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
         // SAFETY: there is one.
-        match unsafe { libc::poll(&mut room, 1, MILLISECONDS) } {
-            -1 => errno::get() == libc::EINTR,
-            ready => ready > 0,
-        }
+        let ready = unsafe { libc::poll(&mut room, 1, left as c_int) };
+        // There may be room, and yet nothing is taken.
+        left > 0 && (ready > 0 || ready < 0 && errno::get() == libc::EINTR)
     })
 }
 
-/// Where there is no room just now, it goes on if `waits`.
-fn write_or(fd: c_int, mut text: &[u8], waits: impl Fn() -> bool) -> bool {
+/// Where there is no room just now, it goes on if it `waits`, which is told since when there was none.
+fn write_or(fd: c_int, mut text: &[u8], waits: impl Fn(u64) -> bool) -> bool {
     // A write is a cancellation point, and the caller is none.
     let _put_off = PutOff::begin();
+    let mut since = None;
     while !text.is_empty() {
         // SAFETY: the bytes are there to be read.
         let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
         match usize::try_from(written) {
-            Ok(n) => text = text.get(n..).unwrap_or_default(),
+            Ok(n) => (text, since) = (text.get(n..).unwrap_or_default(), None),
             Err(_) if errno::get() == libc::EINTR => (),
-            Err(_) if errno::get() == libc::EAGAIN && waits() => (),
+            Err(_) if errno::get() == libc::EAGAIN && waits(*since.get_or_insert_with(now)) => (),
             Err(_) => return false,
         }
     }
@@ -60,15 +62,17 @@ pub fn create(path: &CStr) -> Result<c_int, c_int> {
     }
 }
 
-/// The file behind a descriptor, by two numbers that no other has; zeros if there is none. Async-signal-safe.
-pub fn file(fd: c_int) -> [u64; 2] {
+/// The file behind a descriptor, by two numbers that no other has; the errno if there is none. Async-signal-safe.
+#[allow(clippy::unnecessary_cast, reason = "not of this type everywhere")]
+pub fn file(fd: c_int) -> Result<[u64; 2], c_int> {
     let mut found = MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: there is room for what is written; zeros are such a struct, too.
-    let found = unsafe {
-        libc::fstat(fd, found.as_mut_ptr());
-        found.assume_init()
-    };
-    [found.st_dev as u64, found.st_ino as u64]
+    // SAFETY: there is room for what is written.
+    if unsafe { libc::fstat(fd, found.as_mut_ptr()) } != 0 {
+        return Err(errno::get());
+    }
+    // SAFETY: written.
+    let found = unsafe { found.assume_init() };
+    Ok([found.st_dev as u64, found.st_ino as u64])
 }
 
 /// Gives a descriptor back. Async-signal-safe.
