@@ -17,7 +17,7 @@ static void go(void (*body)(void *)) {
 
 static void without_descriptors(void *unused) {
     (void)unused;
-    tour t = {"no descriptors", DESCRIPTORS}, after = {"descriptors again", NOTHING};
+    tour t = {"no descriptors", DESCRIPTORS | FILES}, after = {"descriptors again", NOTHING};
     struct rlimit before;
     must(getrlimit(RLIMIT_NOFILE, &before) == 0);
     must(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, before.rlim_max}) == 0);

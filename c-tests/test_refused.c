@@ -8,57 +8,6 @@
 // timeout: 120
 // needs: seccomp
 #include "refusal.h"
-#include "tour.h"
-
-// The names of other processors.
-#ifdef SYS_mmap2
-#define MAP SYS_mmap2
-#else
-#define MAP SYS_mmap
-#endif
-#ifndef SYS_newfstatat
-#define SYS_newfstatat SYS_fstatat64
-#endif
-#ifndef SYS_readlink
-#define SYS_readlink SYS_readlinkat
-#endif
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
-
-typedef struct row {
-    const char *name;
-    long numbers[4];
-    int errors[6];
-    int fails;
-} row;
-
-#define END (-1)
-
-static const row ROWS[] = {
-    // The C library falls back from clone3 to clone where there is none.
-    {"no thread", {SYS_clone, SYS_clone3, END}, {EAGAIN, EPERM, ENOMEM, END}, THREADS},
-    {"no clone3", {SYS_clone3, END}, {ENOSYS, END}, NOTHING},
-    {"no mapping", {MAP, END}, {ENOMEM, EPERM, EAGAIN, END}, OBJECTS | THREADS},
-    // The guard of a stack.
-    {"no protection", {SYS_mprotect, END}, {ENOMEM, EACCES, END}, OBJECTS | THREADS},
-    {"no advice", {SYS_madvise, END}, {EINVAL, EAGAIN, END}, NOTHING},
-    {"no futex_waitv", {SYS_futex_waitv, END}, {ENOSYS, EPERM, EINVAL, ENOMEM, END}, NOTHING},
-    {"no membarrier", {SYS_membarrier, END}, {ENOSYS, EPERM, EINVAL, END}, NOTHING},
-    {"no affinity", {SYS_sched_getaffinity, SYS_sched_setaffinity, END}, {ENOSYS, EPERM, EINVAL, END}, NOTHING},
-    {"no actions", {SYS_rt_sigaction, END}, {EINVAL, EPERM, END}, ROUTES | THREADS},
-    {"no signals to threads", {SYS_rt_tgsigqueueinfo, END}, {EPERM, EAGAIN, ENOSYS, END}, NOTHING},
-    {"no descriptor", {SYS_eventfd2, END}, {EMFILE, ENFILE, ENOMEM, ENOSYS, ENODEV, END}, DESCRIPTORS},
-    {"no files", {SYS_openat, END}, {EACCES, ENOENT, EMFILE, ENFILE, ENOSYS, END}, NOTHING},
-    {"no reading", {SYS_read, SYS_pread64, SYS_readlink, END}, {EIO, EACCES, EBADF, END}, NOTHING},
-    {"no looking at files", {SYS_newfstatat, SYS_fstat, SYS_statx, END}, {EACCES, ENOMEM, END}, NOTHING},
-    {"full disk", {SYS_write, SYS_writev, END}, {ENOSPC, EIO, EPIPE, EAGAIN, END}, WRITES | DESCRIPTORS},
-    {"no names", {SYS_prctl, END}, {EPERM, EINVAL, END}, NOTHING},
-    {"no yielding", {SYS_sched_yield, END}, {ENOSYS, END}, NOTHING},
-    {"no chance", {SYS_getrandom, END}, {ENOSYS, EAGAIN, END}, NOTHING},
-    {"no limits", {SYS_prlimit64, END}, {EPERM, ENOSYS, END}, NOTHING},
-    {"no robust lists", {SYS_set_robust_list, END}, {ENOSYS, END}, NOTHING},
-};
 
 typedef struct fault {
     const row *row;
@@ -66,11 +15,7 @@ typedef struct fault {
 } fault;
 
 static bool refuse(const fault *f) {
-    size_t n = 0;
-    while (n < LENGTH(f->row->numbers) && f->row->numbers[n] != END) {
-        n++;
-    }
-    return refuse_calls(f->row->numbers, n, f->error);
+    return refuse_calls(f->row->numbers, count_calls(f->row), f->error);
 }
 
 static tour tour_of(const fault *f) {
@@ -123,21 +68,12 @@ static void in_the_middle(void *fault) {
     }
 }
 
-static void skip_where_nothing_is_refused(void) {
-    if (!can_refuse_calls()) {
-        skip_because("there are no filters here");
-    }
-    if (under_sanitizer() || under_emulator()) {
-        skip_because("the calls of what runs the program would be refused, too");
-    }
-}
-
 static void check_each(void (*when)(void *)) {
     skip_where_nothing_is_refused();
     int failed = 0;
     for (size_t i = 0; i < LENGTH(ROWS); i++) {
-        if ((lt_features() & LT_FEATURE_NO_MEMORY) == 0 && (ROWS[i].fails & OBJECTS) != 0) {
-            continue; // The portable wait engine ends the process.
+        if (!is_survived(&ROWS[i])) {
+            continue;
         }
         for (const int *error = ROWS[i].errors; *error != END; error++) {
             fault f = {&ROWS[i], *error};

@@ -5,6 +5,8 @@
 
 #include "support.h"
 
+#include <sys/ioctl.h>
+
 // What may fail.
 enum {
     NOTHING = 0,
@@ -13,6 +15,7 @@ enum {
     DESCRIPTORS = 1 << 2, // LT_NO_MEMORY, with the errno of the descriptor
     ROUTES = 1 << 3, // LT_INVALID: this system has not that signal to give
     WRITES = 1 << 4, // LT_INVALID
+    FILES = 1 << 5, // LT_INVALID
 };
 
 typedef struct tour {
@@ -218,6 +221,12 @@ static inline void tour_errors(const tour *t) {
     on_tour(lt_errors_free(errors) == LT_OK);
 }
 
+// Unless the system does not tell what it does.
+static inline bool does_nothing_of_ours(int signum) {
+    struct sigaction now;
+    return sigaction(signum, NULL, &now) != 0 || now.sa_handler == SIG_DFL;
+}
+
 static inline void tour_signals(const tour *t) {
     lt_event *came = lt_event_new();
     if (!made_in(t, came)) {
@@ -229,14 +238,51 @@ static inline void tour_signals(const tour *t) {
     if (routed) {
         on_tour(raise(SIGUSR1) == 0);
         on_tour(lt_event_wait_timeout(came, POLL_SECONDS) == LT_OK);
-        on_tour(lt_signal_restore(SIGUSR1) == LT_OK);
+        on_tour(done_in(t, lt_signal_restore(SIGUSR1), ROUTES, LT_INVALID) || lt_signal_restore(SIGUSR1) == LT_OK);
+        on_tour(does_nothing_of_ours(SIGUSR1));
     }
     on_tour(lt_event_free(came) == LT_OK);
+    int ends[2];
+    if (pipe(ends) == 0) {
+        if (done_in(t, lt_dump_on_signal(SIGUSR1, ends[1]), ROUTES, LT_INVALID)) {
+            int written = 0;
+            on_tour(raise(SIGUSR1) == 0 && ioctl(ends[0], FIONREAD, &written) == 0);
+            on_tour(written > 0 || (t->fails & WRITES) != 0);
+            on_tour(done_in(t, lt_dump_on_signal(SIGUSR1, -1), ROUTES, LT_INVALID) ||
+                lt_dump_on_signal(SIGUSR1, -1) == LT_OK);
+        }
+        on_tour(does_nothing_of_ours(SIGUSR1));
+        on_tour(close(ends[0]) == 0 && close(ends[1]) == 0);
+    }
     int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (fd >= 0) {
         done_in(t, lt_dump(fd), WRITES, LT_INVALID);
         on_tour(close(fd) == 0);
     }
+}
+
+// Whether a file can be read, and does not end as a trace does.
+static inline bool is_torn_trace(const char *path) {
+    char end[4] = "";
+    FILE *file = fopen(path, "r");
+    bool read = file != NULL && fseek(file, -3, SEEK_END) == 0 && fread(end, 1, 3, file) == 3;
+    if (file != NULL) {
+        fclose(file);
+    }
+    return read && strchr(end, ']') == NULL;
+}
+
+static inline void tour_trace(const tour *t) {
+    char path[64];
+    snprintf(path, sizeof path, "tour-%d.json", (int)getpid());
+    lt_status status = lt_trace_start(path);
+    if (status == LT_INVALID ? done_in(t, status, WRITES | FILES, LT_INVALID) : started_in(t, status)) {
+        lt_trace_begin("a tour");
+        tour_two_threads(t);
+        lt_trace_end();
+        on_tour(!done_in(t, lt_trace_stop(), WRITES | FILES, LT_INVALID) || !is_torn_trace(path));
+    }
+    unlink(path);
 }
 
 static inline void go_on_tour(const tour *t) {
@@ -246,6 +292,7 @@ static inline void go_on_tour(const tour *t) {
     tour_pool(t);
     tour_errors(t);
     tour_signals(t);
+    tour_trace(t);
     on_tour(lt_sleep(0.001) == LT_OK);
 }
 
