@@ -84,12 +84,15 @@ TEST_CASE("callbacks come and go while a stop is requested") {
 }
 
 TEST_CASE("a thread's stop ends the callback's own thread object") {
-    auto thread = std::make_unique<lt::thread>([](lt::stop_token) {
+    lt::event begun;
+    auto thread = std::make_unique<lt::thread>([&](lt::stop_token) {
+        begun.set();
         try {
             lt::this_thread::sleep_for(1h);
         } catch (const lt::interrupted &) {
         }
     });
+    begun.wait(); // So its own callback, which is older, is called after this one.
     const lt::stop_token token = thread->get_stop_token();
     const lt::stop_callback ends(token, [&] { thread.reset(); });
     CHECK(thread->request_stop());

@@ -71,6 +71,9 @@ public:
 
     const char *name() const noexcept { return name_.get(); }
 
+    /// Whether the caller is the one that interrupts it because of its stop.
+    bool is_to_interrupt() noexcept { return !told_.exchange(true, std::memory_order_relaxed); }
+
     bool contained = false; // A container of the program's takes its error.
 
 protected:
@@ -88,6 +91,7 @@ private:
     }
 
     std::atomic<int> stage_{running};
+    std::atomic<bool> told_{false}; // Of its stop, once: after that its waits are its own.
     std::exception_ptr thrown_{};
     std::unique_ptr<char[]> name_{};
 };
@@ -120,8 +124,13 @@ namespace stop_detail {
 
 /// Interrupts a thread that is told to stop.
 struct interrupt_thread {
+    detail::thread_state &state;
     lt_ident ident;
-    void operator()() const noexcept { LT_IGNORE(lt_interrupt(ident)); }
+    void operator()() const noexcept {
+        if (state.is_to_interrupt()) {
+            LT_IGNORE(lt_interrupt(ident));
+        }
+    }
 };
 
 template <typename Call, bool TakesToken> class thread_task final : public detail::thread_state {
@@ -167,7 +176,7 @@ private:
 
     void call() {
         if constexpr (TakesToken) {
-            const stop_callback<interrupt_thread> stopped(token_, interrupt_thread{lt_get_ident()});
+            const stop_callback<interrupt_thread> stopped(token_, interrupt_thread{*this, lt_get_ident()});
             call_->with(token_);
         } else {
             (*call_)();
@@ -237,7 +246,10 @@ public:
     /// Tells it to stop, if it takes a token, and joins; no interrupt ends that. On the thread itself it detaches.
     ~thread() {
         if (handle_ != nullptr) {
-            request_stop();
+            // By a callback of that very stop, the thread's own one may come only after this.
+            if (!request_stop() && source_.stop_requested() && state_->is_to_interrupt()) {
+                LT_IGNORE(lt_thread_interrupt(handle_));
+            }
             const lt_status s = detail::uninterrupted([this] { return lt_thread_join(handle_); });
             abandon(s != LT_DEADLOCK);
         }
