@@ -295,3 +295,16 @@ TEST_CASE("a shared result is there for all, and so is what was thrown") {
     refers.set_value(n);
     CHECK(&ref.get() == &n);
 }
+
+TEST_CASE("a chain keeps what is to come, not what has been") {
+    counted::alive = 0;
+    lt::future<counted> last = lt::make_ready_future(counted());
+    for (int i = 0; i < 1000; i++) {
+        last = last.then([](counted one) { return one; });
+    }
+    CHECK(counted::alive == 1);
+    lt::promise<int> promise;
+    lt::future<int> cancelled = promise.get_future().then([](int n) { return n; }).then([](int n) { return n; });
+    CHECK(cancelled.cancel());
+    CHECK(promise.cancelled());
+}

@@ -295,7 +295,7 @@ public:
     }
     void fail_with(lt_status s) {
 #if LT_HAS_EXCEPTIONS
-        this->thrown_ = thrown_by([s] { s > 0 ? raise(s) : raise(s, lt_status_message(s)); });
+        this->thrown_ = thrown_by([s] { s > 0 ? raise(s) : raise(s, "lt::future::then: it could not be submitted"); });
 #else
         failed_ = s;
 #endif
@@ -321,6 +321,8 @@ protected:
 
     /// Waits for what this comes after.
     virtual lt_status help(const time_left &) { return LT_OK; }
+    /// It is over.
+    virtual void ends() noexcept {}
 
 private:
     enum stage : int { is_pending, is_running, is_cancelled };
@@ -337,6 +339,7 @@ private:
         this->enter(); // A listener may drop the last future.
         const shared<promise_state> stays(this);
         LT_IGNORE(lt_event_set(over_));
+        ends();
         // Release: what made the result happens before what comes after. Acquire: the listener is all there.
         if (listener *const told = listener_.exchange(is_over(), std::memory_order_acq_rel)) {
             listener::run(told);
@@ -351,23 +354,63 @@ private:
 #endif
 };
 
-/// What comes after another future.
+/// What comes after another future, which it keeps until it is over itself: a chain is no longer than what is to come.
 template <typename R> class then_state : public promise_state<R> {
 public:
     explicit then_state(shared<future_core> after) : after_(std::move(after)) {}
 
     bool cancel() noexcept override {
+        const user after(*this);
         // Nobody else can: whoever has this has the other one no more.
-        return promise_state<R>::cancel() && (after_->cancel(), true);
+        return promise_state<R>::cancel() && (!after || (after->cancel(), true));
     }
 
-    lt_future *origin() const noexcept override { return after_->origin(); }
+    lt_future *origin() const noexcept override {
+        const user after(*this);
+        return after ? after->origin() : nullptr;
+    }
 
 protected:
-    lt_status help(const time_left &left) override { return after_->wait(left.seconds()); }
+    lt_status help(const time_left &left) override {
+        const user after(*this);
+        return after ? after->wait(left.seconds()) : LT_OK;
+    }
+    void ends() noexcept override { let_go(); }
 
 private:
-    const shared<future_core> after_;
+    /// Uses the other one, if it is still there.
+    class user {
+    public:
+        explicit user(const then_state &of) noexcept : of_(of.keep() ? &of : nullptr) {}
+        user(const user &) = delete;
+        user &operator=(const user &) = delete;
+        ~user() {
+            if (of_ != nullptr) {
+                of_->let_go();
+            }
+        }
+        explicit operator bool() const noexcept { return of_ != nullptr; }
+        future_core *operator->() const noexcept { return of_->after_.get(); }
+
+    private:
+        const then_state *const of_;
+    };
+
+    bool keep() const noexcept {
+        std::size_t n = users_.load(std::memory_order_relaxed);
+        while (n != 0 && !users_.compare_exchange_weak(n, n + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+        }
+        return n != 0;
+    }
+    void let_go() const noexcept {
+        // Acquire and release: what each did with it happens before it is let go.
+        if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            after_ = {};
+        }
+    }
+
+    mutable std::atomic<std::size_t> users_{1}; // With one for this, until it is over.
+    mutable shared<future_core> after_;
 };
 
 struct future_access {
