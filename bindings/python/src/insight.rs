@@ -6,9 +6,6 @@ use lowthread::ffi::insight::lt_dump;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
-/// _dump(fd, /)
-/// --
-///
 /// Write what each thread waits for to a descriptor.
 #[pyfunction]
 #[pyo3(signature = (fd, /))]

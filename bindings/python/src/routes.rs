@@ -76,9 +76,6 @@ fn routed(signum: c_int, object: Bound<'_, PyAny>, status: impl FnOnce() -> lt_s
     Err(errors::of(status))
 }
 
-/// signal_to_event(signum, event, /)
-/// --
-///
 /// Route a signal to an event, which it sets, instead of to its handler in Python.
 #[pyfunction]
 #[pyo3(signature = (signum, event, /))]
@@ -88,9 +85,6 @@ fn signal_to_event(signum: c_int, event: Bound<'_, Event>) -> PyResult<()> {
     routed(signum, event.into_any(), || unsafe { lt_signal_to_event(signum, handle as *mut _) })
 }
 
-/// signal_to_queue(signum, queue, /)
-/// --
-///
 /// Route a signal to a queue, into which each arrival puts its number. While the queue is full, that signal waits.
 #[pyfunction]
 #[pyo3(signature = (signum, queue, /))]
@@ -100,9 +94,6 @@ fn signal_to_queue(signum: c_int, queue: Bound<'_, Queue>) -> PyResult<()> {
     routed(signum, put, || unsafe { lt_signal_to_callback(signum, Some(arrived), ptr::null_mut()) })
 }
 
-/// signal_to_callback(signum, function, /)
-/// --
-///
 /// Route a signal to function(signum), on a thread of lowthread's: it may block, and call anything.
 #[pyfunction]
 #[pyo3(signature = (signum, function, /))]
@@ -114,9 +105,6 @@ fn signal_to_callback(signum: c_int, function: Bound<'_, PyAny>) -> PyResult<()>
     routed(signum, function, || unsafe { lt_signal_to_callback(signum, Some(arrived), ptr::null_mut()) })
 }
 
-/// signal_restore(signum, /)
-/// --
-///
 /// Put back what the signal did before it was routed.
 #[pyfunction]
 #[pyo3(signature = (signum, /))]

@@ -114,9 +114,6 @@ fn truth(py: Python<'_>) -> Py<PyAny> {
     PyBool::new(py, true).to_owned().into_any().unbind()
 }
 
-/// on_acquire(lock, /)
-/// --
-///
 /// The lock is acquired, or a permit of the semaphore: it is the caller's to release. The result is True.
 ///
 /// For a read-write lock, pass what its reading() or writing() gives.
@@ -143,9 +140,6 @@ fn on_acquire(py: Python<'_>, lock: &Bound<'_, PyAny>) -> PyResult<Case> {
     )))
 }
 
-/// on_set(event, /)
-/// --
-///
 /// The event is set. The result is True.
 #[pyfunction]
 #[pyo3(signature = (event, /))]
@@ -153,9 +147,6 @@ fn on_set(event: &Bound<'_, Event>) -> Case {
     native(LT_CASE_EVENT, event.get().handle(), event, truth(event.py()))
 }
 
-/// on_get(queue, /)
-/// --
-///
 /// An item is taken out of the queue: it is the result. If that is shut down and empty, select() raises ShutDown.
 #[pyfunction]
 #[pyo3(signature = (queue, /))]
@@ -163,9 +154,6 @@ fn on_get(queue: Py<Queue>) -> Case {
     Case(What::Get(queue))
 }
 
-/// on_put(queue, item, /)
-/// --
-///
 /// The item is put into the queue. The result is None. If that is shut down, select() raises ShutDown.
 #[pyfunction]
 #[pyo3(signature = (queue, item, /))]
@@ -193,9 +181,6 @@ fn _on_end(of: &Bound<'_, PyAny>) -> PyResult<Case> {
     Err(PyTypeError::new_err("not a thread of lowthread's"))
 }
 
-/// select(*cases, timeout=None)
-/// --
-///
 /// Wait until one of the cases happens, and no other does; return the number of that one and its result, or None if
 /// there was none in time.
 ///

@@ -172,14 +172,11 @@ fn _unchain() {
     }
 }
 
-/// interrupt_main(signum=signal.SIGINT, /)
-/// --
-///
 /// Simulate the arrival of a signal on the main thread, and end its wait.
 ///
 /// The signal's handler in Python runs there. Nothing happens if it has none.
 #[pyfunction]
-#[pyo3(signature = (signum=libc::SIGINT, /))]
+#[pyo3(signature = (signum=libc::SIGINT, /), text_signature = "(signum=signal.SIGINT, /)")]
 fn interrupt_main(py: Python<'_>, signum: c_int) -> PyResult<()> {
     if !(1..=LAST).contains(&signum) {
         return Err(PyValueError::new_err("signal number out of range"));
@@ -204,9 +201,6 @@ pub fn lt_ident_of(pthread: usize) -> Option<u64> {
     crate::thread::ident_of(pthread).filter(|&ident| lt_native_handle(ident) == pthread)
 }
 
-/// interrupt(ident, /)
-/// --
-///
 /// End the wait of a thread, or its next one that would block: it raises Interrupted.
 ///
 /// The thread is the main one, one that lowthread has started, or the calling one. ValueError if it is none of these.

@@ -193,27 +193,18 @@ unsafe extern "C" fn get_ident(_module: *mut PyObject, _ignored: *mut PyObject) 
     unsafe { ffi::PyLong_FromSize_t(this_pthread()) }
 }
 
-/// get_native_id()
-/// --
-///
 /// Return the number that the operating system has for the calling thread.
 #[pyfunction]
 fn get_native_id() -> i64 {
     lowthread::ffi::thread::lt_get_native_id()
 }
 
-/// _count()
-/// --
-///
 /// Return the number of threads that were started with this module and have not ended.
 #[pyfunction]
 fn _count() -> usize {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// exit()
-/// --
-///
 /// Raise SystemExit, which ends the thread silently unless it is caught.
 #[pyfunction]
 fn exit() -> PyResult<()> {
@@ -238,9 +229,6 @@ fn stack_size(size: isize) -> PyResult<usize> {
     Ok(old)
 }
 
-/// _set_sentinel()
-/// --
-///
 /// Return a lock that is released when the calling thread has left the interpreter.
 #[pyfunction]
 fn _set_sentinel() -> PyResult<Sentinel> {
@@ -249,27 +237,18 @@ fn _set_sentinel() -> PyResult<Sentinel> {
     Ok(sentinel)
 }
 
-/// daemon_threads_allowed()
-/// --
-///
 /// Return True: only sub-interpreters, which this module is not for, may not allow them.
 #[pyfunction]
 fn daemon_threads_allowed() -> bool {
     true
 }
 
-/// _is_main_interpreter()
-/// --
-///
 /// Return True: there is no other with this module.
 #[pyfunction]
 fn _is_main_interpreter() -> bool {
     true
 }
 
-/// _get_main_thread_ident()
-/// --
-///
 /// Return the ident of the main thread.
 #[pyfunction]
 fn _get_main_thread_ident() -> usize {
@@ -428,9 +407,6 @@ fn forget_handle(done: *mut lt_event) {
     }
 }
 
-/// start_joinable_thread(function, handle=None, daemon=True)
-/// --
-///
 /// Start a new thread that calls the function, and return its handle.
 #[pyfunction]
 #[pyo3(signature = (function, handle=None, daemon=true))]
@@ -489,9 +465,6 @@ fn start_joinable_thread<'py>(
     Ok(handle)
 }
 
-/// _make_thread_handle(ident, /)
-/// --
-///
 /// Return a handle for a thread that was not started with one.
 #[pyfunction]
 #[pyo3(signature = (ident, /))]
@@ -503,9 +476,6 @@ fn _make_thread_handle(ident: usize) -> PyResult<ThreadHandle> {
     Ok(handle)
 }
 
-/// _shutdown()
-/// --
-///
 /// Wait for the threads that are no daemons.
 #[pyfunction]
 fn _shutdown(py: Python<'_>) {

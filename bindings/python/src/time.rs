@@ -6,9 +6,6 @@ use lowthread::ffi::time::{LT_TIMEOUT_MAX, lt_sleep};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 
-/// sleep(seconds, /)
-/// --
-///
 /// Sleep for at least so many seconds; interrupt_main() and interrupt() end it, too.
 #[pyfunction]
 #[pyo3(signature = (seconds, /))]

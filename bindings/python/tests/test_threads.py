@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures as futures
+import pydoc
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import lowthread as lt
 import pytest
@@ -339,6 +343,21 @@ def test_the_module_runs_programs(run: Run, tmp_path: object) -> None:
     assert "usage" in run(
         "import runpy, sys; sys.argv = ['x', '-h']; runpy.run_module('lowthread', run_name='__main__')"
     )
+
+
+def test_a_script_finds_what_is_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("WHAT = 'beside'")
+    (tmp_path / "script.py").write_text("import sys, beside; print(beside.WHAT, sys.argv[1:])")
+    command = [sys.executable, "-m", "lowthread", str(tmp_path / "script.py"), "one"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "beside ['one']\n", done.stderr
+
+
+def test_help_tells_once_how_a_function_is_called() -> None:
+    for name in lt.__all__:
+        documented = getattr(lt, name).__doc__ or ""
+        assert not documented.startswith(f"{name}("), name
+    assert "interrupt(ident, /)" in pydoc.plain(pydoc.render_doc(lt.interrupt))
 
 
 def test_exit_while_threads_come_and_go(run: Run) -> None:

@@ -1,8 +1,15 @@
 """python -m lowthread [-c command | -m module | script] [argument ...]: run it on lowthread's threads."""
 
+import os
 import sys
 
 import lowthread
+
+
+def look_first_in(place: str) -> None:
+    """Where the interpreter looks first, unless it was told to look there not at all."""
+    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+        sys.path[0] = place
 
 
 def main() -> None:
@@ -19,7 +26,7 @@ def main() -> None:
         sys.exit(2)
     if arguments[0] == "-c":
         sys.argv = ["-c", *arguments[2:]]
-        sys.path[0] = ""
+        look_first_in("")
         namespace = {"__name__": "__main__", "__builtins__": __builtins__}
         exec(compile(arguments[1], "<string>", "exec"), namespace)
     elif arguments[0] == "-m":
@@ -27,6 +34,10 @@ def main() -> None:
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = arguments
+        if not os.path.exists(arguments[0]):
+            sys.exit(f"{sys.executable}: can't open file {arguments[0]!r}")
+        if os.path.isfile(arguments[0]):
+            look_first_in(os.path.dirname(os.path.realpath(arguments[0])))
         runpy.run_path(arguments[0], run_name="__main__")
 
 
