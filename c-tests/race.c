@@ -174,6 +174,18 @@ static void forgets(void) {
     OK(lt_pool_free(pool));
 }
 
+// Nobody asks for its result, but for the end of all.
+static void shuts_pool_down(void) {
+    lt_pool *pool = lt_pool_new(1, NULL);
+    lt_future *future;
+    number = 1;
+    OK(lt_pool_submit(pool, task, NULL, &future));
+    WITH(lt_pool_shutdown(pool, true, false));
+    number++;
+    OK(lt_future_free(future));
+    OK(lt_pool_free(pool));
+}
+
 static void on_timer(void *unused) { (void)unused; number++; OK(lt_event_set(event)); }
 static void times(void) {
     number = 1;
@@ -317,6 +329,43 @@ static void selects_joined(void) {
     OK(lt_thread_free(other));
 }
 
+static void is_alive(void) {
+    lt_thread *thread;
+    OK(lt_thread_start(counts, NULL, NULL, &thread));
+    await_seen();
+    while (with && lt_thread_is_alive(thread)) sched_yield();
+    number++;
+    OK(lt_thread_join(thread));
+    OK(lt_thread_free(thread));
+}
+
+// Nobody joins it: it is the system that is told to forget it, in the last moment of its life.
+static void shuts_down(void) {
+    lt_thread *thread;
+    OK(lt_thread_start(counts, NULL, NULL, &thread));
+    OK(lt_thread_free(thread));
+    await_seen();
+    WITH(lt_shutdown(-1));
+    number++;
+    OK(lt_shutdown(-1));
+}
+
+static void fails(void *unused) { (void)unused; number = 1; lt_raise(7, "told"); }
+static void tells_of_error(void) {
+    lt_thread_options options = {.size = sizeof options};
+    lt_thread *thread;
+    const lt_error_info *info;
+    options.errors = lt_errors_new();
+    OK(lt_thread_start(fails, NULL, &options, &thread));
+    while (lt_errors_count(options.errors) == 0) sched_yield();
+    WITH(lt_errors_get(options.errors, &info));
+    if (with && (info->code != 7 || strcmp(info->message, "told") != 0)) abort();
+    number++;
+    OK(lt_errors_free(options.errors));
+    if (lt_thread_join(thread) != LT_FAILED) abort();
+    OK(lt_thread_free(thread));
+}
+
 static void on_signal(int signum, void *unused) { (void)signum; number++; OK(lt_event_set(unused)); }
 static void is_signalled(void) {
     OK(lt_signal_to_callback(SIGUSR1, on_signal, event)); // The thread that serves it begins here.
@@ -352,6 +401,7 @@ static const struct {
     {"thread", NULL, NULL, starts},
     {"future", NULL, NULL, submits},
     {"pool", NULL, NULL, forgets},
+    {"pool_shutdown", NULL, NULL, shuts_pool_down},
     {"timer", NULL, NULL, times},
     {"timer_cancel", NULL, NULL, cancels},
     {"watch", NULL, NULL, watches},
@@ -364,6 +414,9 @@ static const struct {
     {"refused_done", has_nothing_to_do, joins_all_done, NULL},
     {"select_joined", NULL, NULL, selects_joined},
     {"signal", NULL, NULL, is_signalled},
+    {"is_alive", NULL, NULL, is_alive},
+    {"shutdown", NULL, NULL, shuts_down},
+    {"errors", NULL, NULL, tells_of_error},
 };
 
 // Both are there before either begins: one that is over may be ordered before who is given what was its own.

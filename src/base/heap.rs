@@ -1,7 +1,7 @@
 //! Memory that may be refused: where std would abort, these say no.
 
-use crate::base::errno;
 use crate::base::status::Error;
+use crate::base::{errno, race};
 use core::alloc::Layout;
 use core::ffi::{CStr, c_char};
 use core::fmt;
@@ -74,11 +74,13 @@ impl Text {
         copied(bytes).map(Text::Owned)
     }
 
+    // Not inlined: it is asked in many places, and on no short way.
+    #[inline(never)]
     pub fn as_c_str(&self) -> &CStr {
         match self {
             Text::Static(text) => text,
             // SAFETY: NUL-terminated, and as old as the text itself.
-            Text::Owned(text) => unsafe { CStr::from_ptr(text.as_ptr()) },
+            Text::Owned(text) => race::unseen(|| unsafe { CStr::from_ptr(text.as_ptr()) }),
         }
     }
 

@@ -9,6 +9,9 @@ use crate::base::holding::How;
 use crate::base::insight::{self, RACES};
 use crate::sys::race;
 
+/// Does what the library keeps other threads from by a lock of its own, with functions that a tool stands before.
+pub use crate::sys::race::unseen;
+
 /// Whether a tool looks for races.
 #[inline]
 pub fn is_looked_for() -> bool {

@@ -13,7 +13,7 @@ use crate::base::note::Note;
 use crate::base::record::{Record, Role, Round};
 use crate::base::status::Error;
 use crate::base::{fence, fork, registry, wait};
-use crate::sys::{at_load, own, thread};
+use crate::sys::{at_load, own, race, thread};
 use core::ffi::c_void;
 use core::ptr;
 
@@ -317,7 +317,8 @@ fn thread_ended(value: *mut c_void) {
     let on_round = record.own().on_round.get();
     let wanted = on_round.is_some_and(|on_round| on_round(record, Round::OneMore));
     // A foreign thread's record may have been made in a late round: it does not count on a later one.
-    let last = !kept || record.own().rounds.get() >= own::ROUNDS || record.role() == Role::Foreign && !wanted;
+    let rounds = own::ROUNDS - race::last_rounds();
+    let last = !kept || record.own().rounds.get() >= rounds || record.role() == Role::Foreign && !wanted;
     if last {
         on_round.map(|on_round| on_round(record, Round::Over));
         set_value(Known::ended(record.ident()));

@@ -741,6 +741,7 @@ impl Pool {
 
     /// A worker counts no more: another one takes its place, unless there is nothing left to do.
     fn lose_worker(&'static self) {
+        race::before(&raw const self.calls);
         let mut inside = self.inside.lock();
         if inside.leaving > 0 {
             inside.leaving -= 1;
@@ -896,7 +897,6 @@ impl Visit {
             race::after(&raw const visit.pool.workers);
             // SAFETY: the user gave both; nothing here has a destructor.
             unsafe { (task.function)(task.argument) };
-            race::before(&raw const visit.pool.calls);
             trace::close(visit.record, visit.told.take());
             if failure::is_pending(visit.record) {
                 break;

@@ -245,6 +245,7 @@ fn ended(record: &'static Record) {
     let mut life = thread.life.lock();
     life.record = None;
     let freed = life.freed;
+    race::before(&raw const thread.state);
     // Under the lock: of this and a free, the second sees the first. Release: all that the thread did happens
     // before the return of a join.
     thread.state.store(FINISHED, Ordering::Release);
@@ -315,8 +316,13 @@ impl Handle<Thread> {
     }
 
     pub fn is_alive(self) -> Result<bool, Error> {
+        let thread = self.reside()?;
         // Acquire: who sees it over sees what it did.
-        Ok(self.reside()?.state.load(Ordering::Acquire) == RUNNING)
+        let alive = thread.state.load(Ordering::Acquire) == RUNNING;
+        if !alive {
+            race::after(&raw const thread.state);
+        }
+        Ok(alive)
     }
 
     pub fn ident(self) -> Result<u64, Error> {
@@ -454,6 +460,7 @@ impl Thread {
         if self.state.compare_exchange(FINISHED, JOINING, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return true;
         }
+        race::after(&raw const self.state);
         // None if it could not be started, or is another process's.
         let os_thread = self.life.lock().os_thread;
         let out = os_thread.is_none_or(|os_thread| see_out(os_thread, how));

@@ -3,6 +3,7 @@
 
 use crate::base::deadline::now;
 use crate::base::mutex::Mutex;
+use crate::base::race;
 use crate::thread::names::copy_cut;
 use crate::thread::report::Report;
 
@@ -29,10 +30,11 @@ pub fn set(report: &Report) {
     copy_cut(report.thread_name().as_c_str(), &mut last.thread_name);
     copy_cut(report.description().type_name.as_c_str(), &mut last.type_name);
     copy_cut(report.description().message.as_c_str(), &mut last.message);
-    *LAST.lock() = Some(last);
+    let mut kept = LAST.lock();
+    race::unseen(|| *kept = Some(last));
 }
 
 /// None also while it is set. Async-signal-safe where threads can be woken in handlers.
 pub fn get() -> Option<Last> {
-    LAST.try_lock().and_then(|last| *last)
+    LAST.try_lock().and_then(|last| race::unseen(|| *last))
 }

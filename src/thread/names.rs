@@ -4,7 +4,7 @@ use crate::base::atomic::Ordering;
 use crate::base::heap::{self, Text};
 use crate::base::record::{Record, Role};
 use crate::base::status::Error;
-use crate::base::{registry, this_thread};
+use crate::base::{race, registry, this_thread};
 use crate::sys::thread::{LONGEST_NAME, set_name};
 use core::ffi::CStr;
 use std::io::Write;
@@ -21,7 +21,7 @@ pub fn of(record: &'static Record) -> Text {
         };
         let length = name.bytes().len();
         if copy.capacity() >= length {
-            copy.extend_from_slice(name.bytes());
+            race::unseen(|| copy.extend_from_slice(name.bytes()));
             drop(list);
             return Text::copy_or(&copy, c"");
         }
@@ -107,7 +107,7 @@ pub fn copy_cut(name: &CStr, buffer: &mut [u8]) {
         length -= 1;
     }
     if let (Some(target), Some(source)) = (buffer.get_mut(..length), bytes.get(..length)) {
-        target.copy_from_slice(source);
+        race::unseen(|| target.copy_from_slice(source));
     }
     if let Some(end) = buffer.get_mut(length) {
         *end = 0;

@@ -5,6 +5,7 @@
 
 use crate::base::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::base::heap::{Text, boxed};
+use crate::base::race;
 use crate::base::record::Record;
 use crate::base::trace::{self as timeline, Event, Point};
 use crate::base::unwind::Frames;
@@ -106,7 +107,9 @@ impl Report {
         match boxed(Body { info, shares, frames: *frames, trace, thread_name, description }) {
             Ok(mut body) => {
                 body.info.internal = ptr::from_ref(&*body).cast();
-                Report(Box::into_raw(body))
+                let body = Box::into_raw(body);
+                race::before(body);
+                Report(body)
             }
             Err(_) => Report(without_memory(kind)),
         }
@@ -119,6 +122,7 @@ impl Report {
 
     /// The report as C sees it: valid as long as somebody has a share.
     pub fn info(&self) -> &lt_error_info {
+        race::after(self.0);
         &self.body().info
     }
 
@@ -165,8 +169,10 @@ impl Clone for Report {
 impl Drop for Report {
     fn drop(&mut self) {
         // AcqRel: what each did with the report happens before its end. Relaxed: static ones stay so.
+        race::before(self.0);
         let shares = &self.body().shares;
         if shares.load(Ordering::Relaxed) != 0 && shares.fetch_sub(1, Ordering::AcqRel) == 1 {
+            race::after(self.0);
             // SAFETY: made from a box, and this was the last share.
             drop(unsafe { Box::from_raw(self.0.cast_mut()) });
         }
@@ -184,6 +190,7 @@ impl Body {
                 // Perhaps the next one has better luck.
                 Err(why_not) => return why_not,
             };
+            race::before(&raw const self.trace);
             // Release: with it, the text. Acquire on failure: the other's text.
             let kept = self.trace.compare_exchange(trace, rendered, Ordering::AcqRel, Ordering::Acquire);
             trace = match kept {
@@ -195,6 +202,7 @@ impl Body {
                 }
             };
         }
+        race::after(&raw const self.trace);
         // SAFETY: a C string that lives as long as the body.
         unsafe { CStr::from_ptr(trace) }
     }

@@ -9,8 +9,8 @@ use crate::base::deadline::Timeout;
 use crate::base::fork::Participant;
 use crate::base::mutex::Mutex;
 use crate::base::status::Error;
-use crate::base::this_thread;
 use crate::base::waiting::{Verb, What};
+use crate::base::{race, this_thread};
 use crate::thread::joinable::{self, SeeOut, Thread};
 use core::cell::Cell;
 use core::ptr;
@@ -86,6 +86,7 @@ pub fn strike_out(thread: &Thread) {
     if resident.is_null() {
         return;
     }
+    race::before(&raw const ROLL);
     // SAFETY: as in `enter`.
     unsafe {
         match thread.place.previous.get().as_ref() {
@@ -166,7 +167,10 @@ pub fn shutdown(seconds: f64) -> Result<(), Error> {
         let first = ROLL.lock().find(|_| true);
         match first {
             Some(thread) => thread.await_end(What::plain(Verb::Shutdown), timeout, &mut block)?,
-            None => return Ok(()),
+            None => {
+                race::after(&raw const ROLL);
+                return Ok(());
+            }
         }
     }
 }
