@@ -8,6 +8,8 @@ MINUTES ?= 10
 WHAT ?= calls
 HOURS ?= 1
 COVERAGE ?=
+FILES ?=
+MUTANTS ?=
 
 # Cargo's folder, where the user has chosen another one.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
@@ -22,7 +24,7 @@ BENCH_PYTHON = $(or $(wildcard build-bench/venv/bin/python),python3)
 
 PLATFORMS = $(shell tools/platforms --names)
 
-.PHONY: all help demo test header docs install uninstall dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom miri fuzz soak strained coverage bench bench-docs scale clean
+.PHONY: all help demo test header docs install uninstall dist reproducible packages asan cxx platforms msrv python test-bindings test-insight stress model loom miri fuzz soak strained coverage mutants bench bench-docs scale clean
 
 all:
 	@cmake -S . -B build-install -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" \
@@ -56,6 +58,7 @@ help:
 	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
 	@echo "make strained  the C tests under signals or stops all the time, a wall clock that jumps, on one core, with 5 % of one"
 	@echo "make coverage  what of src/ the tests reach, by file: less than abi/coverage.txt says fails"
+	@echo "make mutants   the source with a fault in it, one after the other: whether a test notices, FILES=src/sync/lock.rs; hours"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
 	@echo "make bench-docs   docs/performance.md and its pictures from RESULTS=$(RESULTS)"
 	@echo "make scale     from one thread to 10,000, a million handles, 100,000 timers: into docs/performance.md; SCALE_ARGS=--short"
@@ -177,6 +180,12 @@ strained:
 # COVERAGE is --lines, for those that nothing reaches, or --accept.
 coverage:
 	@tools/coverage $(COVERAGE)
+
+# MUTANTS is --sample 10, --by-hand, --accept and others: tools/mutants/run.py has them.
+mutants:
+	@cmake --preset default
+	@cmake --build --preset default -j $(JOBS)
+	@tools/mutants/run.py $(MUTANTS) $(FILES)
 
 # Sets up, runs, writes bench-results.json in build-bench, and draws beside it.
 bench:

@@ -32,7 +32,7 @@ NAMED = re.compile(r"`((lt_[a-z0-9_]+)[^`]*)`")
 LEARN = ["tutorial", "cookbook"]
 GUIDES = ["from-pthreads", "from-c11", "from-python", "python-to-lt", "from-std-thread", "from-libuv-glib", "cxx", "ffi"]
 TOPICS = ["errors", "signals", "fork", "select", "event-loops", "insight", "platforms", "windows", "limits"]
-INSIDE = ["architecture", "testing", "performance"]
+INSIDE = ["architecture", "testing", "mutations", "performance"]
 
 
 class Site:
