@@ -312,6 +312,45 @@ TEST(what_was_pending_stays_with_the_parent) {
     assert_int_equal(lt_interrupt_signal(), SIGUSR1);
 }
 
+// ---- What is on its way
+
+static _Atomic bool is_held_up, may_go_on;
+
+static void be_held_up(int signum) {
+    (void)signum;
+    atomic_store(&is_held_up, true);
+    while (!atomic_load(&may_go_on)) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+}
+
+static void find_no_permit(void *semaphore) {
+    must(lt_semaphore_value(semaphore) == 0);
+    // One that sleeps as well: who is awake would not look at what was left for a sleeper.
+    must(lt_semaphore_acquire_timeout(semaphore, 0.05) == LT_TIMED_OUT);
+    must(lt_semaphore_release(semaphore, 1) == LT_OK);
+    must(lt_semaphore_acquire_timeout(semaphore, 1000.0) == LT_OK);
+    must(lt_semaphore_try_acquire(semaphore) == LT_BUSY);
+}
+
+TEST(a_permit_that_a_sleeper_of_the_parent_has_not_fetched_is_nobodys_in_a_child) {
+    skip_without_handlers();
+    struct sigaction holds = {.sa_handler = be_held_up}, before;
+    must(sigaction(SIGUSR2, &holds, &before) == 0);
+    lt_semaphore *semaphore = lt_semaphore_new(0);
+    waiter w;
+    waiter_start(&w, waits_semaphore_wait, semaphore);
+    must(syscall(SYS_tgkill, getpid(), atomic_load(&w.native_id), SIGUSR2) == 0);
+    must_soon(atomic_load(&is_held_up));
+    assert_ok(lt_semaphore_release(semaphore, 1));
+    assert_int_equal(run_in_child(find_no_permit, semaphore), 0);
+    atomic_store(&may_go_on, true);
+    assert_ok(waiter_join(&w));
+    assert_int_equal(lt_semaphore_value(semaphore), 0);
+    assert_ok(lt_semaphore_free(semaphore));
+    must(sigaction(SIGUSR2, &before, NULL) == 0);
+}
+
 // ---- Forks in the middle of everything
 
 typedef struct turmoil {

@@ -13,6 +13,11 @@ const SOON: f64 = 1e-3;
 fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
     check(|| {
         let event = Handle::<Event>::new().unwrap();
+        // Each time is another one.
+        for _ in 0..model::draw(3) {
+            event.set().unwrap();
+            event.clear().unwrap();
+        }
         threads(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| event.wait().unwrap());

@@ -72,10 +72,19 @@ def rows():
     """File -> C tests, models, unit tests."""
     found = {}
     for line in ROWS.read_text().splitlines():
-        if line and not line.startswith("#"):
+        if line.startswith("src/"):
             file, rest = line.split(maxsplit=1)
             found[file] = tuple(part.split() for part in rest.split("|"))
     return found
+
+
+@functools.cache
+def cases(test):
+    """Those of a C test that are run: all but what takes too long. Which those are stands under the rows."""
+    slow = re.findall(rf"^- {test}\.(\w+)$", ROWS.read_text(), re.M)
+    source = next(path for path in (ROOT / "c-tests").glob(f"test_{test}.c*"))
+    every = re.findall(r"^TEST\((\w+)\)", source.read_text(), re.M)
+    return [case for case in every if case not in slow] if slow else []
 
 
 def offset(text, place):
@@ -229,7 +238,7 @@ class Together:
 def c_test(name, number):
     folder = ROOT / "build/c-tests"
     shims = dict(LT_SHIM_DIR=str(folder / "shims"), LT_TOP=str(ROOT / "tools/lowthread-top"), LT_STRIP="strip")
-    return runs([str(folder / f"test_{name}")], LD_LIBRARY_PATH=str(WORK / "lib"), LT_MUTANT=str(number), **shims)
+    return runs([str(folder / f"test_{name}"), *cases(name)], LD_LIBRARY_PATH=str(WORK / "lib"), LT_MUTANT=str(number), **shims)
 
 
 @functools.cache
