@@ -174,6 +174,11 @@ static inline bool is_refused(nth_call *c, const struct seccomp_data *call) {
     return counts && atomic_fetch_add(&c->seen, 1) + 1 == c->n;
 }
 
+// As ioctl(), whose second argument is of another type in each C library.
+static inline long notification(int fd, unsigned long request, void *argument) {
+    return syscall(SYS_ioctl, fd, request, argument);
+}
+
 // In the parent, until the child has ended.
 static inline void answer_calls(nth_call *c, int fd) {
     for (;;) {
@@ -185,7 +190,7 @@ static inline void answer_calls(nth_call *c, int fd) {
             return;
         }
         struct seccomp_notif call = {0};
-        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
+        if (notification(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
             continue; // A signal has taken it back.
         }
         struct seccomp_notif_resp answer = {.id = call.id};
@@ -194,7 +199,7 @@ static inline void answer_calls(nth_call *c, int fd) {
         } else {
             answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         }
-        ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+        notification(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     }
 }
 
