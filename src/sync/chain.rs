@@ -402,10 +402,14 @@ mod tests {
             for i in 0..3 * FIRST {
                 chain.push(item(i)).unwrap();
             }
+            // And also in a forked child.
+            assert_eq!(chain.repair(), 0);
+            assert_eq!(chain.find_room(), Err(Refused::Not));
             assert_eq!(chain.push(item(0)), Err(Refused::Not));
             assert_eq!(chain.length(), 3 * FIRST);
             for i in 0..3 * FIRST {
                 assert_eq!(chain.pop(), Ok(item(i)));
+                assert_eq!(chain.find_room(), Ok(()));
             }
             assert_eq!(chain.pop(), Err(Refused::Not));
         }

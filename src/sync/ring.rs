@@ -456,8 +456,10 @@ mod tests {
             let ring = Ring::new(capacity);
             for lap in 0..3 {
                 for i in 0..capacity {
+                    assert_eq!(ring.find_room(), Ok(()));
                     assert!(ring.push(item(lap * capacity + i)).is_ok());
                 }
+                assert_eq!(ring.find_room(), Err(Refused::Not));
                 assert!(ring.push(item(0)) == Err(Refused::Not));
                 assert_eq!(ring.length(), capacity);
                 for i in 0..capacity {
