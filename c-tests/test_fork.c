@@ -324,6 +324,15 @@ static void be_held_up(int signum) {
     }
 }
 
+// Where it sleeps, until it may go on.
+static void hold_up(waiter *w) {
+    const pid_t native_id = (pid_t)atomic_load(&w->native_id);
+    atomic_store(&is_held_up, false);
+    atomic_store(&may_go_on, false);
+    must(syscall(SYS_tgkill, getpid(), native_id, SIGUSR2) == 0);
+    must_soon(atomic_load(&is_held_up));
+}
+
 static void find_no_permit(void *semaphore) {
     must(lt_semaphore_value(semaphore) == 0);
     // One that sleeps as well: who is awake would not look at what was left for a sleeper.
@@ -340,8 +349,7 @@ TEST(a_permit_that_a_sleeper_of_the_parent_has_not_fetched_is_nobodys_in_a_child
     lt_semaphore *semaphore = lt_semaphore_new(0);
     waiter w;
     waiter_start(&w, waits_semaphore_wait, semaphore);
-    must(syscall(SYS_tgkill, getpid(), atomic_load(&w.native_id), SIGUSR2) == 0);
-    must_soon(atomic_load(&is_held_up));
+    hold_up(&w);
     assert_ok(lt_semaphore_release(semaphore, 1));
     assert_int_equal(run_in_child(find_no_permit, semaphore), 0);
     atomic_store(&may_go_on, true);
@@ -383,8 +391,6 @@ TEST(a_lock_that_was_handed_to_a_sleeper_of_the_parent_is_handed_to_nobody_in_a_
     skip_without_handlers();
     struct sigaction holds = {.sa_handler = be_held_up}, before;
     must(sigaction(SIGUSR2, &holds, &before) == 0);
-    atomic_store(&is_held_up, false);
-    atomic_store(&may_go_on, false);
     lt_lock *lock = lt_allocate_lock();
     assert_ok(lt_lock_acquire(lock));
     waiter w;
@@ -395,8 +401,7 @@ TEST(a_lock_that_was_handed_to_a_sleeper_of_the_parent_is_handed_to_nobody_in_a_
         }
         must(waiter_join(&w) == LT_OK); // It has acquired the lock, which is the caller's then.
     } while (true);
-    must(syscall(SYS_tgkill, getpid(), atomic_load(&w.native_id), SIGUSR2) == 0);
-    must_soon(atomic_load(&is_held_up));
+    hold_up(&w);
     assert_ok(lt_lock_release(lock));
     assert_true(lt_lock_locked(lock));
     assert_int_equal(run_in_child(find_no_hand_over, lock), 0);
