@@ -273,44 +273,28 @@ static void finds_closed(void *item) {
     number++;
 }
 
-// What is refused orders nothing: a put, a release, and an item that is done with.
-static void is_refused(void *unused) {
-    (void)unused;
-    number = 1;
-    if (lt_queue_try_put(queue, NULL) != (with ? LT_OK : LT_FULL)) abort();
-    see();
-}
-static void gets_another(void *item) {
-    if (!with) await_seen();
-    OK(lt_queue_get(queue, &item));
-    number++;
-}
+// What is refused orders nothing: a put, a release, and an item that is done with. Then another's is found.
+#define MAY_BE_REFUSED(name, call, refusal)                       \
+    static void name(void *unused) {                              \
+        (void)unused;                                             \
+        number = 1;                                               \
+        if ((call) != (with ? LT_OK : (refusal))) abort();        \
+        see();                                                    \
+    }
+#define FINDS_ANOTHER(name, call)                                 \
+    static void name(void *item) {                                \
+        (void)item;                                               \
+        if (!with) await_seen();                                  \
+        OK(call);                                                 \
+        number++;                                                 \
+    }
 
-static void is_above_bound(void *unused) {
-    (void)unused;
-    number = 1;
-    if (lt_semaphore_release(bounded, 1) != (with ? LT_OK : LT_OVERFLOW)) abort();
-    see();
-}
-static void acquires_another(void *unused) {
-    (void)unused;
-    if (!with) await_seen();
-    OK(lt_semaphore_acquire(bounded));
-    number++;
-}
-
-static void has_nothing_to_do(void *unused) {
-    (void)unused;
-    number = 1;
-    if (lt_queue_task_done(queue) != (with ? LT_OK : LT_INVALID)) abort();
-    see();
-}
-static void joins_all_done(void *unused) {
-    (void)unused;
-    if (!with) await_seen();
-    OK(lt_queue_join(queue));
-    number++;
-}
+MAY_BE_REFUSED(is_refused, lt_queue_try_put(queue, NULL), LT_FULL)
+FINDS_ANOTHER(gets_another, lt_queue_get(queue, &item))
+MAY_BE_REFUSED(is_above_bound, lt_semaphore_release(bounded, 1), LT_OVERFLOW)
+FINDS_ANOTHER(acquires_another, lt_semaphore_acquire(bounded))
+MAY_BE_REFUSED(has_nothing_to_do, lt_queue_task_done(queue), LT_INVALID)
+FINDS_ANOTHER(joins_all_done, lt_queue_join(queue))
 
 // Who selects finds that another has joined it.
 static void joins_first(void *thread) { OK(lt_thread_join(thread)); see(); }

@@ -129,33 +129,39 @@ typedef struct nth_call {
     int ends[2]; // The parent's, and the child's.
 } nth_call;
 
+// A message of one byte, and room for a descriptor beside it.
+typedef struct parcel {
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    char byte;
+    struct iovec bytes;
+    struct msghdr message;
+} parcel;
+
+static inline struct msghdr *empty_parcel(parcel *p) {
+    *p = (parcel){.bytes = {&p->byte, 1}};
+    p->message = (struct msghdr){.msg_iov = &p->bytes, .msg_iovlen = 1, .msg_control = p->control,
+        .msg_controllen = sizeof p->control};
+    return &p->message;
+}
+
 static inline void send_descriptor(int through, int fd) {
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec nothing = {&(char){0}, 1};
-    struct msghdr message = {.msg_iov = &nothing, .msg_iovlen = 1, .msg_control = &control,
-        .msg_controllen = sizeof control};
-    control.header.cmsg_len = CMSG_LEN(sizeof fd);
-    control.header.cmsg_level = SOL_SOCKET;
-    control.header.cmsg_type = SCM_RIGHTS;
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-    must(sendmsg(through, &message, 0) == 1);
+    parcel p;
+    struct msghdr *message = empty_parcel(&p);
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    must(sendmsg(through, message, 0) == 1);
 }
 
 // -1 if nobody sent one.
 static inline int receive_descriptor(int through) {
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec nothing = {&(char){0}, 1};
-    struct msghdr message = {.msg_iov = &nothing, .msg_iovlen = 1, .msg_control = &control,
-        .msg_controllen = sizeof control};
+    parcel p;
+    struct msghdr *message = empty_parcel(&p);
     int fd = -1;
-    if (recvmsg(through, &message, MSG_CMSG_CLOEXEC) == 1 && message.msg_controllen >= CMSG_LEN(sizeof fd)) {
-        memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+    if (recvmsg(through, message, MSG_CMSG_CLOEXEC) == 1 && message->msg_controllen >= CMSG_LEN(sizeof fd)) {
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(message)), sizeof fd);
     }
     return fd;
 }

@@ -359,30 +359,26 @@ TEST(a_permit_that_a_sleeper_of_the_parent_has_not_fetched_is_nobodys_in_a_child
     must(sigaction(SIGUSR2, &before, NULL) == 0);
 }
 
-// The lock, which the caller has, is promised to who waits for it: the next release hands it over. False if it was there in
-// the moment in which the lock was free.
-static bool has_it_promised(lt_lock *lock, waiter *w) {
-    must(lt_sleep(0.002) == LT_OK); // It is patient for so long.
-    long sleeps = sleeps_of(w->native_id);
-    must(lt_lock_release(lock) == LT_OK);
-    if (lt_lock_try_acquire(lock) != LT_OK) {
-        return false;
+// Starts one that waits for the lock, which the caller has, and that the next release hands it over to.
+static void start_promised(lt_lock *lock, waiter *w) {
+    for (;;) {
+        waiter_start(w, waits_lock_wait, lock);
+        must(lt_sleep(0.002) == LT_OK); // It is patient for so long.
+        long sleeps = sleeps_of(w->native_id);
+        must(lt_lock_release(lock) == LT_OK);
+        if (lt_lock_try_acquire(lock) == LT_OK) {
+            must_soon(waiter_is_done(w) || (sleeps_of(w->native_id) > sleeps && waiter_asleep(w)));
+            return;
+        }
+        must(waiter_join(w) == LT_OK); // It was there while the lock was free; what it acquired the caller may release.
     }
-    must_soon(waiter_is_done(w) || (sleeps_of(w->native_id) > sleeps && waiter_asleep(w)));
-    return true;
 }
 
 static void find_no_hand_over(void *lock) {
     must(lt_lock_locked(lock)); // By who is not here, for whom anybody may release it.
     waiter w;
-    do {
-        waiter_start(&w, waits_lock_wait, lock);
-        if (has_it_promised(lock, &w)) {
-            must(!waiter_is_done(&w)); // It has not what was for another.
-            break;
-        }
-        must(waiter_join(&w) == LT_OK);
-    } while (true);
+    start_promised(lock, &w);
+    must(!waiter_is_done(&w)); // It has not what was for another.
     must(lt_lock_release(lock) == LT_OK);
     must(waiter_join(&w) == LT_OK);
 }
@@ -394,13 +390,7 @@ TEST(a_lock_that_was_handed_to_a_sleeper_of_the_parent_is_handed_to_nobody_in_a_
     lt_lock *lock = lt_allocate_lock();
     assert_ok(lt_lock_acquire(lock));
     waiter w;
-    do {
-        waiter_start(&w, waits_lock_wait, lock);
-        if (has_it_promised(lock, &w)) {
-            break;
-        }
-        must(waiter_join(&w) == LT_OK); // It has acquired the lock, which is the caller's then.
-    } while (true);
+    start_promised(lock, &w);
     hold_up(&w);
     assert_ok(lt_lock_release(lock));
     assert_true(lt_lock_locked(lock));
