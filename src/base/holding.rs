@@ -26,6 +26,7 @@ use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::trace::{self, Point};
 use crate::base::waiting::{Verb, What};
+use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// A type that is held.
@@ -34,12 +35,18 @@ pub trait Owned: Object {
 }
 
 /// An object's part. Relaxed throughout: see above. Not the models': no thread goes another way for it.
-#[derive(Debug)]
 pub struct Holding {
     owner: AtomicU64,
     marks: AtomicU32,
     /// The longest that it was held while insight looked, in microseconds.
     longest: AtomicU32,
+}
+
+impl fmt::Debug for Holding {
+    /// Without its values: they may be written late, also those of an object that has just begun.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Holding")
+    }
 }
 
 const NOBODY: u64 = 0;
