@@ -5,7 +5,7 @@ use crate::base::handle::Handle;
 use crate::base::status::{Error, lt_status};
 use crate::ffi::{
     acquired_at_once, at, at_once, free, from_here, new_handle, report, report_in_handler, report_of,
-    value_or_default,
+    tried_at_once, value_or_default,
 };
 use crate::sync::lock::Lock;
 
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn lt_lock_acquire(lock: *mut lt_lock) -> lt_status {
 pub unsafe extern "C" fn lt_lock_try_acquire(lock: *mut lt_lock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        acquired_at_once(lock, Handle::<Lock>::try_acquire_at_once, |lock| {
+        tried_at_once(lock, Handle::<Lock>::try_acquire_at_once, |lock| {
             report_in_handler(&"lt_lock_try_acquire", lock.and_then(Handle::<Lock>::try_acquire))
         })
     }

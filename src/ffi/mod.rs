@@ -151,6 +151,25 @@ unsafe fn acquired_at_once<T: Object, H>(
     unsafe { if is_done(raw, short) { LT_OK } else { from_here(raw, full) } }
 }
 
+/// The same for a call that never waits: the short way may also find that it is refused.
+///
+/// # Safety
+/// As for [`Handle::from_raw`].
+#[inline(always)]
+unsafe fn tried_at_once<T: Object, H>(
+    raw: *mut H,
+    short: impl FnOnce(Handle<T>) -> Option<bool>,
+    full: impl FnOnce(Result<Handle<T>, Error>) -> lt_status,
+) -> lt_status {
+    // SAFETY: passed on.
+    match unsafe { at(raw) }.ok().and_then(short) {
+        Some(true) => LT_OK,
+        Some(false) => LT_BUSY,
+        // SAFETY: passed on.
+        None => unsafe { from_here(raw, full) },
+    }
+}
+
 /// The status of a call, all of it out of line, which notes where it came from if insight wants to know: what `full`
 /// takes along it takes by value.
 ///

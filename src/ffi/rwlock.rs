@@ -2,7 +2,9 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::{Error, lt_status};
-use crate::ffi::{acquired_at_once, at, at_once, free, from_here, new_handle, report, report_of};
+use crate::ffi::{
+    acquired_at_once, at, at_once, free, from_here, new_handle, report, report_of, tried_at_once,
+};
 use crate::sync::rwlock::{Access, RwLock};
 
 /// A read-write lock is held by any number of readers or by one writer. Nobody owns it: any thread
@@ -52,9 +54,16 @@ pub unsafe extern "C" fn lt_rwlock_read_acquire(rwlock: *mut lt_rwlock) -> lt_st
 pub unsafe extern "C" fn lt_rwlock_try_read_acquire(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        from_here(rwlock, move |rwlock: Result<Handle<RwLock>, Error>| {
-            report(&"lt_rwlock_try_read_acquire", rwlock.and_then(|rwlock| rwlock.try_acquire(Access::Read)))
-        })
+        tried_at_once(
+            rwlock,
+            |rwlock: Handle<RwLock>| rwlock.try_acquire_at_once(Access::Read),
+            |rwlock| {
+                report(
+                    &"lt_rwlock_try_read_acquire",
+                    rwlock.and_then(|rwlock| rwlock.try_acquire(Access::Read)),
+                )
+            },
+        )
     }
 }
 
@@ -114,12 +123,16 @@ pub unsafe extern "C" fn lt_rwlock_write_acquire(rwlock: *mut lt_rwlock) -> lt_s
 pub unsafe extern "C" fn lt_rwlock_try_write_acquire(rwlock: *mut lt_rwlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        from_here(rwlock, move |rwlock: Result<Handle<RwLock>, Error>| {
-            report(
-                &"lt_rwlock_try_write_acquire",
-                rwlock.and_then(|rwlock| rwlock.try_acquire(Access::Write)),
-            )
-        })
+        tried_at_once(
+            rwlock,
+            |rwlock: Handle<RwLock>| rwlock.try_acquire_at_once(Access::Write),
+            |rwlock| {
+                report(
+                    &"lt_rwlock_try_write_acquire",
+                    rwlock.and_then(|rwlock| rwlock.try_acquire(Access::Write)),
+                )
+            },
+        )
     }
 }
 

@@ -1,8 +1,8 @@
 //! Section 8 of the header: the spinlock.
 
 use crate::base::handle::Handle;
-use crate::base::status::{Error, lt_status};
-use crate::ffi::{acquired_at_once, at_once, free, from_here, new_handle, report};
+use crate::base::status::lt_status;
+use crate::ffi::{acquired_at_once, at_once, free, new_handle, report, tried_at_once};
 use crate::sync::spinlock::Spinlock;
 
 /// A spinlock is for sections of a few instructions: who waits for it stays awake. Nobody owns it,
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn lt_spinlock_acquire(spinlock: *mut lt_spinlock) -> lt_s
 pub unsafe extern "C" fn lt_spinlock_try_acquire(spinlock: *mut lt_spinlock) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        from_here(spinlock, move |spinlock: Result<Handle<Spinlock>, Error>| {
+        tried_at_once(spinlock, Handle::<Spinlock>::try_acquire_at_once, |spinlock| {
             report(&"lt_spinlock_try_acquire", spinlock.and_then(Handle::<Spinlock>::try_acquire))
         })
     }

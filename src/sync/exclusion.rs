@@ -220,11 +220,14 @@ impl<T: Exclusive> Handle<T> {
         self.acquire_slowly(|what| Block::begin(what, timeout))
     }
 
-    /// Acquires if it is free, and nobody waits; a look alone, if it is not.
+    /// Whether it was acquired, or is held, which a look finds. None: there is more to it.
     #[inline]
-    pub fn try_acquire_at_once(self) -> bool {
-        // Relaxed: the exchange decides.
-        self.word().load(Ordering::Relaxed) == self.tag() && self.acquire_at_once()
+    pub fn try_acquire_at_once(self) -> Option<bool> {
+        // Relaxed: the exchange decides, and a refusal orders nothing.
+        match State(self.state_at_once(Ordering::Relaxed)?) {
+            state if state.is_locked() => Some(false),
+            _ => self.acquire_at_once().then_some(true),
+        }
     }
 
     pub fn try_acquire(self) -> Result<(), Error> {

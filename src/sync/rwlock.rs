@@ -60,8 +60,8 @@ const QUEUED: u64 = 2;
 const WAKING: u64 = 4;
 const PROMISED: u64 = 8;
 const READER: u64 = 16;
-/// No reader comes in beyond that. Those who stood in line may be: there is room for a few more.
-const READERS: u64 = READER * ((1 << 30) - 1);
+/// No more readers come in. Those who stood in line may: there is room for a few more.
+const READERS: u64 = (1 << 30) - 1;
 
 /// What a read-write lock has beside its word.
 #[derive(Debug)]
@@ -213,7 +213,7 @@ impl State {
     fn acquired(self, access: Access) -> Result<State, Error> {
         if !self.is_open_to(access) {
             Err(Error::Busy)
-        } else if self.0 >= READERS {
+        } else if self.0 / READER >= READERS {
             Err(Error::TooManyReaders)
         } else {
             Ok(State(self.0 + State::held(access).0))
@@ -293,11 +293,35 @@ impl Handle<RwLock> {
         self.end(|rwlock, _| rwlock.awaited.check())
     }
 
-    /// Acquires if it is free.
+    /// Acquires if it is free, or, to read, if only readers hold it, and nobody waits.
     #[inline]
     pub fn acquire_at_once(self, access: Access) -> bool {
+        // Without a look before: in a pair of one thread, that would wait for the exchange of the other half.
         // Acquire, here and below: sees what was done before the release.
-        self.exchange(State::FREE, State::held(access), Ordering::Acquire).is_ok()
+        let Err(found) = self.exchange(State::FREE, State::held(access), Ordering::Acquire) else {
+            return true;
+        };
+        // Relaxed on failure: it is left to the long way.
+        access == Access::Read
+            && self.readers_alone(found) < READERS
+            && self
+                .word()
+                .compare_exchange(found, found + READER, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// How many readers a word tells, if it tells nothing else, and the handle is right; else more than there can be.
+    #[inline]
+    fn readers_alone(self, word: u64) -> u64 {
+        word.wrapping_sub(self.tag()).rotate_right(READER.trailing_zeros())
+    }
+
+    /// Whether it was acquired, or is not open, which a look finds. None: there is more to it.
+    #[inline]
+    pub fn try_acquire_at_once(self, access: Access) -> Option<bool> {
+        // Relaxed: the exchange decides, and a refusal orders nothing.
+        let state = State(self.state_at_once(Ordering::Relaxed)?);
+        if state.is_open_to(access) { self.acquire_at_once(access).then_some(true) } else { Some(false) }
     }
 
     pub fn acquire(self, access: Access) -> Result<(), Error> {
@@ -335,11 +359,20 @@ impl Handle<RwLock> {
         }
     }
 
-    /// Releases if nothing more is to be done: nobody waits, and no other reader holds it.
+    /// Releases if nothing more is to be done: nobody waits.
     #[inline]
     pub fn release_at_once(self, access: Access) -> bool {
         // Release, here and below: what this thread did happens before the next acquire.
-        self.exchange(State::held(access), State::FREE, Ordering::Release).is_ok()
+        let Err(found) = self.exchange(State::held(access), State::FREE, Ordering::Release) else {
+            return true;
+        };
+        // In one comparison: there is one at least. Relaxed on failure: as above.
+        access == Access::Read
+            && self.readers_alone(found).wrapping_sub(1) < READERS
+            && self
+                .word()
+                .compare_exchange(found, found - READER, Ordering::Release, Ordering::Relaxed)
+                .is_ok()
     }
 
     pub fn release(self, access: Access) -> Result<(), Error> {
