@@ -207,7 +207,7 @@ scale:
 	@cmake --build build-bench -j $(JOBS) --target lowthread-scale
 	@build-bench/lowthread-scale $(SCALE_ARGS) build-bench/scale.json
 	@$(BENCH_PYTHON) bench/draw_scale.py build-bench/scale.json \
-	    $(if $(SCALE_ARGS),,--document docs/performance.md --picture docs/performance/scale.svg)
+	    $(if $(SCALE_ARGS),,--document docs/performance.md --pictures docs/performance)
 
 clean:
 	@rm -rf build build-*

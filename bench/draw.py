@@ -3,7 +3,7 @@
 
 The results are what `lowthread-bench --json` wrote, in one file or in several. Pictures need matplotlib;
 without --pictures none is drawn. In the document, what stands between `<!-- NAME: begin -->` and
-`<!-- NAME: end -->` is written anew, for the names `run`, `locks` and `table`.
+`<!-- NAME: end -->` is written anew, for the names `run`, `locks`, `table`, `throughput` and `latencies`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import math
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 
@@ -138,42 +139,6 @@ def replace(text, name, generated):
     return f"{before}{begin}\n{generated}\n{end}{rest.split(end)[1]}"
 
 
-def write_document(run, path):
-    text = path.read_text()
-    for name, generate in {"run": describe, "locks": locks, "table": table}.items():
-        text = replace(text, name, generate(run))
-    path.write_text(text)
-
-
-# ---- Pictures ------------------------------------------------------------------------------------
-
-COLOURS = {"ahead": "#2a7f3f", "draw": "#888888", "behind": "#b03030"}
-
-
-def save(figure, path):
-    # The same run gives the same file.
-    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
-def draw_ratios(plt, run, path):
-    rows = list(compared(run))[::-1]
-    if not rows:
-        return
-    figure, axes = plt.subplots(figsize=(8, 1 + 0.2 * len(rows)))
-    for y, (_, _, peer, ratio) in enumerate(rows):
-        colour = COLOURS[verdict(ratio)]
-        axes.barh(y, ratio["value"] - 1, left=1, color=colour, height=0.6)
-        axes.plot([ratio["low"], ratio["high"]], [y, y], color="black", linewidth=0.8)
-        axes.annotate(peer["name"], (1.01, y), xycoords=("axes fraction", "data"), fontsize=6, va="center")
-    axes.set_yticks(range(len(rows)), [row["title"] for row, *_ in rows], fontsize=6)
-    axes.set_ylim(-1, len(rows))
-    axes.set_xscale("log")
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel("times as good as the best peer, which is named on the right; the line is the range")
-    save(figure, path)
-    plt.close(figure)
-
-
 def series(run):
     """Rows of which the titles differ only in how many threads there are: {title: [(threads, row)]}."""
     found = {}
@@ -185,14 +150,108 @@ def series(run):
     return {title: sorted(rows, key=lambda it: it[0]) for title, rows in found.items() if len(rows) > 1}
 
 
-def grid(plt, n):
-    columns = min(n, 3)
-    figure, axes = plt.subplots(-(-n // columns), columns, squeeze=False,
-                                figsize=(4 * columns, 3 * -(-n // columns)), layout="constrained")
-    flat = list(axes.flat)
-    for unused in flat[n:]:
-        unused.set_axis_off()
-    return figure, flat
+def distributed(run):
+    """Rows that have the times of their single steps: {title: row}."""
+    return {row["title"]: row for row in run["rows"] if any(c.get("latencies") for c in row["contestants"])}
+
+
+def file_of(kind, title):
+    return f"{kind}-{re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')}.svg"
+
+
+def shown(kind, titles):
+    """Panels, one after the other: a page sets as many beside each other as it has room for."""
+    return "\n".join(f"![{title}](performance/{file_of(kind, title)})" for title in titles)
+
+
+def write_document(run, path):
+    text = path.read_text()
+    parts = {"run": describe, "locks": locks, "table": table,
+             "throughput": lambda run: shown("throughput", series(run)),
+             "latencies": lambda run: shown("latencies", distributed(run))}
+    for name, generate in parts.items():
+        text = replace(text, name, generate(run))
+    path.write_text(text)
+
+
+# ---- Pictures: as wide as a phone, since a page that is wider can set several beside each other ----
+
+COLOURS = {"ahead": "#2a7f3f", "draw": "#888888", "behind": "#b03030"}
+WIDTH = 3.9  # Inches, of 96 pixels.
+
+
+def save(plt, figure, path):
+    # The same run gives the same file.
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def groups(run):
+    """What is compared, by what it is a row of: {group: [(the rest of the title, the peer's name, ratio)]}."""
+    found = {}
+    for row, _, peer, ratio in compared(run):
+        group, _, title = row["title"].partition(": ")
+        found.setdefault(group, []).append((title, peer["name"], ratio))
+    return found
+
+
+def draw_ratios(plt, run, path):
+    """A bar for each row, under the name of what it is a row of."""
+    lines = []
+    for group, rows in groups(run).items():
+        lines.append((group, None, None, None))
+        lines += [(title, peer, ratio, verdict(ratio)) for title, peer, ratio in rows]
+    bars(plt, path, lines)
+
+
+def draw_overview(plt, run, path):
+    """A bar for all rows of one thing: their mean, and from the worst to the best."""
+    lines = []
+    for group, rows in groups(run).items():
+        values = [ratio["value"] for *_, ratio in rows]
+        mean = math.exp(sum(map(math.log, values)) / len(values))
+        lines.append((group, f"{len(values)} row{'s' if len(values) > 1 else ''}",
+                      {"value": mean, "low": min(values), "high": max(values)}, "ahead" if mean > 1 else "behind"))
+    bars(plt, path, lines)
+
+
+def bars(plt, path, lines):
+    """Each with its words above it and a note on the right; one without a ratio is a heading."""
+    top, bottom = 0.1, 0.55
+    height = 0.32 * len(lines)
+    figure, axes = plt.subplots(figsize=(WIDTH, top + height + bottom))
+    figure.subplots_adjust(left=0.04, right=0.5, top=1 - top / (top + height + bottom),
+                           bottom=bottom / (top + height + bottom))
+    words = axes.get_yaxis_transform()
+    axes.axvline(1, color="#bbbbbb", linewidth=0.8, zorder=0)
+    for y, (title, note, ratio, how) in enumerate(lines):
+        if ratio is None:
+            axes.text(0, y + 0.4, title, transform=words, weight="bold")
+            continue
+        axes.text(0, y, title, transform=words, fontsize=8)
+        axes.barh(y + 0.3, ratio["value"] - 1, left=1, color=COLOURS[how], height=0.35)
+        axes.plot([ratio["low"], ratio["high"]], [y + 0.3] * 2, color="black", linewidth=0.8)
+        axes.text(1.03, y + 0.32, f"{number(ratio['value'])} {note}", transform=words, va="center", color="#555555", fontsize=8)
+    axes.set_yticks([])
+    axes.set_ylim(len(lines), -0.6)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel("times as good as the best peer")
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    save(plt, figure, path)
+
+
+def panels(plt, folder, kind, contents):
+    """A picture for each title, which its function draws into. Those of other runs go."""
+    for old in folder.glob(f"{kind}-*.svg"):
+        old.unlink()
+    for title, fill in contents.items():
+        figure, axes = plt.subplots(figsize=(WIDTH, 3.3), layout="constrained")
+        fill(axes)
+        figure.suptitle(textwrap.fill(title, 58), fontsize=9, x=0.02, ha="left")
+        figure.legend(loc="outside lower left", ncols=2, columnspacing=1, handlelength=1.4, frameon=False)
+        save(plt, figure, folder / file_of(kind, title))
 
 
 def style(name):
@@ -200,12 +259,8 @@ def style(name):
     return {"color": "black" if ours else None, "linewidth": 1.6 if ours else 0.8, "label": name}
 
 
-def draw_throughput(plt, run, path):
-    groups = series(run)
-    if not groups:
-        return
-    figure, all_axes = grid(plt, len(groups))
-    for axes, (title, rows) in zip(all_axes, groups.items()):
+def throughput(rows):
+    def fill(axes):
         lines = {}
         for threads, row in rows:
             for c in of_kind(row, "ours") + of_kind(row, "peer"):
@@ -215,21 +270,15 @@ def draw_throughput(plt, run, path):
             drawn, = axes.plot(x, [f["value"] for _, f in points], marker=".", **style(name))
             axes.fill_between(x, [f["low"] for _, f in points], [f["high"] for _, f in points],
                               color=drawn.get_color(), alpha=0.1, linewidth=0)
-        axes.set_title(title, fontsize=7)
         axes.set_ylabel(rows[0][1]["metrics"][0]["name"])
         axes.set_ylim(bottom=0)
         axes.set_xticks([threads for threads, _ in rows])
-        axes.legend(fontsize=5)
-    save(figure, path)
-    plt.close(figure)
+        axes.set_xlabel("n")
+    return fill
 
 
-def draw_latencies(plt, run, path):
-    rows = [row for row in run["rows"] if any(c.get("latencies") for c in row["contestants"])]
-    if not rows:
-        return
-    figure, all_axes = grid(plt, len(rows))
-    for axes, row in zip(all_axes, rows):
+def latencies(row):
+    def fill(axes):
         for c in of_kind(row, "ours") + of_kind(row, "peer"):
             if "latencies" in c:
                 quantiles = c["latencies"]["quantiles"]
@@ -239,11 +288,9 @@ def draw_latencies(plt, run, path):
                 axes.plot([max(value, 10) / 1e3 for _, value in quantiles], [q for q, _ in quantiles],
                           **style(c["name"]))
         axes.set_xscale("log")
-        axes.set_title(row["title"], fontsize=7)
-        axes.set_xlabel("us", fontsize=7)
-        axes.legend(fontsize=5)
-    save(figure, path)
-    plt.close(figure)
+        axes.set_xlabel("us")
+        axes.set_ylabel("share that took less")
+    return fill
 
 
 def plots(program, **settings):
@@ -255,7 +302,8 @@ def plots(program, **settings):
         return None
 
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "lowthread", "svg.fonttype": "none", **settings})
+    matplotlib.rcParams.update({"svg.hashsalt": "lowthread", "svg.fonttype": "none", "font.size": 9,
+                               "legend.fontsize": 8, **settings})
     from matplotlib import pyplot
 
     return pyplot
@@ -267,9 +315,11 @@ def draw(run, folder):
         return
 
     folder.mkdir(parents=True, exist_ok=True)
-    draw_ratios(pyplot, run, folder / "ratios.svg")
-    draw_throughput(pyplot, run, folder / "throughput.svg")
-    draw_latencies(pyplot, run, folder / "latencies.svg")
+    if any(compared(run)):
+        draw_overview(pyplot, run, folder / "overview.svg")
+        draw_ratios(pyplot, run, folder / "ratios.svg")
+    panels(pyplot, folder, "throughput", {title: throughput(rows) for title, rows in series(run).items()})
+    panels(pyplot, folder, "latencies", {title: latencies(row) for title, row in distributed(run).items()})
 
 
 def main():

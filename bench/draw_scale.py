@@ -2,7 +2,7 @@
 """Writes how it grows, from what lowthread-scale wrote, into a document, and draws it.
 
 In the document, what stands between `<!-- scale: begin -->` and `<!-- scale: end -->` is written anew. Pictures need
-matplotlib; without --picture none is drawn.
+matplotlib; without --pictures none is drawn.
 """
 
 import argparse
@@ -59,44 +59,54 @@ def table(run):
     return where + "\n\n" + "\n".join(lines)
 
 
-def picture(run, path):
-    pyplot = draw.plots("draw_scale.py")
-    if pyplot is None:
-        return
-
-    curves = {}
+def curves(run):
+    """What is drawn together: {title: lines}, each with what its sizes count."""
+    found = {}
     for row in run["rows"]:
         for line in row["lines"]:
-            curves.setdefault((row["title"], line["metric"], row["of"]), []).append(line)
-    figure, all_axes = draw.grid(pyplot, len(curves))
-    for axes, ((title, metric, of), lines) in zip(all_axes, curves.items()):
-        for line in lines:
+            found.setdefault(f"{row['title']}: {line['metric']}", []).append((row["of"], line))
+    return found
+
+
+def panel(lines):
+    from matplotlib import ticker
+
+    def fill(axes):
+        for of, line in lines:
             axes.plot([n for n, _ in line["points"]], [max(value, 1e-3) for _, value in line["points"]], marker=".",
                       **draw.style(line["name"]))
         axes.set_xscale("log")
         axes.set_yscale("log")
+        # Some curves stay within one power of ten.
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=5))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         axes.minorticks_off()
-        axes.set_title(f"{title}: {metric}", fontsize=7)
-        axes.set_xlabel(of, fontsize=7)
-        axes.legend(fontsize=5)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw.save(figure, path)
-    pyplot.close(figure)
+        axes.set_xlabel(of)
+    return fill
+
+
+def pictures(run, folder):
+    pyplot = draw.plots("draw_scale.py")
+    if pyplot is None:
+        return
+
+    folder.mkdir(parents=True, exist_ok=True)
+    draw.panels(pyplot, folder, "scale", {title: panel(lines) for title, lines in curves(run).items()})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, help="what lowthread-scale wrote")
     parser.add_argument("--document", type=Path, help="write the generated part of this document anew")
-    parser.add_argument("--picture", type=Path, help="draw into this file")
+    parser.add_argument("--pictures", type=Path, help="draw into this folder")
     arguments = parser.parse_args()
     run = json.loads(arguments.results.read_text())
     if arguments.document:
         text = arguments.document.read_text()
-        arguments.document.write_text(draw.replace(text, "scale", table(run)))
-    if arguments.picture:
-        picture(run, arguments.picture)
-    if not arguments.document and not arguments.picture:
+        arguments.document.write_text(draw.replace(text, "scale", f"{table(run)}\n\n{draw.shown('scale', curves(run))}"))
+    if arguments.pictures:
+        pictures(run, arguments.pictures)
+    if not arguments.document and not arguments.pictures:
         print(table(run))
 
 

@@ -1,5 +1,7 @@
-"""The table of draw.py, on a small sample: python3 bench/test_draw.py"""
+"""The tables and pictures of draw.py, on a small sample: python3 bench/test_draw.py"""
 
+import pathlib
+import tempfile
 import unittest
 
 import draw
@@ -53,10 +55,35 @@ class Table(unittest.TestCase):
     def test_rows_that_differ_in_threads_are_a_series(self):
         self.assertEqual([n for n, _ in draw.series(RUN)["q, n threads"]], [2, 4])
 
+    def test_rows_are_drawn_under_what_they_are_rows_of(self):
+        run = {**RUN, "rows": [row("lock: a", (2, 2, 2)), row("b: c", (3, 3, 3)), row("lock: d: e", (4, 4, 4))]}
+        found = draw.groups(run)
+        self.assertEqual([(title, peer) for title, peer, _ in found["lock"]], [("a", "good"), ("d: e", "good")])
+        self.assertEqual(list(found), ["lock", "b"])
+
+    def test_the_document_shows_each_panel_by_the_name_of_its_file(self):
+        self.assertEqual(draw.shown("throughput", draw.series(RUN)),
+                         "![q, n threads](performance/throughput-q-n-threads.svg)")
+
     def test_only_the_part_between_the_marks_is_written_anew(self):
         text = "x\n<!-- table: begin -->\nold\n<!-- table: end -->\ny\n"
         self.assertEqual(draw.replace(text, "table", "new"), text.replace("old", "new"))
         self.assertRaises(ValueError, draw.replace, "x", "table", "new")
+
+
+class Pictures(unittest.TestCase):
+    def test_a_run_draws_what_the_document_shows_and_leaves_nothing_of_another_one(self):
+        try:
+            import matplotlib
+        except ImportError:
+            self.skipTest("there is no matplotlib")
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "throughput-of-another-run.svg").touch()
+            draw.draw(RUN, folder)
+            self.assertEqual(sorted(file.name for file in folder.iterdir()),
+                             ["overview.svg", "ratios.svg", "throughput-q-n-threads.svg"])
+            self.assertIn("1.02 good", (folder / "ratios.svg").read_text())
 
 
 class Scale(unittest.TestCase):
