@@ -179,7 +179,7 @@ class Pool(Executor):
         # A pool that nobody uses any more ends its workers when they have run what was submitted.
         weakref.finalize(self, shared.tasks.shutdown).atexit = False
 
-    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:  # type: ignore[override]
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """Have a worker call fn(*args, **kwargs), and return its future. RuntimeError after shutdown()."""
         shared = self._shared
         if self._owner != os.getpid() and not shared.tasks.is_shutdown:
