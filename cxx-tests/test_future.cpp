@@ -308,3 +308,31 @@ TEST_CASE("a chain keeps what is to come, not what has been") {
     CHECK(cancelled.cancel());
     CHECK(promise.cancelled());
 }
+
+TEST_CASE("a chain of any length ends, is waited for and is cancelled") {
+    constexpr int length = 100'000;
+    const auto chain = [](lt::future<int> last) {
+        for (int i = 0; i < length; i++) {
+            last = last.then([](int n) { return n + 1; });
+        }
+        return last;
+    };
+    lt::promise<int> promise;
+    auto last = chain(promise.get_future());
+    int result = 0;
+    lt::thread waits([&] { result = last.get(); });
+    promise.set_value(0);
+    waits.join();
+    CHECK(result == length);
+
+    lt::promise<int> breaks;
+    auto broken = chain(breaks.get_future());
+    CHECK(broken.wait_for(0s) == std::future_status::timeout);
+    breaks = lt::promise<int>();
+    CHECK_THROWS_AS((void)broken.get(), std::future_error);
+
+    lt::promise<int> never;
+    auto cancelled = chain(never.get_future());
+    CHECK(cancelled.cancel());
+    CHECK(never.cancelled());
+}

@@ -28,18 +28,21 @@ class pool;
 
 namespace detail {
 
-/// What is called once a future is over. Deletes itself, whichever way the call is left.
+/// What is called once a future is over. Gone afterwards, whichever way the call is left.
 class listener {
 public:
     listener() = default;
     listener(const listener &) = delete;
     listener &operator=(const listener &) = delete;
     virtual ~listener() = default;
-    virtual void call() = 0;
+    /// What is to be called next, or NULL: not from here, so that a chain may be of any length.
+    [[nodiscard]] virtual listener *call() = 0;
 
-    static void run(listener *self) {
-        const deleted<listener> owned(self);
-        self->call();
+    static void run(listener *next) {
+        while (next != nullptr) {
+            const deleted<listener> owned(next);
+            next = next->call();
+        }
     }
 };
 
@@ -51,6 +54,7 @@ public:
     virtual bool over() const noexcept = 0;
     virtual bool running() const noexcept = 0;
     virtual bool cancelled() const noexcept = 0;
+    /// This alone.
     virtual bool cancel() noexcept = 0;
     /// Has it called when this is over, or at once. On failure the listener is still the caller's. There is one at most:
     /// a future can be followed once.
@@ -60,6 +64,10 @@ public:
     virtual lt_future *handle() const noexcept { return nullptr; }
     /// The task that this comes from, or after; NULL if it comes from a promise.
     virtual lt_future *origin() const noexcept { return handle(); }
+    /// What this comes after, until it is over.
+    virtual shared<future_core> before() const noexcept { return {}; }
+    /// Whether who ends that one also makes this.
+    virtual bool follows_at_once() const noexcept { return false; }
 
 protected:
     std::exception_ptr thrown_{};
@@ -242,7 +250,7 @@ public:
         if (!begin(is_cancelled)) {
             return cancelled();
         }
-        fail_with(LT_CANCELLED);
+        listener::run(fail_with(LT_CANCELLED));
         return true;
     }
     lt_status listen(listener *added) override {
@@ -268,45 +276,46 @@ public:
 
     /// Whether the caller is the one that makes the result.
     bool begin() noexcept { return begin(is_running); }
-    /// After begin(): the result is what make() returns or throws. Left by lt::exit(), the promise is broken.
-    template <typename Make> void complete(Make &&make) {
+    /// After begin(): the result is what make() returns or throws. Left by lt::exit(), the promise is broken. Whom to
+    /// call now, as of all that ends it.
+    template <typename Make> [[nodiscard]] listener *complete(Make &&make) {
         struct ended {
-            promise_state *const state;
-            bool left = true;
-            ~ended() { left ? state->abandon() : state->finish(); }
+            promise_state *left;
+            ~ended() {
+                if (left != nullptr) {
+                    listener::run(left->abandon());
+                }
+            }
         } guard{this};
-        guarded(
-            [&] {
-                this->fill(make);
-                guard.left = false;
-            },
+        guarded([&] { this->fill(make); },
             [&] {
                 this->thrown_ = std::current_exception();
-                guard.left = this->thrown_ == nullptr;
-                if (guard.left) {
+                if (this->thrown_ == nullptr) {
                     rethrow_caught(); // Of another language: the promise is broken, and who called hears why.
                 }
             });
+        guard.left = nullptr;
+        return finish();
     }
     /// After begin().
-    void fail(std::exception_ptr thrown) {
+    [[nodiscard]] listener *fail(std::exception_ptr thrown) {
         this->thrown_ = std::move(thrown);
-        finish();
+        return finish();
     }
-    void fail_with(lt_status s) {
+    [[nodiscard]] listener *fail_with(lt_status s) {
 #if LT_HAS_EXCEPTIONS
         this->thrown_ = thrown_by([s] { s > 0 ? raise(s) : raise(s, "lt::future::then: it could not be submitted"); });
 #else
         failed_ = s;
 #endif
-        finish();
+        return finish();
     }
     /// There will be no result.
-    void abandon() {
+    [[nodiscard]] listener *abandon() {
 #if LT_HAS_EXCEPTIONS
-        fail(thrown_by([] { throw std::future_error(std::future_errc::broken_promise); }));
+        return fail(thrown_by([] { throw std::future_error(std::future_errc::broken_promise); }));
 #else
-        fail_with(LT_FAILED);
+        return fail_with(LT_FAILED);
 #endif
     }
 
@@ -335,15 +344,13 @@ private:
     /// Stands for the listener once it is over.
     static listener *is_over() noexcept { return reinterpret_cast<listener *>(alignof(listener)); }
 
-    void finish() {
-        this->enter(); // A listener may drop the last future.
+    listener *finish() {
+        this->enter(); // Who sees that it is over may drop the last future.
         const shared<promise_state> stays(this);
         LT_IGNORE(lt_event_set(over_));
         ends();
         // Release: what made the result happens before what comes after. Acquire: the listener is all there.
-        if (listener *const told = listener_.exchange(is_over(), std::memory_order_acq_rel)) {
-            listener::run(told);
-        }
+        return listener_.exchange(is_over(), std::memory_order_acq_rel);
     }
 
     lt_event *const over_;
@@ -359,43 +366,42 @@ template <typename R> class then_state : public promise_state<R> {
 public:
     explicit then_state(shared<future_core> after) : after_(std::move(after)) {}
 
-    bool cancel() noexcept override {
-        const user after(*this);
-        // Nobody else can: whoever has this has the other one no more.
-        return promise_state<R>::cancel() && (!after || (after->cancel(), true));
-    }
-
     lt_future *origin() const noexcept override {
-        const user after(*this);
-        return after ? after->origin() : nullptr;
+        shared<future_core> first = before();
+        while (first) {
+            shared<future_core> earlier = first->before();
+            if (!earlier) {
+                return first->origin();
+            }
+            first = std::move(earlier);
+        }
+        return nullptr;
     }
+    shared<future_core> before() const noexcept override {
+        if (!keep()) {
+            return {};
+        }
+        shared<future_core> after = after_;
+        let_go();
+        return after;
+    }
+    bool follows_at_once() const noexcept override { return true; }
 
 protected:
     lt_status help(const time_left &left) override {
-        const user after(*this);
-        return after ? after->wait(left.seconds()) : LT_OK;
+        shared<future_core> first = before();
+        while (first && first->follows_at_once()) {
+            shared<future_core> earlier = first->before();
+            if (!earlier) {
+                break;
+            }
+            first = std::move(earlier);
+        }
+        return first ? first->wait(left.seconds()) : LT_OK;
     }
     void ends() noexcept override { let_go(); }
 
 private:
-    /// Uses the other one, if it is still there.
-    class user {
-    public:
-        explicit user(const then_state &of) noexcept : of_(of.keep() ? &of : nullptr) {}
-        user(const user &) = delete;
-        user &operator=(const user &) = delete;
-        ~user() {
-            if (of_ != nullptr) {
-                of_->let_go();
-            }
-        }
-        explicit operator bool() const noexcept { return of_ != nullptr; }
-        future_core *operator->() const noexcept { return of_->after_.get(); }
-
-    private:
-        const then_state *const of_;
-    };
-
     bool keep() const noexcept {
         std::size_t n = users_.load(std::memory_order_relaxed);
         while (n != 0 && !users_.compare_exchange_weak(n, n + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
@@ -422,6 +428,17 @@ struct future_access {
         return future<R>(shared<future_state<R>>(state));
     }
 };
+
+/// Cancels it, and what it comes after, which nobody else can: whoever has this has those no more.
+inline bool cancel(future_core &last) noexcept {
+    shared<future_core> next = last.before();
+    const bool cancelled = last.cancel();
+    while (cancelled && next) {
+        shared<future_core> before = next->before();
+        next = next->cancel() ? std::move(before) : shared<future_core>();
+    }
+    return cancelled;
+}
 
 /// Adds a listener, and owns it until it is added.
 inline void listen(future_core &core, std::unique_ptr<listener> added) {
@@ -456,8 +473,9 @@ template <typename Function, typename R> struct after<Function, R, false> {
 };
 
 /// Calls the function of then() with what came.
-template <typename R, typename Function, typename Next> void follow(shared<future_state<R>> &from, Function &function, Next &next) {
-    next.complete([&]() -> decltype(auto) {
+template <typename R, typename Function, typename Next>
+[[nodiscard]] listener *follow(shared<future_state<R>> &from, Function &function, Next &next) {
+    return next.complete([&]() -> decltype(auto) {
         if constexpr (after<Function, R>::takes_future) {
             return std::invoke(std::move(function), future_access::make<R>(std::move(from)));
         } else {
@@ -563,7 +581,7 @@ public:
     [[nodiscard]] shared_future<R> share() { return shared_future<R>(std::move(*this)); }
 
     /// Cancels it if nobody has begun it: get() then throws lt::cancelled. Whether it is cancelled.
-    bool cancel() { return state().cancel(); }
+    bool cancel() { return detail::cancel(state()); }
 
     /// What comes after: function(result), or function(future) where that cannot be called. It runs on the thread that
     /// ends this one, or at once if that is over. What this fails with goes past a function of results. This future is
@@ -575,10 +593,8 @@ public:
         struct next final : detail::listener {
             next(detail::shared<detail::future_state<R>> f, detail::shared<detail::then_state<result>> t, Function &&fn)
                 : from(std::move(f)), to(std::move(t)), function(std::forward<Function>(fn)) {}
-            void call() override {
-                if (to->begin()) {
-                    detail::follow<R>(from, function, *to);
-                }
+            detail::listener *call() override {
+                return to->begin() ? detail::follow<R>(from, function, *to) : nullptr;
             }
             detail::shared<detail::future_state<R>> from;
             detail::shared<detail::then_state<result>> to;
@@ -634,7 +650,7 @@ public:
     /// Without a result, the future gets std::future_errc::broken_promise.
     ~promise() {
         if (state_ && state_->begin()) {
-            state_->abandon();
+            detail::listener::run(state_->abandon());
         }
     }
     void swap(promise &other) noexcept {
@@ -654,12 +670,12 @@ public:
     template <typename Value = R, std::enable_if_t<std::is_convertible_v<Value &&, R>, int> = 0>
     void set_value(Value &&value) {
         if (begin()) {
-            state_->complete([&]() -> R { return std::forward<Value>(value); });
+            detail::listener::run(state_->complete([&]() -> R { return std::forward<Value>(value); }));
         }
     }
     template <typename Void = R, std::enable_if_t<std::is_void_v<Void>, int> = 0> void set_value() {
         if (begin()) {
-            state_->complete([] {});
+            detail::listener::run(state_->complete([] {}));
         }
     }
     /// @throws std::future_error, lt::error  invalid: there is none
@@ -668,7 +684,7 @@ public:
             detail::raise(LT_INVALID, "lt::promise::set_exception: there is none");
         }
         if (begin()) {
-            state_->fail(std::move(thrown));
+            detail::listener::run(state_->fail(std::move(thrown)));
         }
     }
     /// Whether the future was cancelled: nobody wants a result.
@@ -743,7 +759,7 @@ public:
             listen(*self->cores_[i], std::move(listener));
         }
         if (self->cores_.empty() && self->begin()) {
-            self->give(static_cast<std::size_t>(-1));
+            listener::run(self->give(static_cast<std::size_t>(-1)));
         }
         return future_access::adopt<gather, Result>(std::move(self));
     }
@@ -751,23 +767,21 @@ public:
 private:
     struct one final : listener {
         one(shared<gather> g, std::size_t i) : group(std::move(g)), index(i) {}
-        void call() override { group->ended(index); }
+        listener *call() override { return group->ended(index); }
         shared<gather> group;
         std::size_t index;
     };
 
     explicit gather(std::vector<shared<future_core>> &&cores) : left_(cores.size()), cores_(std::move(cores)) {}
 
-    void ended(std::size_t index) {
+    listener *ended(std::size_t index) {
         // Acquire and release: what each did happens before what comes after all.
         const bool last = left_.fetch_sub(1, std::memory_order_acq_rel) == 1;
-        if ((!all || last) && this->begin()) {
-            give(index);
-        }
+        return (!all || last) && this->begin() ? give(index) : nullptr;
     }
 
-    void give([[maybe_unused]] std::size_t index) {
-        this->complete([&]() -> Result {
+    listener *give([[maybe_unused]] std::size_t index) {
+        return this->complete([&]() -> Result {
             if constexpr (all) {
                 return std::move(futures_);
             } else {

@@ -50,6 +50,8 @@ public:
     pool_then_state &operator=(const pool_then_state &) = delete;
     ~pool_then_state() override { LT_IGNORE(lt_event_free(submitted_)); }
 
+    bool follows_at_once() const noexcept override { return false; }
+
     /// Once.
     void submitted(shared<future_core> task) noexcept {
         task_ = std::move(task);
@@ -79,7 +81,7 @@ template <typename R, typename Function, typename Result> class pool_then final 
     struct follow_up {
         void operator()() {
             if (to->begin()) {
-                follow<R>(from, function, *to);
+                listener::run(follow<R>(from, function, *to));
             }
         }
         shared<future_state<R>> from;
@@ -91,10 +93,9 @@ template <typename R, typename Function, typename Result> class pool_then final 
     /// Tells if the task is cancelled, by the end of the pool.
     struct told final : listener {
         explicit told(shared<state> t) : to(std::move(t)) {}
-        void call() override {
-            if (of->cancelled() && of->cancel() && to->begin()) { // The second one lets go of what it holds.
-                to->fail_with(LT_CANCELLED);
-            }
+        listener *call() override {
+            // The second one lets go of what it holds.
+            return of->cancelled() && of->cancel() && to->begin() ? to->fail_with(LT_CANCELLED) : nullptr;
         }
         shared<future_core> of{};
         shared<state> to;
@@ -108,15 +109,12 @@ public:
     pool_then(const pool_then &) = delete;
     pool_then &operator=(const pool_then &) = delete;
 
-    void call() override {
+    listener *call() override {
         task *const given = task_.release();
         const lt_status s = given->submit(pool_);
         if (s != LT_OK) { // It is gone.
             to_->submitted({});
-            if (to_->begin()) {
-                to_->fail_with(s);
-            }
-            return;
+            return to_->begin() ? to_->fail_with(s) : nullptr;
         }
         const shared<task> submitted(given);
         to_->submitted(submitted);
@@ -124,9 +122,10 @@ public:
         const lt_status listens = submitted->listen(told_.get());
         if (listens == LT_OK) {
             told_.release();
-        } else if (submitted->cancel() && to_->begin()) { // If it is begun already, nothing is to be told.
-            to_->fail_with(listens);
+            return nullptr;
         }
+        // If it is begun already, nothing is to be told.
+        return submitted->cancel() && to_->begin() ? to_->fail_with(listens) : nullptr;
     }
 
 private:
