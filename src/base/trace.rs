@@ -69,6 +69,7 @@ points! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     pub point: Point,
+    /// Of what begins a slice, it is found out as the event is put in.
     pub when: u64,
     /// For the kind and the verb.
     pub what: Option<What>,
@@ -80,6 +81,11 @@ impl Event {
     /// One of this moment.
     pub fn now(point: Point, object: usize, other: usize) -> Event {
         Event { point, when: now(), what: None, object: object as u64, other: other as u64 }
+    }
+
+    /// One that begins a slice.
+    pub fn begins(point: Point, object: usize, other: usize) -> Event {
+        Event { point, when: 0, what: None, object: object as u64, other: other as u64 }
     }
 
     /// One for this object.
@@ -96,6 +102,7 @@ pub struct Opened {
     /// How many slices of the thread were open before, and how many of them the program's spans cannot end.
     pub level: u32,
     pub floor: u32,
+    pub when: u64,
 }
 
 /// Who is told. None blocks; all are async-signal-safe where threads can be woken in handlers.
@@ -229,22 +236,23 @@ pub fn falls_asleep(record: Option<&'static Record>, what: Option<What>) -> Opti
 pub struct Sleep {
     record: &'static Record,
     slice: Opened,
-    since: u64,
 }
 
 impl Sleep {
     #[cold]
     fn begin(record: &'static Record, what: What) -> Option<Sleep> {
         let hooks = hooks()?;
-        let event = Event::about(Point::Wait, what, (hooks.holder)(what).unwrap_or(0));
+        let holder = (hooks.holder)(what).unwrap_or(0) as usize;
+        let event = Event { what: Some(what), ..Event::begins(Point::Wait, what.handle, holder) };
         let slice = (hooks.open)(record, &event, b"")?;
-        Some(Sleep { record, slice, since: event.when })
+        Some(Sleep { record, slice })
     }
 
     /// It is over; by a wake at this address, if there is one.
     #[cold]
     pub fn end(self, woken_at: Option<usize>) {
-        if let Some((ident, when)) = woken_at.and_then(|address| wakers::read_word(address, self.since)) {
+        if let Some((ident, when)) = woken_at.and_then(|address| wakers::read_word(address, self.slice.when))
+        {
             tell(|| Event { object: ident, other: when, ..Event::now(Point::Woken, 0, 0) });
         }
         close(self.record, Some(self.slice));

@@ -25,7 +25,7 @@ pub struct Task {
 /// Begins what a trace shows of a task.
 #[inline]
 pub fn open(record: &'static Record, function: TaskFunction, traced: u64) -> Option<Opened> {
-    trace::open(record, || Event { object: traced, ..Event::now(Point::Task, 0, function as usize) })
+    trace::open(record, || Event { object: traced, ..Event::begins(Point::Task, 0, function as usize) })
 }
 
 impl Task {

@@ -120,7 +120,7 @@ unsafe fn fire(timer: *const c_void) {
 fn run(call: Option<(Function, *mut c_void)>, traced: u64) {
     let (Some((callback, argument)), Some(record)) = (call, this_thread::current()) else { return };
     let slice =
-        trace::open(record, || Event { object: traced, ..Event::now(Point::Timer, 0, callback as usize) });
+        trace::open(record, || Event { object: traced, ..Event::begins(Point::Timer, 0, callback as usize) });
     // SAFETY: the user gave both, the one for the other.
     if let Some(caught) = unsafe { unwind::call(callback, argument) } {
         // SAFETY: caught here.

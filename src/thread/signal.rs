@@ -336,7 +336,7 @@ fn serve(attendance: &mut Attendance) {
         }
         let Course { target, version, .. } = *route.course.lock();
         race::after(&raw const route.course);
-        let slice = trace::open(record, || trace::Event::now(Point::Signal, signum as usize, 0));
+        let slice = trace::open(record, || trace::Event::begins(Point::Signal, signum as usize, 0));
         match target {
             Target::Nowhere => (),
             Target::Main => this_thread::with_main(|main| main.interrupt.raise(signum as u32)),

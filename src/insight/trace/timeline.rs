@@ -26,10 +26,13 @@ const DEEPEST: u32 = 1024;
 
 // Relaxed, in all of this: the thread's own, and its handlers'.
 
-/// Does something with the record's ring, which no handler disturbs, and is given the time: from before, a handler may
-/// have put later ones in. None if there is no ring, or if this is a handler that comes into the middle of such a thing.
-/// The thread's life in the trace has begun `since` then at the latest.
-fn with_since<R>(record: &'static Record, since: u64, f: impl FnOnce(&'static Ring, u64) -> R) -> Option<R> {
+/// Does something with the record's ring, which no handler disturbs. None if there is no ring, or if this is a handler
+/// that comes into the middle of such a thing. The thread's life in the trace has begun by the time that `at` gives.
+fn with_at<R>(
+    record: &'static Record,
+    at: impl FnOnce() -> u64,
+    f: impl FnOnce(&'static Ring, u64) -> R,
+) -> Option<R> {
     let Some(ring) = of(record) else {
         STRAY.fetch_add(1, Ordering::Relaxed);
         return None;
@@ -40,8 +43,8 @@ fn with_since<R>(record: &'static Record, since: u64, f: impl FnOnce(&'static Ri
     }
     ring.busy.store(true, Ordering::Relaxed);
     compiler_fence(Ordering::SeqCst);
-    let when = now();
-    join(record, ring, when.min(since));
+    let when = at();
+    join(record, ring, when);
     let result = f(ring, when);
     compiler_fence(Ordering::SeqCst);
     ring.busy.store(false, Ordering::Relaxed);
@@ -49,8 +52,9 @@ fn with_since<R>(record: &'static Record, since: u64, f: impl FnOnce(&'static Ri
     Some(result)
 }
 
+/// The same with the time, which is read here: if it were read before, a handler might have put later ones in.
 fn with<R>(record: &'static Record, f: impl FnOnce(&'static Ring, u64) -> R) -> Option<R> {
-    with_since(record, u64::MAX, f)
+    with_at(record, now, f)
 }
 
 fn of(record: &'static Record) -> Option<&'static Ring> {
@@ -135,10 +139,11 @@ pub fn arrive(record: &'static Record) {
 }
 
 pub fn tell(record: &'static Record, event: &Event, text: &[u8]) {
-    with_since(record, event.when, |ring, _| {
+    let push = |ring: &'static Ring, _| {
         let spare = ring.lit.load(Ordering::Relaxed) as usize;
         ring.push(event, text, spare)
-    });
+    };
+    with_at(record, || event.when, push);
 }
 
 pub fn open(record: &'static Record, event: &Event, text: &[u8]) -> Option<Opened> {
@@ -147,6 +152,7 @@ pub fn open(record: &'static Record, event: &Event, text: &[u8]) -> Option<Opene
             session: ring.session.load(Ordering::Relaxed),
             level: level(ring),
             floor: ring.floor.load(Ordering::Relaxed),
+            when,
         };
         begin(ring, &Event { when, ..*event }, text);
         ring.floor.store(level(ring), Ordering::Relaxed);
