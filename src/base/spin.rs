@@ -72,7 +72,7 @@ pub fn give_way() {
 }
 
 /// Yields, unless that was found to take long lately. Whether it did not.
-fn yield_briefly() -> bool {
+pub fn yield_briefly() -> bool {
     #[cfg(shuttle)]
     if crate::base::model::yield_now() {
         return true;

@@ -7,15 +7,23 @@
 use crate::errors;
 use crate::object::truth;
 use crate::signals;
+use lowthread::base::spin::{Spin, yield_briefly};
 use lowthread::base::status::{LT_INTERRUPTED, LT_OK, LT_TIMED_OUT, lt_status};
 use lowthread::ffi::interrupt::lt_interrupt_signal;
 use lowthread::ffi::time::lt_monotonic;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Without bound.
 pub const FOREVER: f64 = -1.0;
+
+/// Whether the last of these waits that took the GIL or let go of it took it. A hint, as others do that, too.
+///
+/// Who ends a wait has the GIL, and is mostly about to let go of it in a wait of its own: so who has waited stays awake for
+/// a moment, since the interpreter has it sleep for a GIL that is held, and be woken once more.
+static TAKEN: AtomicBool = AtomicBool::new(true);
 
 /// Why a wait did not come to its answer: a Python exception is set.
 pub struct Raised;
@@ -25,11 +33,16 @@ pub struct Raised;
 /// The thread may never get the GIL again, if the interpreter ends meanwhile: then it sleeps in here for ever, and
 /// nothing is unwound.
 pub fn without<T>(attempt: impl FnOnce() -> T) -> T {
+    // Before: afterwards another may have taken it, and said so.
+    TAKEN.store(false, Ordering::Relaxed);
     // SAFETY: the caller has the GIL, as every function that Python calls, and `attempt` touches no object.
     let state = unsafe { ffi::PyEval_SaveThread() };
     let result = attempt();
+    let mut spin = Spin::new();
+    while TAKEN.load(Ordering::Relaxed) && spin.again() {}
     // SAFETY: the state is the one that was just saved.
     unsafe { ffi::PyEval_RestoreThread(state) };
+    TAKEN.store(true, Ordering::Relaxed);
     result
 }
 
@@ -40,6 +53,10 @@ pub fn wait(seconds: f64, attempt: impl Fn(f64) -> lt_status) -> Result<lt_statu
     let mut left = seconds;
     loop {
         let (status, signum) = without(|| {
+            // With the GIL another can go on now, and what this waits for mostly comes from that one, on this core.
+            if left != 0.0 {
+                yield_briefly();
+            }
             let status = attempt(left);
             let signum = if status == LT_INTERRUPTED { lt_interrupt_signal() } else { 0 };
             (status, signum)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures as futures
+import gc
 import pydoc
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import lowthread as lt
@@ -221,6 +223,21 @@ def test_what_has_not_begun_is_cancelled() -> None:
     assert all(task.cancelled() for task in others)
     assert futures.wait(others, 10).not_done == set()
     pool.shutdown()
+
+
+def test_what_a_task_raises_leaves_no_cycle() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with lt.Pool(1) as pool:
+            task = pool.submit(lambda: 1 // 0)
+            with pytest.raises(ZeroDivisionError) as raised:
+                task.result()
+            gone = weakref.ref(task)
+            del task, raised
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_initializers_run_and_may_fail() -> None:

@@ -21,6 +21,16 @@ _T = TypeVar("_T")
 _names = itertools.count()
 # The pool whose worker the calling thread is.
 _current = threading.local()
+# Another one in each forked child.
+_process = object()
+
+
+def _forked() -> None:
+    global _process
+    _process = object()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class Future(_Future[_T]):
@@ -30,7 +40,10 @@ class Future(_Future[_T]):
     pool of one worker.
     """
 
-    _task: _Task | None = None
+    # The call that is to be made, in a list from which whoever makes it takes it out.
+    _call: list[tuple[Callable[..., Any], Any, Any]] | None = None
+    # What the workers have of its pool, until it is begun.
+    _pool: _Shared | None = None
 
     def __init__(self) -> None:
         # What the base makes, but for its condition: a second one would cost as much as the rest.
@@ -43,60 +56,55 @@ class Future(_Future[_T]):
 
     def result(self, timeout: float | None = None) -> _T:
         """Return what the task returned, or raise what it raised, after waiting for its end."""
-        self._help()
-        return super().result(timeout)
+        try:
+            if self._pool is not None:
+                self._help()
+            return super().result(timeout)
+        finally:
+            del self  # A traceback has this frame, and the exception is this one's.
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return what the task raised, or None, after waiting for its end."""
-        self._help()
+        if self._pool is not None:
+            self._help()
         return super().exception(timeout)
 
     def _help(self) -> None:
-        task = self._task
-        if task is not None and getattr(_current, "pool", None) is task.pool:
-            task.run()
+        if getattr(_current, "pool", None) is self._pool:
+            self._run()
 
-    def __reduce__(self) -> Any:
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+    def _take(self) -> tuple[Callable[..., Any], Any, Any] | None:
+        """Return the call, once: what waits elsewhere for its turn in the queue holds nothing any more."""
+        try:
+            call = self._call.pop()  # type: ignore[union-attr]
+        except IndexError:
+            return None
+        self._pool = None
+        return call
 
-
-class _Task:
-    """A call that is to be made once, by whoever takes it first."""
-
-    __slots__ = ("args", "first", "function", "future", "kwargs", "pool")
-
-    def __init__(self, pool: object, future: Future[Any], function: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        self.pool = pool
-        self.future = future
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
-        self.first = Lock()
-
-    def run(self) -> None:
-        if not self.first.acquire(False):
+    def _run(self) -> None:
+        call = self._take()
+        if call is None or not self.set_running_or_notify_cancel():
             return
-        future, function, args, kwargs = self.future, self.function, self.args, self.kwargs
-        # What waits elsewhere for its turn in the queue holds nothing any more.
-        future._task = None
-        self.function = self.args = self.kwargs = None  # type: ignore[assignment]
-        if not future.set_running_or_notify_cancel():
-            return
+        function, args, kwargs = call
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            future.set_exception(error)
+            self.set_exception(error)
             # The traceback has this frame, and this frame the future: no cycle is to be left.
-            del self, future, function, args, kwargs
+            del self, call, function, args, kwargs
         else:
-            future.set_result(result)
+            self.set_result(result)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
 
 class _Shared:
     """What the workers have of a pool: not the pool itself, so that it can end when nobody uses it."""
 
     def __init__(self, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
-        self.tasks: Queue[_Task] = Queue()
+        self.tasks: Queue[Future[Any]] = Queue()
         self.initializer = initializer
         self.initargs = initargs
         # How many workers wait for a task, but for those that one is under way to.
@@ -117,8 +125,8 @@ def _work(shared: _Shared) -> None:
             shared.broken = "A thread initializer failed, the thread pool is not usable anymore"
             shared.tasks.shutdown()
             for task in shared.tasks:
-                if task.first.acquire(False):
-                    task.future.set_exception(BrokenExecutor(shared.broken))
+                if task._take() is not None:
+                    task.set_exception(BrokenExecutor(shared.broken))
             return
     get = shared.tasks.get
     while True:
@@ -126,7 +134,7 @@ def _work(shared: _Shared) -> None:
             task = get()
         except ShutDown:
             return
-        task.run()
+        task._run()
         del task
         with shared.lock:
             shared.idle += 1
@@ -174,7 +182,7 @@ class Pool(Executor):
     def _begin(self, shared: _Shared) -> None:
         self._shared = shared
         self._workers: list[Thread] = []
-        self._owner = os.getpid()
+        self._owner = _process
         _pools.add(shared)
         # A pool that nobody uses any more ends its workers when they have run what was submitted.
         weakref.finalize(self, shared.tasks.shutdown).atexit = False
@@ -182,17 +190,18 @@ class Pool(Executor):
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """Have a worker call fn(*args, **kwargs), and return its future. RuntimeError after shutdown()."""
         shared = self._shared
-        if self._owner != os.getpid() and not shared.tasks.is_shutdown:
+        if self._owner is not _process and not shared.tasks.is_shutdown:
             # The workers and the tasks are the parent's, and so is who may hold the lock.
             self._begin(_Shared(shared.initializer, shared.initargs))
             shared = self._shared
         future: Future[_T] = Future()
-        task = future._task = _Task(shared, future, fn, args, kwargs)
+        future._call = [(fn, args, kwargs)]
+        future._pool = shared
         with shared.lock:
             if shared.broken is not None:
                 raise BrokenExecutor(shared.broken)
             try:
-                shared.tasks.put_nowait(task)
+                shared.tasks.put_nowait(future)
             except ShutDown:
                 raise RuntimeError("cannot schedule new futures after shutdown") from None
             if shared.idle > 0:
@@ -213,7 +222,7 @@ class Pool(Executor):
                     shared.idle -= 1
                     return future
             if future.cancel():
-                task.run()
+                future._run()
             raise
         _threads.add(worker)
         return future
@@ -232,9 +241,9 @@ class Pool(Executor):
                 if not tasks:
                     break
                 for task in tasks:
-                    task.future.cancel()
+                    task.cancel()
                     # Tells those who wait for it.
-                    task.run()
+                    task._run()
         if wait:
             for worker in self._workers:
                 worker.join()
