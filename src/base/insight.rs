@@ -54,6 +54,11 @@ pub struct Waited {
 static ON: AtomicU32 = AtomicU32::new(0);
 static HOOKS: AtomicPtr<Hooks> = AtomicPtr::new(core::ptr::null_mut());
 
+/// Of the unit tests, which share a process: who turns something on has this alone, and who counts on nothing being on
+/// shares it.
+#[cfg(test)]
+pub static TURNED: std::sync::RwLock<()> = std::sync::RwLock::new(());
+
 /// Whether any of these is on.
 #[inline]
 pub fn is_on(what: u32) -> bool {

@@ -99,10 +99,14 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::insight::TURNED;
     use core::ptr;
+
+    // The places are the whole process's: each test has them alone, without those who leave words for a trace.
 
     #[test]
     fn the_last_word_is_read_by_who_sleeps_there_and_slept_before_it() {
+        let _alone = TURNED.write();
         let word = 0;
         let address = core::ptr::from_ref(&word).addr();
         leave_word(address, 7, 100);
@@ -114,7 +118,9 @@ mod tests {
 
     #[test]
     fn what_is_said_meanwhile_elsewhere_leaves_the_word_there() {
-        let (address, said) = (1000, 1 << 40);
+        let _alone = TURNED.write();
+        // Later than what a trace has left.
+        let (address, said) = (1000, 1 << 62);
         leave_word(address, 7, said);
         let same_places = |other: &usize| ptr::eq(Place::all_of(*other), Place::all_of(address));
         let others = (address + 4..).step_by(4).filter(same_places).take(WAYS - 1);
@@ -124,14 +130,18 @@ mod tests {
 
     #[test]
     fn a_last_word_is_no_waker_s() {
-        leave_last_word(70, 100);
-        assert_eq!(read_last_word(70), Some(100));
-        assert_eq!(read_last_word(71), None);
-        assert_eq!(read_word(70 << 2, 0), None);
+        let _alone = TURNED.write();
+        // No thread's.
+        let ident = 1 << 60;
+        leave_last_word(ident, 100);
+        assert_eq!(read_last_word(ident), Some(100));
+        assert_eq!(read_last_word(ident + 1), None);
+        assert_eq!(read_word((ident as usize) << 2, 0), None);
     }
 
     #[test]
     fn a_word_is_read_whole_or_not_at_all() {
+        let _alone = TURNED.write();
         const READS: u64 = if cfg!(miri) { 500 } else { 100_000 };
         let word = 0;
         let address = core::ptr::from_ref(&word).addr();

@@ -316,6 +316,7 @@ fn draw(n: usize) -> usize {
 mod tests {
     use super::*;
     use crate::base::handle::{Handle, Object};
+    use crate::base::insight::TURNED;
     use crate::sync::event::Event;
     use crate::sync::lock::Lock;
     use crate::sync::rlock::RLock;
@@ -333,6 +334,7 @@ mod tests {
 
     #[test]
     fn what_nobody_selects_on_any_more_goes_the_short_way_again() {
+        let _off = TURNED.read();
         let lock = Handle::<Lock>::new().unwrap();
         lock.acquire().unwrap();
         selected_on(lock, Case::Lock(lock)).release().unwrap();

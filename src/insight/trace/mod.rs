@@ -137,12 +137,12 @@ fn stop_at_exit() -> Result<(), Error> {
 #[cfg(not(shuttle))]
 mod tests {
     use super::*;
+    use crate::base::insight::TURNED;
     use std::ffi::CString;
 
     /// Does something with the path of a file, alone: there is one trace.
     fn with_path(f: impl FnOnce(&CStr)) {
-        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        let _alone = ALONE.lock().unwrap();
+        let _alone = TURNED.write();
         let path = std::env::temp_dir().join(format!("lowthread-{}.json", std::process::id()));
         f(&CString::new(path.to_str().unwrap()).unwrap());
         std::fs::remove_file(path).unwrap();
