@@ -83,6 +83,7 @@ mod tests {
 
     #[test]
     fn asking_for_memory_inside_ends_the_process() {
+        let _alone = fork::ALONE_TO_FORK.lock();
         // SAFETY: the child does what a signal handler may, and ends.
         let status = unsafe {
             let child = libc::fork();

@@ -296,6 +296,10 @@ fn open() {
     wait::wake_all(&GATE);
 }
 
+/// Of the unit tests, which share a process: one forks at a time. Else a gate may be another one's.
+#[cfg(test)]
+pub static ALONE_TO_FORK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 /// One part of the library that has something to forget in a forked child.
 pub struct Participant {
     /// Strikes out the threads that are gone. There is one thread. It allocates and frees nothing: the
@@ -443,6 +447,7 @@ mod tests {
     // Who is inside asks for no memory: so no channels here.
     #[test]
     fn a_fork_waits_for_who_is_inside_and_holds_up_who_wants_in() {
+        let _alone = ALONE_TO_FORK.lock();
         let (inside, go) = (Barrier::new(2), Barrier::new(2));
         std::thread::scope(|threads| {
             let thread = threads.spawn(|| {
@@ -499,6 +504,7 @@ mod tests {
 
     #[test]
     fn a_handler_that_interrupts_a_knock_waits_outside_for_both() {
+        let _alone = ALONE_TO_FORK.lock();
         std::thread::scope(|threads| {
             threads.spawn(|| {
                 let stays = &this_thread::current().unwrap().stays;
@@ -525,6 +531,7 @@ mod tests {
     #[cfg(not(parking))]
     #[test]
     fn a_fork_in_the_midst_of_another_takes_place() {
+        let _alone = ALONE_TO_FORK.lock();
         let end = |how: fn()| {
             drop(enter());
             how();
@@ -543,6 +550,7 @@ mod tests {
     #[cfg(not(parking))]
     #[test]
     fn no_handler_comes_while_a_thread_without_a_record_is_inside() {
+        let _alone = ALONE_TO_FORK.lock();
         static FORKS: AtomicU32 = AtomicU32::new(0);
         extern "C" fn forks(_: libc::c_int) {
             if exit_of_child(|| drop(FIRST.lock())) == 0 {

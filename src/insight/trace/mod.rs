@@ -172,6 +172,7 @@ mod tests {
     #[test]
     fn in_a_child_it_is_off() {
         with_path(|path| {
+            let _alone = crate::base::fork::ALONE_TO_FORK.lock();
             start(path).unwrap();
             let mut status = -1;
             // SAFETY: the child looks at a word, and ends.
