@@ -130,12 +130,13 @@ pub fn is_piece(memory: *mut u8) -> bool {
     base != 0 && memory.addr().wrapping_sub(base) < SIZE
 }
 
+/// Of the unit tests that draw, or render a trace: one has the reserve at a time.
+#[cfg(test)]
+pub static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Of all tests that draw: one has the reserve at a time.
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
     fn layout(size: usize, align: usize) -> Layout {
         Layout::from_size_align(size, align).unwrap()

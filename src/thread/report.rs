@@ -272,6 +272,7 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::reserve;
 
     fn description(kind: i32) -> Description {
         Description { kind, code: 3, type_name: Text::Static(c"type"), message: Text::Static(c"message") }
@@ -279,6 +280,7 @@ mod tests {
 
     #[test]
     fn a_copied_info_leads_to_the_trace() {
+        let _one = reserve::ONE.lock();
         let report = Report::of(None, description(LT_ERROR_RAISED), &Frames::here());
         let other = report.clone();
         // SAFETY: a plain struct.
