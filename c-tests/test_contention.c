@@ -132,9 +132,10 @@ TEST(a_place_is_cut_between_characters) {
 }
 
 TEST(waits_are_counted_for_what_is_held) {
-    assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION));
     for (size_t i = 0; i < LENGTH(KINDS); i++) {
         const kind *k = &KINDS[i];
+        // Of who spins it is told that he waits where deadlocks are looked for.
+        assert_ok(lt_set_insight(LT_INSIGHT_CONTENTION | (k->acquire == acquire_spinlock ? LT_INSIGHT_DEADLOCK : 0)));
         void *object = k->make();
         assert_ok(lt_set_name(object, "the culprit"));
         lt_contention_info info;
@@ -143,8 +144,9 @@ TEST(waits_are_counted_for_what_is_held) {
             user u = {k, object, 0.02, false};
             waiter w;
             must(k == &KINDS[3] ? acquire_write(object) == LT_OK : k->acquire(object) == LT_OK);
+            lt_wait_info wait;
             waiter_launch(&w, use, &u);
-            must_soon(atomic_load(&u.has_begun));
+            must_soon(wait_of(w.ident, &wait) && wait.handle == object); // From now on, at the latest, it waits.
             assert_ok(lt_sleep(0.05));
             must(k == &KINDS[3] ? release_write(object) == LT_OK : k->release(object) == LT_OK);
             assert_ok(waiter_join(&w));
