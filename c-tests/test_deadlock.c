@@ -226,14 +226,11 @@ TEST(a_condition_puts_its_lock_down_and_takes_it_up_again) {
     look_no_more();
 }
 
-static void interrupt_thread(void *ident) {
-    must(lt_interrupt(*(lt_ident *)ident) == LT_OK);
-}
-
 typedef struct sleeper {
     lt_lock *lock;
     lt_rlock *rlock;
     lt_lock *other;
+    lt_condition *condition;
     lt_event *asleep;
     lt_status status;
     lt_status waited_with;
@@ -241,23 +238,41 @@ typedef struct sleeper {
 
 static void wait_with_lock(void *arg) {
     sleeper *s = arg;
-    lt_condition *condition = lt_condition_new();
     must(lt_lock_acquire(s->other) == LT_OK);
     must(s->lock == NULL || lt_lock_acquire(s->lock) == LT_OK);
     must(s->rlock == NULL || lt_rlock_acquire(s->rlock) == LT_OK);
     must(lt_event_set(s->asleep) == LT_OK);
-    s->waited_with = s->lock != NULL ? lt_condition_wait_timeout(condition, s->lock, 0.2)
-                                     : lt_condition_wait_rlock_timeout(condition, s->rlock, 0.2);
+    s->waited_with = s->lock != NULL ? lt_condition_wait_timeout(s->condition, s->lock, 1000.0)
+                                     : lt_condition_wait_rlock_timeout(s->condition, s->rlock, 1000.0);
     s->status = s->lock != NULL ? lt_lock_release(s->lock) : lt_rlock_release(s->rlock);
     must(lt_lock_release(s->other) == LT_OK);
-    must(lt_condition_free(condition) == LT_OK);
+}
+
+static bool waits_for(lt_ident ident, const void *object) {
+    lt_wait_info info;
+    return wait_of(ident, &info) && info.handle == object;
+}
+
+typedef struct awakening {
+    sleeper *sleeper;
+    lt_ident ident, waits; // The sleeper, and who waits for what it holds.
+} awakening;
+
+// Ends the sleep when the other waits, and then the other's wait.
+static lt_status wake_into_circle(void *arg) {
+    const awakening *c = arg;
+    const void *lock = c->sleeper->lock != NULL ? (void *)c->sleeper->lock : (void *)c->sleeper->rlock;
+    must_soon(waits_for(c->waits, c->sleeper->other));
+    must(lt_condition_notify(c->sleeper->condition, 1) == LT_OK);
+    must_soon(waits_for(c->ident, lock));
+    return lt_interrupt(c->waits);
 }
 
 // No wait for a condition comes back without its lock.
 TEST(a_condition_takes_its_lock_up_again_though_that_closes_a_circle) {
     look_for(LT_INSIGHT_DEADLOCK | LT_INSIGHT_ORDER);
     for (int re_entrant = 0; re_entrant < 2; re_entrant++) {
-        sleeper s = {.other = lt_allocate_lock(), .asleep = lt_event_new()};
+        sleeper s = {.other = lt_allocate_lock(), .condition = lt_condition_new(), .asleep = lt_event_new()};
         lt_thread *thread;
         void *lock = re_entrant ? (void *)lt_rlock_new() : (void *)lt_allocate_lock();
         s.lock = re_entrant ? NULL : lock;
@@ -265,13 +280,12 @@ TEST(a_condition_takes_its_lock_up_again_though_that_closes_a_circle) {
         assert_ok(lt_thread_start(wait_with_lock, &s, NULL, &thread));
         assert_ok(lt_event_wait(s.asleep));
         assert_ok(re_entrant ? lt_rlock_acquire(lock) : lt_lock_acquire(lock)); // It sleeps.
-        lt_wait_info info;
-        assert_ok(lt_sleep(0.3)); // It wants the lock by now.
-        assert_true(wait_of(lt_thread_ident(thread), &info) && info.handle == lock);
+        assert_ok(lt_condition_notify(s.condition, 1));
+        must_soon(waits_for(lt_thread_ident(thread), lock));
         assert_status(lt_lock_acquire(s.other), LT_DEADLOCK);
         assert_ok(re_entrant ? lt_rlock_release(lock) : lt_lock_release(lock));
         assert_ok(lt_thread_join(thread));
-        assert_status(s.waited_with, LT_TIMED_OUT);
+        assert_ok(s.waited_with);
         assert_ok(s.status);
         assert_ok(lt_thread_free(thread));
         // The other way round: this thread waits for what that one holds, and then that one for this one's.
@@ -279,17 +293,18 @@ TEST(a_condition_takes_its_lock_up_again_though_that_closes_a_circle) {
         assert_ok(lt_thread_start(wait_with_lock, &s, NULL, &thread));
         assert_ok(lt_event_wait(s.asleep));
         assert_ok(re_entrant ? lt_rlock_acquire(lock) : lt_lock_acquire(lock));
-        lt_ident me = lt_get_ident();
-        lt_timer *timer = NULL;
-        assert_ok(lt_timer_start(0.5, 0.0, interrupt_thread, &me, &timer));
+        awakening a = {&s, lt_thread_ident(thread), lt_get_ident()};
+        waiter w;
+        waiter_launch(&w, wake_into_circle, &a);
         assert_status(lt_lock_acquire(s.other), LT_INTERRUPTED);
+        assert_ok(waiter_join(&w));
         assert_ok(re_entrant ? lt_rlock_release(lock) : lt_lock_release(lock));
         assert_ok(lt_thread_join(thread));
-        assert_status(s.waited_with, LT_TIMED_OUT);
+        assert_ok(s.waited_with);
         assert_ok(s.status);
-        assert_ok(lt_timer_free(timer));
         assert_ok(lt_thread_free(thread));
         assert_ok(lt_lock_free(s.other));
+        assert_ok(lt_condition_free(s.condition));
         assert_ok(lt_event_free(s.asleep));
         assert_ok(re_entrant ? lt_rlock_free(lock) : lt_lock_free(lock));
     }
@@ -714,22 +729,36 @@ static lt_status acquire_and_then_read(void *arg) {
 }
 
 static lt_status write_for_a_while(void *arg) {
-    return lt_rwlock_write_acquire_timeout(((reading *)arg)->rwlock, 0.5);
+    return lt_rwlock_write_acquire_timeout(((reading *)arg)->rwlock, 1000.0);
+}
+
+typedef struct giving_up {
+    lt_ident writer, waits; // The writer is sent away once the other waits for the lock.
+    const void *lock;
+} giving_up;
+
+static lt_status send_away(void *arg) {
+    const giving_up *g = arg;
+    must_soon(waits_for(g->waits, g->lock));
+    return lt_interrupt(g->writer);
 }
 
 TEST(who_reads_waits_for_no_reader_but_for_a_writer_in_line_that_may_give_up) {
     look_for(LT_INSIGHT_DEADLOCK);
     reading r = {lt_rwlock_new(), lt_allocate_lock(), lt_event_new(), lt_event_new()};
     waiter writer, second;
-    lt_wait_info info;
     waiter_launch(&second, acquire_and_then_read, &r);
     must_soon(lt_lock_locked(r.lock));
     assert_ok(lt_rwlock_read_acquire(r.rwlock));
     waiter_start(&writer, write_for_a_while, &r);
     assert_ok(lt_event_set(r.go));
-    must_soon(wait_of(second.ident, &info) && info.handle == r.rwlock);
+    must_soon(waits_for(second.ident, r.rwlock));
+    giving_up g = {writer.ident, lt_get_ident(), r.lock};
+    waiter other;
+    waiter_launch(&other, send_away, &g);
     assert_ok(lt_lock_acquire(r.lock)); // Which the second reader has, until the writer is gone.
-    assert_status(waiter_join(&writer), LT_TIMED_OUT);
+    assert_ok(waiter_join(&other));
+    assert_status(waiter_join(&writer), LT_INTERRUPTED);
     assert_ok(waiter_join(&second));
     assert_int_equal(told.cycles, 0);
     assert_ok(lt_rwlock_read_release(r.rwlock));
