@@ -513,8 +513,10 @@ static void check_no_starvation(lt_status (*without_end)(void *), bool write) {
     must_soon(atomic_load(&c.turns) > 10);
     for (int i = 0; i < 50; i++) {
         double began = lt_monotonic();
+        long before = atomic_load(&c.turns);
         assert_ok(write ? lt_rwlock_write_acquire(c.rwlock) : lt_rwlock_read_acquire(c.rwlock));
-        assert_true(seconds_since(began) < 1.0); // A turn of each, and the rest for the scheduler.
+        // A turn of each, and the rest for the scheduler: which may leave the others no more of the machine than this.
+        assert_true(seconds_since(began) < 1.0 || atomic_load(&c.turns) - before < 1000);
         assert_ok(write ? lt_rwlock_write_release(c.rwlock) : lt_rwlock_read_release(c.rwlock));
     }
     atomic_store(&c.stop, true);
