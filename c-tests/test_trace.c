@@ -1008,31 +1008,40 @@ TEST(a_fifo_that_nobody_reads_holds_up_nobody) {
     assert_int_equal(run_in_child(write_to_fifo, NULL), 0);
 }
 
+typedef struct slow_reader {
+    char text[4 << 20];
+    double unread; // The longest that nothing was read.
+} slow_reader;
+
 static void *read_slowly(void *arg) {
-    static char text[4 << 20];
-    FILE *from = fopen(path(), "r");
-    must(from != NULL);
-    char line[512];
+    slow_reader *r = arg;
+    int from = open(path(), O_RDONLY);
+    must(from >= 0);
     size_t length = 0;
-    for (int i = 0; fgets(line, sizeof line, from) != NULL; i++) {
+    double began = lt_monotonic();
+    for (int i = 0;; i++) {
+        ssize_t n = read(from, r->text + length, sizeof r->text - 1 - length);
+        must(n >= 0);
+        r->unread = fmax(r->unread, seconds_since(began));
+        if (n == 0) {
+            break;
+        }
+        began = lt_monotonic();
+        length += (size_t)n;
         if (i < 3) {
             must(lt_sleep(0.3) == LT_OK);
         }
-        must(length + strlen(line) < sizeof text);
-        strcpy(text + length, line);
-        length += strlen(line);
     }
-    fclose(from);
-    *(char **)arg = text;
+    close(from);
     return NULL;
 }
 
 TEST(a_fifo_that_is_read_slowly_has_all_of_the_trace) {
     remove(path());
     must(mkfifo(path(), 0600) == 0);
-    char *text = NULL;
+    static slow_reader r;
     pthread_t reader;
-    must(pthread_create(&reader, NULL, read_slowly, &text) == 0);
+    must(pthread_create(&reader, NULL, read_slowly, &r) == 0);
     lt_status status;
     must_soon((status = lt_trace_start(path())) != LT_INVALID); // Until it is there.
     assert_ok(status);
@@ -1040,11 +1049,15 @@ TEST(a_fifo_that_is_read_slowly_has_all_of_the_trace) {
         lt_trace_begin("read");
         lt_trace_end();
     }
-    assert_ok(lt_trace_stop());
+    const lt_status stopped = lt_trace_stop();
     must(pthread_join(reader, NULL) == 0);
     remove(path());
+    if (stopped == LT_INVALID && r.unread > 1) { // Then the writer had given up.
+        skip_because("the machine is too slow for a pipe that is read within a second");
+    }
+    assert_ok(stopped);
     FILE *file = fopen(path(), "w");
-    must(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    must(file != NULL && fputs(r.text, file) >= 0 && fclose(file) == 0);
     trace t = finished_trace_of_some(); // The reader has a row, and goes on.
     must(count_of(&t, "\"cat\":\"span\"", "\"read\"") == 5000);
     must_have_lost(&t, 0);
