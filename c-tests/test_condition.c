@@ -662,14 +662,18 @@ TEST(the_deadline_covers_the_whole_loop) {
     for_each_site(s) {
         waiter w;
         waiter_launch(&w, notify_until_told, &s);
-        question q = {.site = &s, .true_at = INT_MAX};
-        enter(&s);
-        double began = lt_monotonic();
-        assert_status(site_wait_for(&s, ask, &q, 0.1), LT_TIMED_OUT);
-        assert_true(seconds_since(began) >= 0.1);
-        assert_true(seconds_since(began) < 0.1 + SLACK);
-        assert_true(q.asked > 2); // It was notified on the way.
-        leave(&s);
+        bool notified = false; // On the way, for which a busy machine wants more time.
+        for (double seconds = 0.1; !notified; seconds *= 2) {
+            must(seconds < POLL_SECONDS);
+            question q = {.site = &s, .true_at = INT_MAX};
+            enter(&s);
+            double began = lt_monotonic();
+            assert_status(site_wait_for(&s, ask, &q, seconds), LT_TIMED_OUT);
+            assert_true(seconds_since(began) >= seconds);
+            assert_true(seconds_since(began) < seconds + SLACK);
+            notified = q.asked > 2;
+            leave(&s);
+        }
         atomic_store(&s.woken, 1);
         assert_ok(waiter_join(&w));
     }
@@ -795,7 +799,9 @@ TEST(of_many_waiters_those_are_woken_that_came_first_and_no_others) {
             waiter_launch(&w[i], queue_up_until_closed, &o);
         }
         long rounds = 0;
-        for (double began = lt_monotonic(); seconds_since(began) < 0.3; rounds++) {
+        // Until enough of them were served, however little of the machine is left to this.
+        for (double began = lt_monotonic(); seconds_since(began) < 0.3 || o.served <= 100; rounds++) {
+            must(seconds_since(began) < POLL_SECONDS);
             uint32_t n = (uint32_t)(rounds % 7);
             enter(&o.site);
             uint32_t in_line = lt_condition_waiting(o.site.condition);
@@ -817,7 +823,6 @@ TEST(of_many_waiters_those_are_woken_that_came_first_and_no_others) {
             assert_ok(waiter_join(&w[i]));
         }
         assert_int_equal(o.woken, o.served);
-        assert_true(o.served > 100);
         free_site(&o.site);
     }
 }
