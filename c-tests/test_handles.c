@@ -906,7 +906,7 @@ static void check_hammering(const wait_kind *kind, lt_status not_satisfied, size
     size_t done = 0;
     for (double began = lt_monotonic(); done < threads;) {
         must_for(kind->name, seconds_since(began) < POLL_SECONDS);
-        if (seconds_since(began) > 1.0) {
+        if (seconds_since(began) > 1.0 && h.made > 100) {
             atomic_store(&h.stop, true);
         }
         for (int i = 0; i < PLACES; i++) {
@@ -924,7 +924,6 @@ static void check_hammering(const wait_kind *kind, lt_status not_satisfied, size
     for (int i = 0; i < PLACES; i++) {
         hammer_free(&h, h.place[i]);
     }
-    assert_true(h.made > 100);
     assert_int_equal(h.freed, h.made); // Each was freed, by one thread alone.
 }
 

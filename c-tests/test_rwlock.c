@@ -651,7 +651,8 @@ typedef struct disturbed {
 static void write_while_disturbed(void *arg) {
     disturbed *d = arg;
     ledger *l = &d->ledger;
-    for (int i = 0, turn = atomic_fetch_add(&l->seed, 1); i < 2000; i++, turn++) {
+    // Until one was interrupted, however late a busy machine lets that come.
+    for (int i = 0, turn = atomic_fetch_add(&l->seed, 1); i < 2000 || d->interrupted == 0; i++, turn++) {
         bool write = turn % 2 == 0;
         lt_status s =
             write ? lt_rwlock_write_acquire(l->rwlock) : lt_rwlock_read_acquire(l->rwlock);
@@ -682,7 +683,7 @@ TEST(interrupts_among_waiters_lose_no_turn) {
             assert_ok(lt_thread_interrupt(d.threads[i]));
         }
         nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
-        if (seconds_since(began) > 1.0) { // What sleeps now must be woken by a release.
+        if (seconds_since(began) > 1.0 && d.interrupted > 0) { // What sleeps now must be woken by a release.
             break;
         }
     }
@@ -690,7 +691,6 @@ TEST(interrupts_among_waiters_lose_no_turn) {
         assert_ok(lt_thread_join_timeout(d.threads[i], POLL_SECONDS));
         assert_ok(lt_thread_free(d.threads[i]));
     }
-    assert_true(d.interrupted > 0);
     must_be_free(d.ledger.rwlock);
     assert_ok(lt_rwlock_free(d.ledger.rwlock));
 }
