@@ -715,6 +715,19 @@ TEST(two_tasks_of_a_map_that_wait_for_each_other_are_begun_together) {
     }
 }
 
+// For the first it is enough that one looks; who is in that does not come to the second.
+TEST(of_two_tasks_that_come_while_a_worker_looks_none_waits_for_the_other) {
+    lt_barrier *both = lt_barrier_new(2, NULL, NULL);
+    for (int again = 0; again < 500; again++) {
+        lt_pool *pool = pool_of(2);
+        assert_ptr_equal(take_result(submit(pool, give_back, pool)), pool); // Its worker looks for a moment.
+        submit_forgotten(pool, meet_another, both);
+        submit_forgotten(pool, meet_another, both);
+        assert_ok(lt_pool_free(pool));
+    }
+    assert_ok(lt_barrier_free(both));
+}
+
 typedef struct order {
     _Atomic int next;
     int bad; // The number of one that says that it failed.
@@ -1093,6 +1106,41 @@ TEST(a_task_may_fork) {
     }
 }
 
+static void *fork_and_come_back(void *status) {
+    pid_t child = fork_to_go_on();
+    must(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        return status;
+    }
+    *(int *)status = wait_for_child(child);
+    return status;
+}
+
+static void *be_in(void *process) {
+    must(getpid() == *(const pid_t *)process);
+    return process;
+}
+
+TEST(no_task_behind_one_that_forks_is_run_in_the_child) {
+    skip_where_children_have_no_threads();
+    skip_beside_busy_threads();
+    pid_t parent = getpid();
+    int status = -1;
+    lt_pool *pool = pool_of(1);
+    gate g = new_gate();
+    lt_future *standing = submit_standing(pool, &g);
+    submit_forgotten(pool, fork_and_come_back, &status);
+    for (int i = 0; i < 3; i++) {
+        submit_forgotten(pool, be_in, &parent);
+    }
+    open_gate(&g);
+    assert_ptr_equal(take_result(standing), &g);
+    assert_ok(lt_pool_free(pool));
+    assert_int_equal(status, 0);
+    free_gate(&g);
+}
+
 typedef struct forking_map {
     lt_pool *pool;
     _Atomic int calls;
@@ -1267,6 +1315,26 @@ TEST(chains_are_long_on_small_stacks_too) {
     assert_ok(lt_set_stack_size(65536));
     check_chain(2000, 1);
     check_chain(2000, 3);
+    assert_ok(lt_set_stack_size(0));
+}
+
+// On the last quarter of its stack: another worker runs what this one waits for.
+static void *wait_far_down(void *arg) {
+    lt_pool *pool = arg;
+    volatile char stack[208 * 1024];
+    stack[0] = stack[sizeof stack - 1] = 0;
+    must(take_result(submit(pool, give_back, arg)) == arg);
+    must_soon(stats_of(pool).workers == 1); // And leaves, though this one is still in its task.
+    return arg;
+}
+
+TEST(a_worker_too_many_leaves_while_the_one_that_waited_is_in_its_task) {
+    assert_ok(lt_set_stack_size(256 * 1024));
+    for (int again = 0; again < 200; again++) {
+        lt_pool *pool = pool_of(1);
+        assert_ptr_equal(take_result(submit(pool, wait_far_down, pool)), pool);
+        assert_ok(lt_pool_free(pool));
+    }
     assert_ok(lt_set_stack_size(0));
 }
 
