@@ -263,6 +263,41 @@ fn who_joins_goes_on_when_all_is_done() {
     });
 }
 
+// Who is in the middle of a get hides the room behind that, also from who was woken for it.
+#[test]
+fn two_gets_are_enough_for_two_who_wait_to_put() {
+    check(|| {
+        let queue = Handle::<Queue>::new(2).unwrap();
+        (0..2).for_each(|n| queue.put(item(0, n)).unwrap());
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| queue.put(item(1, 0)).unwrap());
+            }
+            scope.spawn(|| assert!(queue.get().is_ok()));
+            assert!(queue.get().is_ok());
+        });
+        assert_eq!(queue.size(), Ok(2));
+        free(queue);
+    });
+}
+
+// And who is in the middle of a put the item behind that.
+#[test]
+fn two_puts_are_enough_for_two_who_wait_to_get() {
+    check(|| {
+        let queue = Handle::<Queue>::new(2).unwrap();
+        threads(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| assert!(queue.get().is_ok()));
+            }
+            scope.spawn(|| queue.put(item(0, 0)).unwrap());
+            queue.put(item(1, 0)).unwrap();
+        });
+        assert_eq!(queue.size(), Ok(0));
+        free(queue);
+    });
+}
+
 /// What was discarded.
 unsafe extern "C-unwind" fn discard(item: *mut c_void) {
     DISCARDED.fetch_add(bit(item), SeqCst);
