@@ -210,7 +210,7 @@ def draw_overview(plt, run, path):
     for group, rows in groups(run).items():
         values = [ratio["value"] for *_, ratio in rows]
         mean = math.exp(sum(map(math.log, values)) / len(values))
-        lines.append((group, f"{len(values)} row{'s' if len(values) > 1 else ''}",
+        lines.append((group, f"in {len(values)} row{'s' if len(values) > 1 else ''}",
                       {"value": mean, "low": min(values), "high": max(values)}, "ahead" if mean > 1 else "behind"))
     bars(plt, path, lines)
 
