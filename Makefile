@@ -56,7 +56,7 @@ help:
 	@echo "make miri      unit tests of handles, slots, rings and lists under Miri: installs a nightly Rust where it may"
 	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES), WHAT=$(WHAT), types or debug; needs Clang"
 	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
-	@echo "make strained  the C tests under signals or stops all the time, a wall clock that jumps, on one core, with 5 % of one"
+	@echo "make strained  the C tests under signals, stops or delays all the time, a wall clock that jumps, on one core, with 5 % of one"
 	@echo "make coverage  what of src/ the tests reach, by file: less than abi/coverage.txt says fails"
 	@echo "make mutants   the source with a fault in it, one after the other: whether a test notices, FILES=src/sync/lock.rs; hours"
 	@echo "make bench     the benchmarks, as a table, as JSON and as pictures: BENCH_ARGS are for lowthread-bench"
@@ -175,7 +175,7 @@ soak:
 strained:
 	@cmake --preset default
 	@cmake --build --preset default -j $(JOBS)
-	@failed=0; for how in ticks clock stops core quota; do tools/strained $$how build || failed=1; done; exit $$failed
+	@failed=0; for how in ticks late clock stops core quota; do tools/strained $$how build || failed=1; done; exit $$failed
 
 # COVERAGE is --lines, for those that nothing reaches, or --accept.
 coverage:

@@ -1,13 +1,16 @@
 // Preloaded by test_strained.c and tools/strained: each thread of the program gets a signal all the time, with a handler that
-// ends system calls (no SA_RESTART), every $LT_TICK_US microseconds.
+// ends system calls (no SA_RESTART), every $LT_TICK_US microseconds. Where there is $LT_LATE_MS it ends none, but one in ten
+// takes the thread from its processor for up to so many milliseconds, as a busy machine does.
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,9 +25,31 @@ static int tick_signal(void) {
     return SIGRTMAX - 3;
 }
 
+static int sleep_so_long(void *time) {
+    syscall(SYS_nanosleep, time, NULL);
+    return 0;
+}
+
+// Who waits for the child of a vfork is not asleep to who looks, and nothing wakes it.
+static void hold_up(long milliseconds) {
+    _Alignas(16) char stack[4096];
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    int error = errno, child = clone(sleep_so_long, stack + sizeof stack, CLONE_VM | CLONE_VFORK, &time);
+    if (child > 0) {
+        waitpid(child, NULL, __WALL);
+    }
+    errno = error;
+}
+
+static long latest;
+
 static void tick(int signum) {
     (void)signum;
-    ticks++;
+    unsigned long chance = (unsigned long)++ticks * 0x9e3779b97f4a7c15ul ^ (unsigned long)getpid();
+    chance = (chance ^ chance >> 29) * 0xbf58476d1ce4e5b9ul >> 32;
+    if (latest > 0 && chance % 10 == 0) {
+        hold_up(1 + (long)(chance / 10) % latest);
+    }
 }
 
 // How many there were.
@@ -80,7 +105,9 @@ int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict at
 }
 
 __attribute__((constructor)) static void begin_main(void) {
-    struct sigaction action = {.sa_handler = tick};
+    const char *setting = getenv("LT_LATE_MS");
+    latest = setting == NULL ? 0 : atol(setting);
+    struct sigaction action = {.sa_handler = tick, .sa_flags = latest > 0 ? SA_RESTART : 0};
     sigaction(tick_signal(), &action, NULL);
     pthread_key_create(&timers, stop);
     start();
