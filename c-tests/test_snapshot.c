@@ -313,24 +313,28 @@ TEST(a_path_that_cannot_be_had_is_told_and_left_alone) {
     assert_int_equal(access(path(), F_OK), -1);
 }
 
-// A file that is not the program's, in the folder where it ends.
-static const char innocent[] = "/lowthread-snapshot-relative";
+// A file that is not the program's, in the folder where it ends: "/" and a name that no other run of this has.
+static const char *innocent(void) {
+    static char text[96];
+    snprintf(text, sizeof text, "%s-relative", strrchr(path(), '/'));
+    return text;
+}
 
 TEST(what_is_taken_away_is_the_socket_from_whatever_folder) {
     if (is_inner()) {
-        assert_int_equal(access(innocent + 1, F_OK), 0);
+        assert_int_equal(access(innocent() + 1, F_OK), 0);
         assert_int_equal(chdir(path()), 0);
-        fclose(fopen(innocent + 1, "w"));
+        fclose(fopen(innocent() + 1, "w"));
         return;
     }
     assert_int_equal(mkdir(path(), 0700), 0);
-    char before[512], other[96], said[1024];
+    char before[512], other[192], said[1024];
     must(getcwd(before, sizeof before) != NULL && chdir("/tmp") == 0);
     const char *const name = "what_is_taken_away_is_the_socket_from_whatever_folder";
-    assert_int_equal(run_listening(name, innocent + 1, said, sizeof said), 0);
+    assert_int_equal(run_listening(name, innocent() + 1, said, sizeof said), 0);
     assert_null(strstr(said, "lowthread: "));
-    assert_int_equal(access(innocent + 1, F_OK), -1);
-    snprintf(other, sizeof other, "%s%s", path(), innocent);
+    assert_int_equal(access(innocent() + 1, F_OK), -1);
+    snprintf(other, sizeof other, "%s%s", path(), innocent());
     assert_int_equal(remove(other), 0);
     assert_int_equal(remove(path()), 0);
     assert_int_equal(chdir(before), 0);
