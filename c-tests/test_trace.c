@@ -1022,7 +1022,8 @@ static void *read_slowly(void *arg) {
     for (int i = 0;; i++) {
         ssize_t n = read(from, r->text + length, sizeof r->text - 1 - length);
         must(n >= 0);
-        r->unread = fmax(r->unread, seconds_since(began));
+        double unread = seconds_since(began);
+        r->unread = unread > r->unread ? unread : r->unread;
         if (n == 0) {
             break;
         }
