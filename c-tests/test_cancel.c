@@ -33,16 +33,23 @@ static void *wait_and_leave(void *arg) {
     return NULL;
 }
 
+// What ends by itself may do so unseen, on a busy machine.
+static bool sleeps_or_is_over(cancelled *c) {
+    return atomic_load(&c->status) != NEVER_RETURNED || (c->native_id != 0 && asleep(c->native_id));
+}
+
 static void check_cancelled(const cancel_case *wait) {
     cancelled c = {.wait = wait, .status = NEVER_RETURNED};
     pthread_t thread;
     void *result;
     must(pthread_create(&thread, NULL, wait_and_leave, &c) == 0);
-    must_soon(c.native_id != 0 && asleep(c.native_id));
+    must_soon(sleeps_or_is_over(&c));
     must(pthread_cancel(thread) == 0);
-    must_soon(asleep(c.native_id)); // Still, or again.
-    must_for(wait->name, atomic_load(&c.status) == NEVER_RETURNED);
-    must_for(wait->name, wait->satisfy(wait->object) == LT_OK);
+    must_soon(sleeps_or_is_over(&c)); // Still, or again.
+    if (wait->satisfy != NULL) {
+        must_for(wait->name, atomic_load(&c.status) == NEVER_RETURNED);
+        must_for(wait->name, wait->satisfy(wait->object) == LT_OK);
+    }
     must(pthread_join(thread, &result) == 0);
     must_for(wait->name, result == PTHREAD_CANCELED);
     must_for(wait->name, atomic_load(&c.status) == LT_OK);
@@ -214,14 +221,9 @@ static lt_status sleep_a_little(void *unused) {
     return lt_sleep(0.2);
 }
 
-static lt_status nothing(void *unused) {
-    (void)unused;
-    return LT_OK;
-}
-
 TEST(a_cancelled_sleep_lasts_its_time) {
     double began = lt_monotonic();
-    check_cancelled(&(cancel_case){"sleep", sleep_a_little, nothing, NULL});
+    check_cancelled(&(cancel_case){"sleep", sleep_a_little, NULL, NULL});
     assert_true(seconds_since(began) >= 0.2);
 }
 
