@@ -101,10 +101,10 @@ def by_hand():
         file, function = where.split()
         this, that = change.split(" => ")
         text = (ROOT / file).read_text()
-        begin = re.search(rf"\bfn {re.escape(function)}\b", text)
+        begin = re.search(rf"^( *)[^\n/]*\bfn {re.escape(function)}\b", text, re.M)
         at = text.find(this, begin.end()) if begin else -1
         # In that function, not in a later one.
-        end = re.compile(r"\n(    )?}\n").search(text, begin.end()).start() if begin else 0
+        end = text.find(f"\n{begin[1]}}}\n", begin.end()) if begin else 0
         if not 0 <= at < end:
             sys.exit(f"tools/mutants/by-hand.txt: cannot be made: {line}")
         yield Mutant(file, f"{file}: {this} => {that} in {function}", "by hand", at, at + len(this), that)

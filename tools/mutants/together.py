@@ -214,4 +214,7 @@ def to_blame(text, line, column):
     lines = text.split("\n")
     before = "\n".join([*lines[: line - 1], lines[line - 1][: column - 1]])
     found = re.findall(r"/\*m([\d,]+)\*/", before)
+    if found and found[-1] == "0":
+        # After the end of one: then it is the result in the place of the body, which has another type.
+        found = re.findall(r"return [^\n]*?; \} /\*m([\d,]+)\*/", before)
     return {int(number) for number in found[-1].split(",")} - {0} if found else set()
