@@ -95,13 +95,31 @@ mod tests {
 
     #[test]
     fn four_threads_count_together() {
+        const EACH: u32 = if cfg!(miri) { 100 } else { 5_000 };
         let total = Turn::new(0);
         std::thread::scope(|threads| {
             for _ in 0..4 {
-                threads.spawn(|| (0..5_000).for_each(|_| *total.take(Timeout::Forever).unwrap() += 1));
+                threads.spawn(|| (0..EACH).for_each(|_| *total.take(Timeout::Forever).unwrap() += 1));
             }
         });
-        assert_eq!(*total.take(Timeout::Poll).unwrap(), 20_000);
+        assert_eq!(*total.take(Timeout::Poll).unwrap(), 4 * EACH);
+    }
+
+    #[test]
+    fn who_has_had_it_wakes_the_next() {
+        for _ in 0..20 {
+            let turn = Turn::new(());
+            std::thread::scope(|threads| {
+                let taken = turn.take(Timeout::Forever);
+                threads.spawn(|| assert!(turn.take(Timeout::Forever).is_some()));
+                while turn.state.load(Ordering::Relaxed) != AWAITED {
+                    std::thread::yield_now();
+                }
+                // Until it sleeps, most often.
+                std::thread::yield_now();
+                drop(taken);
+            });
+        }
     }
 
     #[test]

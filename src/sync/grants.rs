@@ -204,6 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn who_stands_back_passes_its_wake_on() {
+        const LONG: u64 = 4_000_000_000;
+        for _ in 0..20 {
+            let grants = Grants::none();
+            std::thread::scope(|threads| {
+                let sleeper = threads.spawn(|| {
+                    let began = now();
+                    assert_eq!(grants.take(&Block::moment(LONG)), Ok(()));
+                    now() - began
+                });
+                while grants.sleepers.load(Ordering::Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                // Until it sleeps, most often.
+                std::thread::yield_now();
+                // Posted, and the wake was another's.
+                grants.count.store(1, Ordering::SeqCst);
+                grants.stand_back();
+                assert!(sleeper.join().unwrap() < LONG / 2);
+            });
+        }
+    }
+
+    #[test]
     fn there_is_room_for_some_that_are_due_beside_those_that_sleep() {
         let grants = Grants::none();
         let due: Vec<_> = core::iter::from_fn(|| grants.fall_due()).collect();
