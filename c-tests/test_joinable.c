@@ -1112,3 +1112,25 @@ TEST(the_system_shows_an_unnamed_thread_by_its_default_name) {
     assert_int_equal(strncmp(s.own, "Thread-", 7), 0);
     assert_int_equal(strncmp(s.system, s.own, longest_thread_name()), 0);
 }
+
+static void wait_for_one(void *semaphore) {
+    must(lt_semaphore_acquire(semaphore) == LT_OK);
+}
+
+TEST(threads_that_are_freed_while_they_run_leave_nothing_behind) {
+    lt_semaphore *go = lt_semaphore_new(0);
+    int threads = repetitions(1000);
+    size_t before = 0;
+    for (int i = 0; i < threads; i++) {
+        if (i == threads / 2) {
+            before = resident_bytes();
+        }
+        lt_thread *thread;
+        assert_ok(lt_thread_start(wait_for_one, go, NULL, &thread));
+        assert_ok(lt_thread_free(thread));
+        assert_ok(lt_semaphore_release(go, 1));
+        join_all_threads();
+    }
+    assert_true(!memory_tells() || resident_bytes() < before + 512 * 1024);
+    must_soon(lt_semaphore_free(go) == LT_OK);
+}

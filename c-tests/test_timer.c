@@ -42,6 +42,18 @@ static void never(void *unused) {
 
 // ---- When
 
+TEST(one_that_is_due_sooner_comes_sooner_though_it_was_set_later) {
+    lt_timer *late = NULL;
+    assert_ok(lt_timer_start(1000.0, 0.0, never, NULL, &late));
+    for (int i = 0; i < 20; i++) {
+        lt_event *event = lt_event_new();
+        assert_ok(lt_timer_start(0.001, 0.0, set_event, event, NULL));
+        assert_ok(lt_event_wait_timeout(event, POLL_SECONDS));
+        must_soon(lt_event_free(event) == LT_OK);
+    }
+    assert_ok(lt_timer_free(late));
+}
+
 TEST(a_timer_calls_once_and_never_early) {
     witness w = witness_make();
     const double seconds[] = {0.0, -0.0, DBL_MIN, 1e-10, 1e-9, 1e-6, 1e-4, 0.001, 0.0123, 0.05};
@@ -780,4 +792,30 @@ TEST(a_callback_may_fork) {
     assert_ok(lt_timer_free(timer));
     assert_ok(lt_event_free(event));
     let_timers_come(0.001);
+}
+
+// ---- What is left of it
+
+static void release_one(void *semaphore) {
+    must(lt_semaphore_release(semaphore, 1) == LT_OK);
+}
+
+TEST(timers_without_a_handle_leave_nothing_behind) {
+    enum { AT_ONCE = 100 };
+    lt_semaphore *called = lt_semaphore_new(0);
+    int rounds = repetitions(400);
+    size_t before = 0;
+    for (int round = 0; round < rounds; round++) {
+        if (round == rounds / 2) {
+            before = resident_bytes();
+        }
+        for (int i = 0; i < AT_ONCE; i++) {
+            assert_ok(lt_timer_start(0.0, 0.0, release_one, called, NULL));
+        }
+        for (int i = 0; i < AT_ONCE; i++) {
+            assert_ok(lt_semaphore_acquire(called));
+        }
+    }
+    assert_true(!memory_tells() || resident_bytes() < before + 512 * 1024);
+    must_soon(lt_semaphore_free(called) == LT_OK);
 }
