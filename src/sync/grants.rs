@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn who_stands_back_passes_its_wake_on() {
-        const LONG: u64 = 4_000_000_000;
+        const LONG: u64 = 60_000_000_000;
         for _ in 0..20 {
             let grants = Grants::none();
             std::thread::scope(|threads| {
