@@ -53,10 +53,6 @@ pub fn wait(seconds: f64, attempt: impl Fn(f64) -> lt_status) -> Result<lt_statu
     let mut left = seconds;
     loop {
         let (status, signum) = without(|| {
-            // With the GIL another can go on now, and what this waits for mostly comes from that one, on this core.
-            if left != 0.0 {
-                yield_briefly();
-            }
             let status = attempt(left);
             let signum = if status == LT_INTERRUPTED { lt_interrupt_signal() } else { 0 };
             (status, signum)
@@ -90,6 +86,11 @@ pub fn acquire(
     attempt: impl Fn(f64) -> lt_status,
     refused: fn(lt_status) -> *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    let attempt = |left| {
+        // With the GIL another can go on now, and it is mostly that one which releases the lock, on this core.
+        yield_briefly();
+        attempt(left)
+    };
     match wait(seconds, attempt) {
         Ok(LT_OK) => truth(true),
         Ok(LT_TIMED_OUT) => truth(false),
