@@ -39,7 +39,11 @@ pub fn without<T>(attempt: impl FnOnce() -> T) -> T {
     let state = unsafe { ffi::PyEval_SaveThread() };
     let result = attempt();
     let mut spin = Spin::new();
-    while TAKEN.load(Ordering::Relaxed) && spin.again() {}
+    while TAKEN.load(Ordering::Relaxed) {
+        if !spin.again() {
+            break;
+        }
+    }
     // SAFETY: the state is the one that was just saved.
     unsafe { ffi::PyEval_RestoreThread(state) };
     TAKEN.store(true, Ordering::Relaxed);
