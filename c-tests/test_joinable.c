@@ -1119,7 +1119,7 @@ static void wait_for_one(void *semaphore) {
 
 TEST(threads_that_are_freed_while_they_run_leave_nothing_behind) {
     lt_semaphore *go = lt_semaphore_new(0);
-    int threads = repetitions(1000);
+    int threads = repetitions(400);
     size_t before = 0;
     for (int i = 0; i < threads; i++) {
         if (i == threads / 2) {
