@@ -55,7 +55,7 @@ help:
 	@echo "make loom      the models of weak memory, in every interleaving: MODEL=event:: for some of them"
 	@echo "make miri      unit tests of handles, slots, rings and lists under Miri: installs a nightly Rust where it may"
 	@echo "make fuzz      programs of calls, chosen by what they reach, against a model of the contract: MINUTES=$(MINUTES), WHAT=$(WHAT), types or debug; needs Clang"
-	@echo "make soak      random programs and histories for HOURS=$(HOURS), a new seed each time"
+	@echo "make soak      every primitive at once, random programs, and histories, for HOURS=$(HOURS), a new seed each time"
 	@echo "make strained  the C tests under signals, stops or delays all the time, a wall clock that jumps, on one core, with 5 % of one"
 	@echo "make coverage  what of src/ the tests reach, by file: less than abi/coverage.txt says fails"
 	@echo "make mutants   the source with a fault in it, one after the other: whether a test notices, FILES=src/sync/lock.rs; hours"
@@ -164,13 +164,16 @@ miri:
 fuzz:
 	@tools/fuzz $(MINUTES) $(WHAT)
 
-# Half of the time each. The seeds are told, to be used again: replay --seed S; LT_SEED=S test_histories.
+# A third of the time each. The seeds are told, to be used again: replay --seed S; LT_SEED=S test_histories.
 soak:
+	@cmake --preset default
+	@cmake --build --preset default -j $(JOBS) --target soak
 	@cmake --preset debug
 	@cmake --build --preset debug -j $(JOBS) --target replay test_histories
 	@seed=$$(date +%s); echo "seed $$seed"; \
-	    build-debug/fuzz/replay --seconds $$(($(HOURS) * 1800)) --seed $$seed && \
-	    LT_SEED=$$seed LT_HISTORY_SECONDS=$$(($(HOURS) * 1800 / 7)) build-debug/c-tests/test_histories
+	    build/c-tests/soak $$(($(HOURS) * 1200)) && \
+	    build-debug/fuzz/replay --seconds $$(($(HOURS) * 1200)) --seed $$seed && \
+	    LT_SEED=$$seed LT_HISTORY_SECONDS=$$(($(HOURS) * 1200 / 7)) build-debug/c-tests/test_histories
 
 strained:
 	@cmake --preset default
