@@ -12,7 +12,10 @@
 
 static bool is_readable(int fd) {
     struct pollfd one = {.fd = fd, .events = POLLIN};
-    int n = poll(&one, 1, 0);
+    int n;
+    do {
+        n = poll(&one, 1, 0);
+    } while (n < 0 && errno == EINTR); // As below.
     must(n == 0 || (n == 1 && one.revents == POLLIN));
     return n == 1;
 }
@@ -318,8 +321,12 @@ static int epoll_of(int fd, uint32_t events) {
 // Whether there is an event, within so many milliseconds.
 static bool fires(int epoll, int milliseconds) {
     struct epoll_event event;
-    int n = epoll_wait(epoll, &event, 1, milliseconds);
-    must(n >= 0 || errno == EINTR);
+    double end = lt_monotonic() + milliseconds / 1e3;
+    int n;
+    while ((n = epoll_wait(epoll, &event, 1, milliseconds)) < 0) {
+        must(errno == EINTR); // By a handler, SA_RESTART or not.
+        milliseconds = lt_monotonic() < end ? (int)((end - lt_monotonic()) * 1e3) + 1 : 0;
+    }
     return n == 1;
 }
 
