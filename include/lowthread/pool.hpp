@@ -168,7 +168,7 @@ public:
 
     /// Also on the way of lt::exit(): a worker that maps runs tasks itself.
     ~map_job() {
-        stop_.store(true, std::memory_order_relaxed);
+        stop_.store(1, std::memory_order_relaxed);
         for (lt_future *task : tasks_) {
             if (lt_future_cancel(task) != LT_OK) {
                 LT_IGNORE(uninterrupted([task] { return lt_future_result(task, nullptr); }));
@@ -237,7 +237,7 @@ private:
 
     static void *take(void *arg) {
         map_job &job = *static_cast<map_job *>(arg);
-        while (!job.stop_.load(std::memory_order_relaxed)) {
+        while (job.stop_.load(std::memory_order_relaxed) == 0) {
             const std::size_t i = job.next_.fetch_add(1, std::memory_order_relaxed);
             if (i >= job.n_) {
                 break;
@@ -245,7 +245,7 @@ private:
             guarded([&] { job.item(i); },
                 [&] {
                     std::exception_ptr thrown = std::current_exception();
-                    const bool first = !job.stop_.exchange(true, std::memory_order_relaxed);
+                    const bool first = job.stop_.exchange(1, std::memory_order_relaxed) == 0;
                     if (thrown == nullptr) {
                         rethrow_caught(); // Of another language: C keeps it.
                     } else if (first) {
@@ -271,7 +271,7 @@ private:
     Function &function_;
     std::atomic<std::size_t> next_{0};
     std::atomic<std::size_t> done_{0};
-    std::atomic<bool> stop_{false};
+    std::atomic<int> stop_{0}; // A bool may need libatomic, to be exchanged.
     std::exception_ptr thrown_{};
     std::vector<lt_future *> tasks_{};
     std::conditional_t<std::is_void_v<Result>, none, std::vector<std::optional<std::conditional_t<std::is_void_v<Result>, none, Result>>>> results_{};

@@ -72,7 +72,7 @@ public:
     const char *name() const noexcept { return name_.get(); }
 
     /// Whether the caller is the one that interrupts it because of its stop.
-    bool is_to_interrupt() noexcept { return !told_.exchange(true, std::memory_order_relaxed); }
+    bool is_to_interrupt() noexcept { return told_.exchange(1, std::memory_order_relaxed) == 0; }
 
     bool contained = false; // A container of the program's takes its error.
 
@@ -91,7 +91,7 @@ private:
     }
 
     std::atomic<int> stage_{running};
-    std::atomic<bool> told_{false}; // Of its stop, once: after that its waits are its own.
+    std::atomic<int> told_{0}; // Of its stop, once: after that its waits are its own. A bool may need libatomic.
     std::exception_ptr thrown_{};
     std::unique_ptr<char[]> name_{};
 };
