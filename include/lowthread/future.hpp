@@ -367,15 +367,8 @@ public:
     explicit then_state(shared<future_core> after) : after_(std::move(after)) {}
 
     lt_future *origin() const noexcept override {
-        shared<future_core> first = before();
-        while (first) {
-            shared<future_core> earlier = first->before();
-            if (!earlier) {
-                return first->origin();
-            }
-            first = std::move(earlier);
-        }
-        return nullptr;
+        const shared<future_core> from = first([](const future_core &) { return true; });
+        return from ? from->origin() : nullptr;
     }
     shared<future_core> before() const noexcept override {
         if (!keep()) {
@@ -389,19 +382,24 @@ public:
 
 protected:
     lt_status help(const time_left &left) override {
-        shared<future_core> first = before();
-        while (first && first->follows_at_once()) {
-            shared<future_core> earlier = first->before();
-            if (!earlier) {
-                break;
-            }
-            first = std::move(earlier);
-        }
-        return first ? first->wait(left.seconds()) : LT_OK;
+        const shared<future_core> from = first([](const future_core &core) { return core.follows_at_once(); });
+        return from ? from->wait(left.seconds()) : LT_OK;
     }
     void ends() noexcept override { let_go(); }
 
 private:
+    /// The first that this comes after, or the last of those that may not be passed; NULL if this is over.
+    template <typename MayPass> shared<future_core> first(MayPass may_pass) const noexcept {
+        shared<future_core> found = before();
+        while (found && may_pass(*found)) {
+            shared<future_core> earlier = found->before();
+            if (!earlier) {
+                break;
+            }
+            found = std::move(earlier);
+        }
+        return found;
+    }
     bool keep() const noexcept {
         std::size_t n = users_.load(std::memory_order_relaxed);
         while (n != 0 && !users_.compare_exchange_weak(n, n + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
