@@ -80,7 +80,7 @@ pub struct Event {
 impl Event {
     /// One of this moment.
     pub fn now(point: Point, object: usize, other: usize) -> Event {
-        Event { point, when: now(), what: None, object: object as u64, other: other as u64 }
+        Event { when: now(), ..Event::begins(point, object, other) }
     }
 
     /// One that begins a slice.
@@ -90,7 +90,7 @@ impl Event {
 
     /// One for this object.
     pub fn about(point: Point, what: What, other: u64) -> Event {
-        Event { point, when: now(), what: Some(what), object: what.handle as u64, other }
+        Event { what: Some(what), other, ..Event::now(point, what.handle, 0) }
     }
 }
 
@@ -242,8 +242,8 @@ impl Sleep {
     #[cold]
     fn begin(record: &'static Record, what: What) -> Option<Sleep> {
         let hooks = hooks()?;
-        let holder = (hooks.holder)(what).unwrap_or(0) as usize;
-        let event = Event { what: Some(what), ..Event::begins(Point::Wait, what.handle, holder) };
+        let other = (hooks.holder)(what).unwrap_or(0);
+        let event = Event { what: Some(what), other, ..Event::begins(Point::Wait, what.handle, 0) };
         let slice = (hooks.open)(record, &event, b"")?;
         Some(Sleep { record, slice })
     }
