@@ -88,28 +88,38 @@ static struct {
 } turns;
 static atomic_int inside;
 
-static void take_lock(worker *w) {
-    do {
-        must(wait_for(w, lt_lock_acquire(lock)) == LT_OK);
-        turns.lock++;
-        must(lt_lock_release(lock) == LT_OK);
-    } while (goes_on(w));
+#define TAKES_TURNS(name, what, acquire, release)                                                                      \
+    static void name(worker *w) {                                                                                      \
+        do {                                                                                                           \
+            must(wait_for(w, acquire(what)) == LT_OK);                                                                 \
+            turns.what++;                                                                                              \
+            must(release(what) == LT_OK);                                                                              \
+        } while (goes_on(w));                                                                                          \
+    }
+
+static lt_status enter_twice(lt_rlock *r) {
+    lt_status status = lt_rlock_acquire(r);
+    must(status != LT_OK || lt_rlock_acquire(r) == LT_OK);
+    return status;
 }
 
-static void take_rlock(worker *w) {
-    do {
-        must(wait_for(w, lt_rlock_acquire(rlock)) == LT_OK);
-        must(lt_rlock_acquire(rlock) == LT_OK);
-        turns.rlock++;
-        must(lt_rlock_release(rlock) == LT_OK && lt_rlock_release(rlock) == LT_OK);
-    } while (goes_on(w));
+static lt_status leave_twice(lt_rlock *r) {
+    must(lt_rlock_release(r) == LT_OK);
+    return lt_rlock_release(r);
 }
+
+TAKES_TURNS(take_lock, lock, lt_lock_acquire, lt_lock_release)
+TAKES_TURNS(take_rlock, rlock, enter_twice, leave_twice)
+TAKES_TURNS(spin, spinlock, lt_spinlock_acquire, lt_spinlock_release)
+
+static _Atomic uint64_t writes;
 
 static void read_and_write(worker *w) {
     for (uint64_t i = (uint64_t)w->number;; i++) {
         if (i % 8 == 0) {
             must(wait_for(w, lt_rwlock_write_acquire(rwlock)) == LT_OK);
             turns.rwlock++;
+            atomic_fetch_add_explicit(&writes, 1, memory_order_relaxed);
             must(lt_rwlock_write_release(rwlock) == LT_OK);
         } else {
             must(wait_for(w, lt_rwlock_read_acquire(rwlock)) == LT_OK);
@@ -121,14 +131,6 @@ static void read_and_write(worker *w) {
             return;
         }
     }
-}
-
-static void spin(worker *w) {
-    do {
-        must(wait_for(w, lt_spinlock_acquire(spinlock)) == LT_OK);
-        turns.spinlock++;
-        must(lt_spinlock_release(spinlock) == LT_OK);
-    } while (goes_on(w));
 }
 
 static void take_permit(worker *w) {
@@ -531,6 +533,7 @@ int main(int argc, char **argv) {
     tell(lt_monotonic() - began, memory, &handed_over);
     must(lt_pool_free(pool) == LT_OK && fclose(nowhere) == 0);
     must(turns.lock == done_by("lock") && turns.rlock == done_by("rlock") && turns.spinlock == done_by("spinlock"));
+    must(turns.rwlock == writes);
     must(sum_put == sum_got && buffer.put == buffer.got && buffer.full == 0);
     must(memory[SAMPLES - 1] < memory[SAMPLES / 5] + MEMORY_MAY_GROW);
     return 0;
