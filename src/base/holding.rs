@@ -326,3 +326,21 @@ pub fn begin<T: Owned>() {
         slot.watch();
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The check of a reused slot passes over this.
+    #[test]
+    fn who_held_the_object_before_is_forgotten() {
+        let holding = Holding::unknown();
+        holding.owner.store(7, Ordering::Relaxed);
+        holding.marks.store(BEFORE, Ordering::Relaxed);
+        holding.longest.store(7, Ordering::Relaxed);
+        assert_eq!((holding.owner(), holding.longest()), (Some(7), 7));
+        holding.reset();
+        assert_eq!((holding.owner(), holding.longest()), (None, 0));
+        assert_eq!(holding.marks.load(Ordering::Relaxed), 0);
+    }
+}

@@ -220,14 +220,9 @@ impl<T: Exclusive> Handle<T> {
         self.acquire_slowly(|what| Block::begin(what, timeout))
     }
 
-    /// Whether it was acquired, or is held, which a look finds. None: there is more to it.
     #[inline]
     pub fn try_acquire_at_once(self) -> Option<bool> {
-        // Relaxed: the exchange decides, and a refusal orders nothing.
-        match State(self.state_at_once(Ordering::Relaxed)?) {
-            state if state.is_locked() => Some(false),
-            _ => self.acquire_at_once().then_some(true),
-        }
+        self.try_at_once(|state| !State(state).is_locked(), || self.acquire_at_once())
     }
 
     pub fn try_acquire(self) -> Result<(), Error> {

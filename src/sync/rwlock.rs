@@ -316,12 +316,9 @@ impl Handle<RwLock> {
         word.wrapping_sub(self.tag()).rotate_right(READER.trailing_zeros())
     }
 
-    /// Whether it was acquired, or is not open, which a look finds. None: there is more to it.
     #[inline]
     pub fn try_acquire_at_once(self, access: Access) -> Option<bool> {
-        // Relaxed: the exchange decides, and a refusal orders nothing.
-        let state = State(self.state_at_once(Ordering::Relaxed)?);
-        if state.is_open_to(access) { self.acquire_at_once(access).then_some(true) } else { Some(false) }
+        self.try_at_once(|state| State(state).is_open_to(access), || self.acquire_at_once(access))
     }
 
     pub fn acquire(self, access: Access) -> Result<(), Error> {

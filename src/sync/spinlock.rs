@@ -74,14 +74,9 @@ impl Handle<Spinlock> {
         self.exchange(FREE, LOCKED, Ordering::Acquire).is_ok()
     }
 
-    /// Whether it was acquired, or is held, which a look finds. None: there is more to it.
     #[inline]
     pub fn try_acquire_at_once(self) -> Option<bool> {
-        // Relaxed: the exchange decides, and a refusal orders nothing.
-        match self.state_at_once(Ordering::Relaxed)? {
-            LOCKED => Some(false),
-            _ => self.acquire_at_once().then_some(true),
-        }
+        self.try_at_once(|state| state != LOCKED, || self.acquire_at_once())
     }
 
     pub fn acquire(self) -> Result<(), Error> {

@@ -231,6 +231,13 @@ impl<T: Object> Handle<T> {
         (word & !STATE_MASK == self.tag()).then_some(word & STATE_MASK)
     }
 
+    /// Whether `take` took it, or a look finds that it cannot be had. None: there is more to it.
+    #[inline]
+    pub fn try_at_once(self, is_open: impl FnOnce(u64) -> bool, take: impl FnOnce() -> bool) -> Option<bool> {
+        // Relaxed: what takes decides, and a refusal orders nothing.
+        if is_open(self.state_at_once(Ordering::Relaxed)?) { take().then_some(true) } else { Some(false) }
+    }
+
     /// Changes the state from one to another value, of no more bits than a state has, if it and the handle are
     /// still as they were. On failure the word that was found: give it to `state_of`.
     #[inline]
