@@ -21,6 +21,7 @@ use crate::base::spin::Spin;
 use crate::base::this_thread;
 use crate::sys::clock::timespec;
 use crate::sys::errno;
+use crate::sys::memcheck;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr;
@@ -66,8 +67,11 @@ pub(super) fn wake(word: *const AtomicU32, n: u32) -> u32 {
 fn wake_those(word: *const AtomicU32, n: u32, marks: i32) -> u32 {
     let how = libc::FUTEX_WAKE_BITSET | libc::FUTEX_PRIVATE_FLAG;
     let nothing = ptr::null::<u32>();
-    // SAFETY: reads nothing through the address: it only compares it with those slept on.
-    let woken = unsafe { libc::syscall(libc::SYS_futex, word, how, n, nothing, nothing, marks) };
+    // The word may be gone, with the stack of who was up before it was woken.
+    let woken = memcheck::unreported(|| {
+        // SAFETY: reads nothing through the address: it only compares it with those slept on.
+        unsafe { libc::syscall(libc::SYS_futex, word, how, n, nothing, nothing, marks) }
+    });
     u32::try_from(woken).unwrap_or(0)
 }
 

@@ -16,6 +16,10 @@ pub mod thread;
 pub mod trace;
 mod valgrind;
 
+// For the wait engine that Linux alone has.
+#[cfg(not(parking))]
+pub mod memcheck;
+
 // A model's threads are all on one of the system's: they share its list of handlers, and have no signals.
 #[cfg(not(shuttle))]
 pub mod handlers;

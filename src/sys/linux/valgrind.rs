@@ -121,7 +121,7 @@ fn change_option(file: c_int) {
 #[allow(unused, reason = "not every processor has them")]
 #[cold]
 #[inline(never)]
-fn ask(default: usize, request: usize, [first, second, third]: [usize; 3]) -> usize {
+pub(super) fn ask(default: usize, request: usize, [first, second, third]: [usize; 3]) -> usize {
     let arguments = [request, first, second, third, 0, 0];
     let mut answer = default;
     // SAFETY: rotations that add up to whole turns, and an instruction that changes nothing. Under Valgrind the answer is
