@@ -887,6 +887,86 @@ static long traded(buffer *b) {
     return items;
 }
 
+// ---- Crowds
+
+typedef struct crowd {
+    site site;
+    bool over;
+} crowd;
+
+// Joinable, so that it can be interrupted.
+typedef struct member {
+    crowd *crowd;
+    lt_thread *thread;
+    double seconds;
+    _Atomic long notified;
+} member;
+
+static void come_again_until_over(void *arg) {
+    member *m = arg;
+    site *s = &m->crowd->site;
+    enter(s);
+    while (!m->crowd->over) {
+        lt_status status = m->seconds < 0 ? site_wait(s) : site_wait_timeout(s, m->seconds);
+        check_held(s);
+        must(status == LT_OK || status == LT_INTERRUPTED ||
+             (status == LT_TIMED_OUT && m->seconds >= 0));
+        if (status == LT_OK) {
+            atomic_fetch_add(&m->notified, 1);
+        }
+    }
+    leave(s);
+}
+
+static long count_notified(member *members, int n) {
+    long notified = 0;
+    for (int i = 0; i < n; i++) {
+        notified += atomic_load(&members[i].notified);
+    }
+    return notified;
+}
+
+// More than a notify wakes itself. Those in front and in between give up and come back meanwhile.
+TEST(of_a_crowd_all_are_notified_while_some_give_up) {
+    enum { CROWD = 40, ROUNDS = 100 };
+    for (int kind = 0; kind < 2; kind++) {
+        crowd c = {.site = new_site(kind)};
+        static member members[CROWD];
+        uint32_t patient = 0;
+        for (int i = 0; i < CROWD; i++) {
+            bool gives_up = i % 4 == 0;
+            patient += !gives_up;
+            members[i] = (member){.crowd = &c, .seconds = gives_up ? 1e-4 * (i + 1) : LT_FOREVER};
+            must(lt_thread_start(come_again_until_over, &members[i], NULL, &members[i].thread) == LT_OK);
+        }
+        for (int round = 1; round <= ROUNDS; round++) {
+            // Whoever was interrupted waits again after that.
+            must(lt_thread_interrupt(members[(round * 7) % CROWD].thread) == LT_OK);
+            long before = 0;
+            uint32_t there = 0;
+            while (there < patient) {
+                enter(&c.site);
+                before = count_notified(members, CROWD);
+                there = lt_condition_waiting(c.site.condition);
+                if (there >= patient) {
+                    c.over = round == ROUNDS;
+                    must(lt_condition_notify_all(c.site.condition) == LT_OK);
+                    must(lt_condition_waiting(c.site.condition) == 0);
+                }
+                leave(&c.site);
+                sched_yield();
+            }
+            // At the moment of the notify some may have given up, and one was interrupted, perhaps.
+            must_soon(count_notified(members, CROWD) - before >= (long)there - CROWD / 4 - 1);
+        }
+        for (int i = 0; i < CROWD; i++) {
+            must(lt_thread_join(members[i].thread) == LT_OK);
+            must(lt_thread_free(members[i].thread) == LT_OK);
+        }
+        free_site(&c.site);
+    }
+}
+
 TEST(no_notify_is_lost_when_waits_time_out) {
     for (int kind = 0; kind < 2; kind++) {
         buffer b = {.site = new_site(kind), .room = lt_condition_new()};

@@ -22,7 +22,7 @@ use crate::base::status::Error;
 use crate::base::this_thread;
 use crate::base::unwind::Function;
 use crate::base::waiting::{Verb, What};
-use crate::sync::waiters::{Chosen, Waiter, Waiters};
+use crate::sync::waiters::{Chosen, Lines, Waiter, Waiters};
 use core::ffi::c_void;
 
 /// What a barrier has beside its word, which is only its handle check.
@@ -160,8 +160,10 @@ impl Round {
         self.begin_action(complete, NOBODY);
         Some(last)
     }
+}
 
-    fn line_of(&self, waiter: &Waiter) -> &Waiters {
+impl Lines for Round {
+    fn of(&self, waiter: &Waiter) -> &Waiters {
         if waiter.wants() == OUTSIDE { &self.outside } else { &self.inside }
     }
 }
@@ -358,7 +360,7 @@ impl Handle<Barrier> {
         }
         let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { index as usize });
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
-        unsafe { round.line_of(&waiter).join(&waiter) };
+        unsafe { round.of(&waiter).join(&waiter) };
         drop(round);
         let served = barrier.await_service(&waiter, &Block::start(What::of(Verb::Wait, self), timeout))?;
         match (served, waiter.wants()) {
@@ -431,7 +433,7 @@ impl Barrier {
     /// Sleeps until served. If the wait ends before, the barrier is broken.
     fn await_service(&self, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
         waiter.await_service(block, &self.round).map(|served| served.with()).map_err(|(mut round, reason)| {
-            round.line_of(waiter).leave(waiter);
+            round.of(waiter).leave(waiter);
             round.state = round.state.broken();
             send_away(round, SENT_AWAY);
             reason

@@ -48,7 +48,10 @@ impl Object for Condition {
     }
 
     /// Nobody waits on a condition that is freed.
-    fn reset(&self) {}
+    fn reset(&self) {
+        // SAFETY: nobody else has it.
+        unsafe { *self.line.as_ptr() = Waiters::none() };
+    }
 
     fn forget(&self, _word: &AtomicU64) {
         // Relaxed: there is one thread.
@@ -253,7 +256,7 @@ impl Condition {
 
     /// Serves the first `n` of the line.
     fn serve(&self, line: Guard<'_, Waiters>, n: usize, with: u32) {
-        let chosen = line.choose(n, |_| true);
+        let chosen = if n < line.len() { line.choose(n, |_| true) } else { line.take() };
         self.waiting.store(line.len(), Ordering::Relaxed);
         drop(line);
         chosen.serve_in_turn(with);

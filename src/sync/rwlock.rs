@@ -136,6 +136,8 @@ impl Object for RwLock {
 
     /// Nobody waits for a lock that is freed.
     fn reset(&self) {
+        // SAFETY: nobody else has it.
+        unsafe { *self.line.as_ptr() = Waiters::none() };
         self.holding.reset();
     }
 

@@ -8,10 +8,11 @@
 //! | taken out to be served | the same, but it will not stay so | the server, which sets the word and wakes it |
 //! | served | its word is what it was served with | the end of its wait |
 //!
-//! To wake a thread takes microseconds. So where many sleep a server may wake only one, and leave to it two *heirs*,
-//! who are served, and woken, by it; and so on. Then each depends on those before it: one that gets no processor, or
-//! is in a signal handler, delays its heirs. So it is done only for more than `AT_ONCE`, and where all want the same
-//! lock anyway.
+//! To wake a thread takes microseconds, and to look at a waiter, on a stack that nobody else has touched, half of one. So
+//! a line may be taken whole, in one step, and of many only the first one be served: it has *heirs*, all those behind
+//! it, serves the next few itself, and leaves the rest to the first of those; and so on. Then each depends on those
+//! before it: one that gets no processor, or is in a signal handler, delays its heirs. So it is done only for more than
+//! `AT_ONCE`, and where all want the same lock anyway.
 //!
 //! A waiter that gives up takes itself out of the line; when it is not there any more, it was chosen, and
 //! waits for what it is served with, however late. So of those served none is lost.
@@ -31,8 +32,10 @@ pub struct Waiter {
     word: AtomicU32,
     /// The rest is under the lock of the line. What it wants is told to whoever serves it.
     wants: Cell<usize>,
-    in_line: Cell<bool>,
-    /// Its neighbours in the line; when it is served, its heirs. Of those taken out they are the server's.
+    /// The era of the line in which it came; `NEVER` once it was taken out by itself.
+    came: Cell<u64>,
+    /// Its neighbours in the line; when it is served, the next one is the first of its heirs. Of those taken out they are
+    /// the server's.
     previous: Cell<*const Waiter>,
     next: Cell<*const Waiter>,
     _stays: PhantomPinned,
@@ -45,12 +48,18 @@ const ASLEEP: u32 = u32::MAX;
 /// How many sleepers a server wakes itself, in any case.
 pub const AT_ONCE: usize = if cfg!(shuttle) { 1 } else { 8 };
 
+/// How many one that has heirs serves itself.
+const NEXT: usize = if cfg!(shuttle) { 1 } else { 2 };
+
+/// No era of a line.
+const NEVER: u64 = 0;
+
 impl Waiter {
     pub fn new(wants: usize) -> Waiter {
         Waiter {
             word: AtomicU32::new(NOT_YET),
             wants: Cell::new(wants),
-            in_line: Cell::new(false),
+            came: Cell::new(NEVER),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
             _stays: PhantomPinned,
@@ -83,7 +92,7 @@ impl Waiter {
 
     /// Sleeps until it is served. When the wait ends before, the reason, and the lock of the line, in which the
     /// waiter still is: the caller takes it out.
-    pub fn await_service<'a, T>(
+    pub fn await_service<'a, T: Lines>(
         &self,
         block: &Block,
         line: &'a Mutex<T>,
@@ -94,7 +103,7 @@ impl Waiter {
                 Err(wake) => wake,
             };
             let line = line.lock();
-            if !self.in_line.get() {
+            if !line.of(self).has(self) {
                 drop(line);
                 return Ok(self.sleep_till_served());
             }
@@ -122,7 +131,7 @@ impl Waiter {
     }
 }
 
-/// That a waiter was served. Its heirs are when this is dropped: so not under a lock that they want.
+/// That a waiter was served. Its heirs are when this is dropped.
 #[must_use]
 pub struct Served<'a> {
     waiter: &'a Waiter,
@@ -138,11 +147,23 @@ impl Served<'_> {
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
-        for heir in [self.waiter.previous.get(), self.waiter.next.get()] {
-            if !heir.is_null() {
-                // SAFETY: who was chosen stays where it is until it is served, by its one predecessor.
-                unsafe { serve(heir, self.with) };
+        let mut next = self.waiter.next.get();
+        let mut heirs = [ptr::null(); NEXT];
+        for heir in &mut heirs {
+            *heir = next;
+            // SAFETY: who was chosen stays where it is until it is served, by its one predecessor.
+            if let Some(waiter) = unsafe { next.as_ref() } {
+                next = waiter.next.replace(ptr::null());
             }
+        }
+        let [first, ..] = heirs;
+        // SAFETY: as above. The first one gets the rest.
+        if let Some(first) = unsafe { first.as_ref() } {
+            first.next.set(next);
+        }
+        for heir in heirs.into_iter().filter(|heir| !heir.is_null()) {
+            // SAFETY: as above.
+            unsafe { serve(heir, self.with) };
         }
     }
 }
@@ -162,12 +183,29 @@ unsafe fn serve(waiter: *const Waiter, with: u32) {
     }
 }
 
+/// What is under one lock: a line, or several.
+pub trait Lines {
+    /// The one that the waiter joined.
+    fn of(&self, waiter: &Waiter) -> &Waiters;
+}
+
+impl Lines for Waiters {
+    fn of(&self, _waiter: &Waiter) -> &Waiters {
+        self
+    }
+}
+
 /// The line.
 #[derive(Debug)]
 pub struct Waiters {
     first: Cell<*const Waiter>,
     last: Cell<*const Waiter>,
     length: Cell<usize>,
+    /// Another one begins when the line is taken whole: so nobody in it need be told.
+    era: Cell<u64>,
+    /// What the first one wanted that came when it was empty, and whether all after it have wanted the same.
+    wanted: Cell<usize>,
+    alike: Cell<bool>,
 }
 
 // SAFETY: the waiters in the line stay where they are; the line is used under a lock.
@@ -175,7 +213,14 @@ unsafe impl Send for Waiters {}
 
 impl Waiters {
     pub const fn none() -> Waiters {
-        Waiters { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()), length: Cell::new(0) }
+        Waiters {
+            first: Cell::new(ptr::null()),
+            last: Cell::new(ptr::null()),
+            length: Cell::new(0),
+            era: Cell::new(NEVER + 1),
+            wanted: Cell::new(0),
+            alike: Cell::new(true),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -209,13 +254,13 @@ impl Waiters {
     /// # Safety
     /// It is in no line. Its thread does not move or drop it before it is served or has left.
     pub unsafe fn join(&self, waiter: &Waiter) {
-        waiter.in_line.set(true);
+        waiter.came.set(self.era.get());
         self.append(waiter);
     }
 
     /// The same for the links alone.
     fn append(&self, waiter: &Waiter) {
-        self.length.set(self.length.get() + 1);
+        self.count(waiter);
         waiter.previous.set(self.last.get());
         waiter.next.set(ptr::null());
         // SAFETY: who is linked here stays where it is.
@@ -231,8 +276,8 @@ impl Waiters {
     /// # Safety
     /// As for `join`.
     pub unsafe fn join_first(&self, waiter: &Waiter) {
-        waiter.in_line.set(true);
-        self.length.set(self.length.get() + 1);
+        waiter.came.set(self.era.get());
+        self.count(waiter);
         waiter.previous.set(ptr::null());
         waiter.next.set(self.first.get());
         // SAFETY: who is linked here stays where it is.
@@ -243,14 +288,25 @@ impl Waiters {
         self.first.set(waiter);
     }
 
+    /// One more.
+    fn count(&self, waiter: &Waiter) {
+        if self.is_empty() {
+            self.wanted.set(waiter.wants());
+            self.alike.set(true);
+        } else if self.wanted.get() != waiter.wants() {
+            self.alike.set(false);
+        }
+        self.length.set(self.length.get() + 1);
+    }
+
     /// Whether the waiter is in the line, this one or none.
     pub fn has(&self, waiter: &Waiter) -> bool {
-        waiter.in_line.get()
+        waiter.came.get() == self.era.get()
     }
 
     /// Takes a waiter out that is in the line.
     pub fn leave(&self, waiter: &Waiter) {
-        waiter.in_line.set(false);
+        waiter.came.set(NEVER);
         self.length.set(self.length.get().saturating_sub(1));
         // SAFETY: who is in the line stays where it is.
         unsafe {
@@ -291,6 +347,14 @@ impl Waiters {
         Chosen::all_of(chosen)
     }
 
+    /// Takes out all, in one step.
+    pub fn take(&self) -> Chosen {
+        let all = Chosen { first: self.first.get(), count: self.len(), alike: self.alike.get() };
+        self.era.set(self.era.get() + 1);
+        self.forget();
+        all
+    }
+
     /// In a forked child: those who waited are gone.
     pub fn forget(&self) {
         self.first.set(ptr::null());
@@ -305,6 +369,8 @@ impl Waiters {
 pub struct Chosen {
     first: *const Waiter,
     count: usize,
+    /// Whether all want the same. False may be said of those too.
+    alike: bool,
 }
 
 impl Chosen {
@@ -313,7 +379,11 @@ impl Chosen {
     }
 
     const fn all_of(list: Waiters) -> Chosen {
-        Chosen { first: list.first.into_inner(), count: list.length.into_inner() }
+        Chosen {
+            first: list.first.into_inner(),
+            count: list.length.into_inner(),
+            alike: list.alike.into_inner(),
+        }
     }
 
     /// Serves them all, with a number that is small and not 0.
@@ -322,23 +392,22 @@ impl Chosen {
         // SAFETY: who was chosen stays where it is until it is served, and nobody else serves it.
         while let Some(waiter) = unsafe { next.as_ref() } {
             next = waiter.next.get();
-            waiter.previous.set(ptr::null());
             waiter.next.set(ptr::null());
             // SAFETY: as above.
             unsafe { serve(waiter, with) };
         }
     }
 
-    /// The same, but where many sleep only one of them is woken, and serves two heirs, and so on. No heir waits for
-    /// one that wants something else.
+    /// The same, but of many only the first one is served, and has the others as heirs. No heir waits for one that wants
+    /// something else.
     pub fn serve_in_turn(mut self, with: u32) {
         // SAFETY: as in `serve`.
         while let Some(first) = unsafe { self.first.as_ref() } {
+            if self.alike {
+                return self.serve_by_heirs(with);
+            }
             let (alike, others) = self.split(|waiter| waiter.wants() == first.wants());
-            // Relaxed: who falls asleep after this look is woken none the less.
-            let (asleep, awake) = alike.split(|waiter| waiter.word.load(Ordering::Relaxed) == ASLEEP);
-            awake.serve(with);
-            asleep.serve_by_heirs(with);
+            alike.serve_by_heirs(with);
             self = others;
         }
     }
@@ -347,8 +416,7 @@ impl Chosen {
         if self.count <= AT_ONCE {
             return self.serve(with);
         }
-        self.make_heirs();
-        // SAFETY: as in `serve`; there are some.
+        // SAFETY: as in `serve`; there are some. The link to the next one is there already.
         unsafe { serve(self.first, with) };
     }
 
@@ -362,22 +430,5 @@ impl Chosen {
             if is_so(waiter) { these.append(waiter) } else { those.append(waiter) }
         }
         (Chosen::all_of(these), Chosen::all_of(those))
-    }
-
-    /// Makes all heirs of the first one: of each, the next two that are nobody's yet.
-    fn make_heirs(&self) {
-        // SAFETY: as in `serve`.
-        let next_of =
-            |waiter: *const Waiter| unsafe { waiter.as_ref() }.map_or(ptr::null(), |w| w.next.get());
-        let mut parent = self.first;
-        let mut child = next_of(parent);
-        // SAFETY: as above.
-        while let Some(waiter) = unsafe { parent.as_ref() } {
-            // A waiter's link to the next one is read before its heirs take the place of that.
-            let (younger, next_parent) = (next_of(child), waiter.next.get());
-            waiter.previous.set(child);
-            waiter.next.set(younger);
-            (parent, child) = (next_parent, next_of(younger));
-        }
     }
 }

@@ -64,6 +64,35 @@ fn so_many_are_woken_in_the_order_in_which_they_came() {
     });
 }
 
+/// Three, so that an heir has one, too; and one of them may give up meanwhile.
+#[test]
+fn all_who_are_notified_come_through() {
+    check(|| {
+        let (condition, lock) = (Handle::<Condition>::new().unwrap(), Handle::<Lock>::new().unwrap());
+        let came = AtomicU32::new(0);
+        threads(|scope| {
+            for timed in [false, true, false] {
+                let came = &came;
+                scope.spawn(move || {
+                    lock.acquire().unwrap();
+                    came.fetch_add(1, SeqCst);
+                    let result = condition.wait_timeout(lock, if timed { SOON } else { -1.0 });
+                    assert!(result == Ok(()) || timed && result == Err(Error::TimedOut));
+                    lock.release().unwrap();
+                });
+            }
+            await_number(&came, 3);
+            lock.acquire().unwrap();
+            assert!(condition.waiting().unwrap() >= 2);
+            condition.notify(usize::MAX).unwrap();
+            assert_eq!(condition.waiting(), Ok(0));
+            lock.release().unwrap();
+        });
+        end(|| condition.free());
+        lock.free().unwrap();
+    });
+}
+
 #[test]
 fn whoever_waits_with_one_lock_keeps_nobody_with_another() {
     check(|| {
