@@ -1,6 +1,6 @@
 //! How long a thread that must wait stays awake, in case the wait is short.
 
-use crate::base::atomic::{AtomicU64, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::base::deadline::now;
 
 /// Pauses keep the core: right when the other side is running on another core. Each look takes from that the cache
@@ -8,6 +8,10 @@ use crate::base::deadline::now;
 const PAUSES: u32 = if cfg!(shuttle) { 1 } else { 6 };
 /// Yields give the core away: right when the other side waits for this one.
 const YIELDS: u32 = if cfg!(shuttle) { 1 } else { 40 };
+
+/// Who waits for a lock leaves the line longer to who has it, and may take it several times meanwhile: each pause is so
+/// many times as long, as a power of two. But not where somebody else wants the core: that may be the holder.
+const CALM: u32 = 3;
 
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
 /// this, in nanoseconds, was of that kind,
@@ -21,6 +25,10 @@ const GREATEST_PENALTY: u64 = 20_000_000;
 static NO_YIELD_UNTIL: AtomicU64 = AtomicU64::new(0);
 static PENALTY: AtomicU64 = AtomicU64::new(LEAST_PENALTY);
 
+/// Whether the last yield came back at once: it took less than twice as long as the quickest of all, in nanoseconds.
+static ALONE: AtomicBool = AtomicBool::new(false);
+static QUICKEST: AtomicU64 = AtomicU64::new(u64::MAX);
+
 /// A bounded spin: a few pauses, then a few yields, then it is time to sleep.
 ///
 /// Waking a thread that sleeps on another core costs its waker about 10 microseconds and the
@@ -28,6 +36,7 @@ static PENALTY: AtomicU64 = AtomicU64::new(LEAST_PENALTY);
 #[derive(Default)]
 pub struct Spin {
     turns: u32,
+    calm: u32,
 }
 
 impl Spin {
@@ -35,9 +44,15 @@ impl Spin {
         // In a model, sometimes there is no time at all.
         #[cfg(shuttle)]
         if crate::base::model::inside() {
-            return Spin { turns: crate::base::model::draw((PAUSES + YIELDS + 1).into()) as u32 };
+            return Spin { turns: crate::base::model::draw((PAUSES + YIELDS + 1).into()) as u32, calm: 0 };
         }
         Spin::default()
+    }
+
+    /// For who waits until others are through with something, as a lock, that is seldom for this one alone.
+    pub fn for_a_lock() -> Spin {
+        // Relaxed: a hint, that guards nothing.
+        Spin { calm: if ALONE.load(Ordering::Relaxed) { CALM } else { 0 }, ..Spin::new() }
     }
 
     /// Passes a very little time and says true, or says false when it is time to be seen waiting.
@@ -45,7 +60,7 @@ impl Spin {
         if self.turns >= PAUSES {
             return false;
         }
-        for _ in 0..1 << (self.turns / 2) {
+        for _ in 0..1 << (self.turns / 2 + self.calm) {
             core::hint::spin_loop();
         }
         self.turns += 1;
@@ -59,6 +74,19 @@ impl Spin {
         }
         self.turns += 1;
         self.turns <= PAUSES + YIELDS && yield_briefly()
+    }
+}
+
+/// A yield took so long.
+fn note_yield(took: u64) {
+    // Relaxed: as above; and written only where it changes, since all who spin read it.
+    let quickest = QUICKEST.load(Ordering::Relaxed);
+    if took < quickest {
+        QUICKEST.store(took, Ordering::Relaxed);
+    }
+    let alone = took / 2 < quickest;
+    if ALONE.load(Ordering::Relaxed) != alone {
+        ALONE.store(alone, Ordering::Relaxed);
     }
 }
 
@@ -84,6 +112,7 @@ pub fn yield_briefly() -> bool {
     }
     std::thread::yield_now();
     let after = now();
+    note_yield(after - before);
     let penalty = PENALTY.load(Ordering::Relaxed);
     if after - before > LONG {
         NO_YIELD_UNTIL.store(after + penalty, Ordering::Relaxed);

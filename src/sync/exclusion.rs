@@ -282,7 +282,7 @@ impl<T: Exclusive> Handle<T> {
         if insight::is_on(insight::CONTENTION) {
             self.set_watched()?;
         }
-        let mut spin = Spin::new();
+        let mut spin = Spin::for_a_lock();
         while spin.pause() {
             match self.try_take() {
                 Err(Error::Busy) => (),
@@ -301,7 +301,7 @@ impl<T: Exclusive> Handle<T> {
             if let Some(result) = self.acquire_asleep(&lock, block) {
                 return result;
             }
-            spin = Spin::new();
+            spin = Spin::for_a_lock();
         }
     }
 
@@ -333,7 +333,7 @@ impl<T: Exclusive> Handle<T> {
 
     /// Stays awake for a moment after a wake, then prepares to sleep again.
     fn spin_as_waiter(self) -> Result<Turn, Error> {
-        let mut spin = Spin::new();
+        let mut spin = Spin::for_a_lock();
         loop {
             // Relaxed: the exchange decides.
             let free = !State(self.state(Ordering::Relaxed)?).is_locked();

@@ -462,7 +462,7 @@ impl Handle<RwLock> {
         if insight::is_on(insight::CONTENTION) {
             self.set_watched()?;
         }
-        let mut spin = Spin::new();
+        let mut spin = Spin::for_a_lock();
         while spin.pause() {
             match self.try_take(access) {
                 Err(Error::Busy) => (),
@@ -576,7 +576,7 @@ impl Handle<RwLock> {
     /// For a writer that was woken: takes the lock, in competition with those who come.
     fn write_awake(self, rwlock: &RwLock, block: &Block) -> Result<(), Error> {
         loop {
-            let mut spin = Spin::new();
+            let mut spin = Spin::for_a_lock();
             let starving = loop {
                 match self.update(Ordering::Acquire, State::acquired_awake) {
                     Err(Error::Busy) => (),

@@ -232,7 +232,7 @@ impl Handle<Semaphore> {
     #[cold]
     fn acquire_slowly(self, timeout: Timeout) -> Result<(), Error> {
         let block = Block::begin(What::of(Verb::Acquire, self), timeout)?;
-        let mut spin = Spin::new();
+        let mut spin = Spin::for_a_lock();
         while spin.pause() {
             match self.try_take() {
                 Err(Error::Busy) => (),
@@ -251,7 +251,7 @@ impl Handle<Semaphore> {
             if let Some(result) = self.acquire_asleep(&semaphore, &block) {
                 return result.inspect(|()| self.happens_after());
             }
-            spin = Spin::new();
+            spin = Spin::for_a_lock();
         }
     }
 
