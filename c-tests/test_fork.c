@@ -669,3 +669,261 @@ TEST(a_child_may_return_into_the_wait_for_a_task_or_a_pool_whose_thread_forked_i
         must(sigaction(SIGUSR2, &before, NULL) == 0);
     }
 }
+
+// ---- The same for every other wait, which begins anew in the child
+
+static lt_status drop_others(void *barrier) {
+    while (lt_barrier_parties(barrier) > 1) {
+        must(lt_barrier_drop(barrier) == LT_OK);
+    }
+    return LT_OK;
+}
+
+static void *barrier_of_five(void) {
+    return lt_barrier_new(5, NULL, NULL);
+}
+WAITS_CALL(barrier_wait, lt_barrier_wait(o, NULL))
+WAITS_CALL(barrier_free, lt_barrier_free(o))
+
+static void *queue_with_work(void) {
+    lt_queue *queue = lt_queue_new(0);
+    must(queue != NULL && lt_queue_put(queue, queue) == LT_OK);
+    return queue;
+}
+WAITS_CALL(queue_join, lt_queue_join(o))
+WAITS_TIMED(queue_join_timed, lt_queue_join_timeout(o, seconds))
+WAITS_CALL(queue_task_done, lt_queue_task_done(o))
+
+static void *no_end_in_the_parent(void *arg) {
+    while (!in_child) {
+        pause();
+    }
+    return arg;
+}
+
+static void call_without_end(void *arg) {
+    LT_IGNORE(no_end_in_the_parent(arg));
+}
+
+static lt_once_flag once_in_the_child;
+
+static void *once_flag(void) {
+    return &once_in_the_child;
+}
+WAITS_CALL(once_call, lt_call_once(o, call_without_end, NULL))
+
+static void *two_tasks(void) {
+    static lt_future *futures[2];
+    lt_pool *pool = lt_pool_new(2, NULL);
+    for (int i = 0; i < 2; i++) {
+        must(lt_pool_submit(pool, no_end_in_the_parent, NULL, &futures[i]) == LT_OK);
+    }
+    return futures;
+}
+WAITS_CALL(wait_for_both, lt_future_wait_many(o, 2, LT_ALL, LT_FOREVER, NULL))
+
+static void *thread_without_end(void) {
+    lt_thread *thread = NULL;
+    must(lt_thread_start(call_without_end, NULL, NULL, &thread) == LT_OK);
+    return thread;
+}
+WAITS_CALL(thread_join, lt_thread_join(o))
+WAITS_CALL(thread_free, lt_thread_free(o))
+
+// Whose wait ends by itself in the child has nothing that satisfies it.
+static const wait_kind OTHER_WAITS[] = {
+    {.name = "barrier", .make = barrier_of_five, .wait = barrier_wait, .satisfy = drop_others, .destroy = barrier_free},
+    {.name = "queue join", .make = queue_with_work, .wait = queue_join, .wait_timeout = queue_join_timed,
+        .satisfy = queue_task_done, .destroy = waits_queue_destroy},
+    {.name = "once", .make = once_flag, .wait = once_call},
+    {.name = "many futures", .make = two_tasks, .wait = wait_for_both},
+    {.name = "join", .make = thread_without_end, .wait = thread_join, .destroy = thread_free},
+};
+
+enum { NEIGHBOURS = 2, STACK = 1 << 20 };
+
+static struct {
+    const wait_kind *kind;
+    void *object;
+    bool timed; // The wait ends by its time, and else is satisfied.
+    char *stacks[NEIGHBOURS];
+    _Atomic int64_t ids[NEIGHBOURS];
+} forking;
+
+static void *satisfy_in_the_child(void *arg) {
+    must_soon(asleep(waiting_id));
+    must_for(forking.kind->name, forking.kind->satisfy(forking.object) == LT_OK);
+    return arg;
+}
+
+// In the child nothing may be done to the stacks of threads that are gone: but for their ends, where the C library has
+// its own, they are out of reach.
+static void fork_and_begin_anew(int signum) {
+    (void)signum;
+    pid_t child = fork_to_go_on();
+    if (child == 0) {
+        alarm(20);
+        in_child = 1;
+        waiting_id = getpid();
+        for (int i = 0; i < NEIGHBOURS; i++) {
+            must(mprotect(forking.stacks[i], STACK / 2, PROT_NONE) == 0);
+        }
+        pthread_t thread;
+        must(forking.timed || forking.kind->satisfy == NULL ||
+             pthread_create(&thread, NULL, satisfy_in_the_child, NULL) == 0);
+        return;
+    }
+    must_for(forking.kind->name, child != -1 && wait_for_child(child) == 0);
+    _exit(0);
+}
+
+static void *wait_beside(void *number) {
+    volatile char room[STACK / 2 + 1024 * 64];
+    room[0] = 0;
+    atomic_store((_Atomic int64_t *)number, lt_get_native_id());
+    LT_IGNORE(forking.kind->wait(forking.object));
+    return number + room[0];
+}
+
+static void start_neighbour(int i) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    forking.stacks[i] = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    must(forking.stacks[i] != MAP_FAILED && pthread_attr_init(&attributes) == 0);
+    must(pthread_attr_setstack(&attributes, forking.stacks[i], STACK) == 0);
+    must(pthread_create(&thread, &attributes, wait_beside, &forking.ids[i]) == 0);
+    must_soon(atomic_load(&forking.ids[i]) != 0 && asleep(atomic_load(&forking.ids[i])));
+}
+
+static void *fork_between_neighbours(void *arg) {
+    must_soon(asleep(waiting_id));
+    start_neighbour(1);
+    must(pthread_kill(waiting_thread, SIGUSR2) == 0);
+    return arg;
+}
+
+static void begin_anew_in_a_child(void *unused) {
+    (void)unused;
+    pthread_t forker;
+    forking.object = waits_make(forking.kind);
+    start_neighbour(0);
+    waiting_thread = pthread_self();
+    waiting_id = lt_get_native_id();
+    must(pthread_create(&forker, NULL, fork_between_neighbours, NULL) == 0);
+    const wait_kind *kind = forking.kind;
+    lt_status status = forking.timed ? kind->wait_timeout(forking.object, 0.1) : kind->wait(forking.object);
+    while (!in_child && forking.timed) {
+        status = kind->wait_timeout(forking.object, 0.1);
+    }
+    must_for(kind->name, in_child && status == (forking.timed ? LT_TIMED_OUT : LT_OK));
+    if (!forking.timed) {
+        waits_undo(kind, forking.object);
+    }
+    if (kind->destroy != NULL) {
+        must_soon(kind->destroy(forking.object) == LT_OK);
+    }
+    _exit(0);
+}
+
+TEST(a_wait_whose_thread_forks_in_a_handler_begins_anew_in_the_child) {
+    skip_without_handlers();
+    if (under_emulator()) {
+        skip_because("QEMU can start no thread in the child of any but the newest thread");
+    }
+    const wait_kind *kinds[LENGTH(WAITS) + LENGTH(OTHER_WAITS)];
+    memcpy(kinds, WAITS, sizeof WAITS);
+    for (size_t i = 0; i < LENGTH(OTHER_WAITS); i++) {
+        kinds[LENGTH(WAITS) + i] = &OTHER_WAITS[i];
+    }
+    struct sigaction forks = {.sa_handler = fork_and_begin_anew}, before;
+    for (size_t i = 0; i < 4 * LENGTH(kinds); i++) {
+        forking.kind = kinds[i / 4];
+        forking.timed = i % 2 == 1;
+        forks.sa_flags = i % 4 >= 2 ? SA_RESTART : 0;
+        if (!forking.timed || forking.kind->wait_timeout != NULL) {
+            must(sigaction(SIGUSR2, &forks, &before) == 0);
+            must_for(forking.kind->name, run_in_child(begin_anew_in_a_child, NULL) == 0);
+            must(sigaction(SIGUSR2, &before, NULL) == 0);
+        }
+    }
+}
+
+// ---- A notify of more than eight is on its way from one to the other
+
+static struct {
+    lt_condition *condition;
+    lt_lock *lock;
+    waiter others[12];
+} notified;
+
+static lt_status wait_and_let_go(void *unused) {
+    (void)unused;
+    must(lt_lock_acquire(notified.lock) == LT_OK);
+    lt_status status = lt_condition_wait(notified.condition, notified.lock);
+    must(lt_lock_release(notified.lock) == LT_OK);
+    return status;
+}
+
+static void *let_go_in_the_child(void *arg) {
+    must_soon(asleep(waiting_id));
+    must(lt_lock_release(notified.lock) == LT_OK);
+    return arg;
+}
+
+static void fork_and_be_notified(int signum) {
+    (void)signum;
+    pid_t child = fork_to_go_on();
+    if (child == 0) {
+        pthread_t thread;
+        alarm(20);
+        in_child = 1;
+        waiting_id = getpid();
+        must(pthread_create(&thread, NULL, let_go_in_the_child, NULL) == 0);
+        return;
+    }
+    must(child != -1 && wait_for_child(child) == 0);
+    _exit(0);
+}
+
+// The main thread comes as one of the others; whoever is notified waits for the lock, or for its turn.
+static void *notify_and_have_it_fork(void *place) {
+    must_soon(lt_condition_waiting(notified.condition) == (uint32_t)(intptr_t)place + 1);
+    for (size_t i = (size_t)(intptr_t)place; i < LENGTH(notified.others); i++) {
+        waiter_launch(&notified.others[i], wait_and_let_go, NULL);
+    }
+    must_soon(lt_condition_waiting(notified.condition) == LENGTH(notified.others) + 1 && asleep(waiting_id));
+    must(lt_lock_acquire(notified.lock) == LT_OK && lt_condition_notify_all(notified.condition) == LT_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); // The first one comes to the lock, most often.
+    must_soon(asleep(waiting_id));
+    must(pthread_kill(waiting_thread, SIGUSR2) == 0);
+    return place;
+}
+
+static void be_notified_in_a_child(void *place) {
+    pthread_t notifier;
+    notified.condition = lt_condition_new();
+    notified.lock = lt_allocate_lock();
+    for (intptr_t i = 0; i < (intptr_t)place; i++) {
+        waiter_launch(&notified.others[i], wait_and_let_go, NULL);
+        must_soon(lt_condition_waiting(notified.condition) == (uint32_t)i + 1);
+    }
+    waiting_thread = pthread_self();
+    waiting_id = lt_get_native_id();
+    must(pthread_create(&notifier, NULL, notify_and_have_it_fork, place) == 0);
+    must(wait_and_let_go(NULL) == LT_OK && in_child);
+    must_soon(lt_condition_free(notified.condition) == LT_OK && lt_lock_free(notified.lock) == LT_OK);
+    _exit(0);
+}
+
+TEST(a_notify_on_its_way_to_a_thread_that_forks_in_a_handler_reaches_it_in_the_child) {
+    skip_without_handlers();
+    if (under_emulator()) {
+        skip_because("QEMU can start no thread in the child of any but the newest thread");
+    }
+    struct sigaction forks = {.sa_handler = fork_and_be_notified, .sa_flags = SA_RESTART}, before;
+    must(sigaction(SIGUSR2, &forks, &before) == 0);
+    for (intptr_t place = 0; place <= (intptr_t)LENGTH(notified.others); place += 4) {
+        must(run_in_child(be_notified_in_a_child, (void *)place) == 0);
+    }
+    must(sigaction(SIGUSR2, &before, NULL) == 0);
+}

@@ -6,10 +6,10 @@ use crate::base::insight::{self, Waited};
 use crate::base::interrupt::Interrupt;
 use crate::base::record::Record;
 use crate::base::status::Error;
-use crate::base::this_thread;
 use crate::base::trace;
 use crate::base::wait::{self, Wake};
 use crate::base::waiting::{Told, Wait, What};
+use crate::base::{registry, this_thread};
 use core::cell::Cell;
 
 /// How long a waiter lets others overtake it, in nanoseconds.
@@ -29,6 +29,8 @@ pub struct Block {
     declared: Cell<bool>,
     /// Whether it ended by a hand-over.
     pub handed_over: Cell<bool>,
+    /// In which process it has last begun, among those forked from each other.
+    process: Cell<u32>,
 }
 
 impl Block {
@@ -68,6 +70,7 @@ impl Block {
             can_be_refused: true,
             declared: Cell::new(false),
             handed_over: Cell::new(false),
+            process: Cell::new(registry::forks()),
         }
     }
 
@@ -138,6 +141,9 @@ impl Block {
 
     /// Sleeps while `word` is `expected`.
     pub fn sleep(&self, word: &AtomicU32, expected: u32) -> Wake {
+        if self.was_forked() {
+            return Wake::Forked;
+        }
         let untold = self.record.filter(|_| !self.declared.get());
         let _told = untold.zip(self.wait()).map(|(record, wait)| record.waiting.tell(wait));
         let asleep = trace::falls_asleep(self.record, self.what);
@@ -145,15 +151,24 @@ impl Block {
         if let Some(asleep) = asleep {
             asleep.end((wake == Wake::Woken).then(|| word.as_ptr().addr()));
         }
-        wake
+        if self.was_forked() { Wake::Forked } else { wake }
+    }
+
+    /// Whether this is the child of a process in which it has begun.
+    pub fn was_forked(&self) -> bool {
+        self.process.get() != registry::forks()
     }
 
     /// Why the operation gives up, once it is out of the wait. Takes the interrupt; None if that was
-    /// taken meanwhile, by a signal handler of this thread: then the operation begins again.
+    /// taken meanwhile, by a signal handler of this thread, or that has forked: then the operation begins again.
     pub fn reason(&self, wake: Wake) -> Option<Error> {
         match wake {
             Wake::Interrupted => {
                 self.interruptible().is_some_and(Record::take_interrupt).then_some(Error::Interrupted)
+            }
+            Wake::Forked => {
+                self.process.set(registry::forks());
+                None
             }
             _ => Some(Error::TimedOut),
         }

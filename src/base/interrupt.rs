@@ -32,7 +32,10 @@ pub struct Interrupt {
 impl Interrupt {
     /// The word while nothing is pending.
     pub const NONE: u32 = 0;
-    const SOME: u32 = 1;
+    pub(super) const SOME: u32 = 1;
+    /// Nothing is pending, but this is a forked child, and the sleep that its handler has interrupted, if it was one, ends.
+    #[cfg(not(parking))]
+    const FORKED: u32 = 2;
     /// The place while the owner is at none.
     const NOWHERE: usize = 0;
 
@@ -133,7 +136,21 @@ impl Interrupt {
 
     /// Whether a wait would be interrupted. May say so a moment too long: only `take` tells for sure.
     pub fn pending(&self) -> bool {
-        self.word.load(SeqCst) != Interrupt::NONE
+        self.word.load(SeqCst) == Interrupt::SOME
+    }
+
+    /// In a forked child, in which nothing is pending: ends the sleep that a handler has interrupted, if that has forked.
+    #[cfg(not(parking))]
+    pub fn end_sleep(&self) {
+        self.word.store(Interrupt::FORKED, SeqCst);
+        self.until.cut_short();
+    }
+
+    /// Whether a sleep is to end, or not to begin: an interrupt is pending, or it was a forked child's, which is told once.
+    #[cfg(not(parking))]
+    pub fn ends_sleep(&self) -> bool {
+        let forked = self.word.compare_exchange(Interrupt::FORKED, Interrupt::NONE, SeqCst, SeqCst);
+        forked != Err(Interrupt::NONE)
     }
 
     /// Whether nothing is pending, and nothing that `settled` would wait for.

@@ -278,6 +278,8 @@ pub(super) fn become_main() {
         &FIRST_THREAD
     });
     record.interrupt.clear();
+    #[cfg(not(parking))]
+    record.interrupt.end_sleep();
     record.native_id.store(native_id(), Ordering::Relaxed);
     record.known_as(myself());
     // A started thread that forks is no longer one of those that are counted.

@@ -26,6 +26,7 @@ use crate::base::heap;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::this_thread;
+use crate::base::wait::Wake;
 use crate::base::waiting::{Verb, What};
 use crate::base::watchers::{Bell, Watcher};
 use crate::exec::case::{Case, Outcome, Stay, Try};
@@ -82,10 +83,14 @@ pub fn select(n: usize, cases: Cases, seconds: f64) -> Result<Chosen, Refused> {
     }
     let entries = if n > FEW { many.as_mut_slice() } else { few.get_mut(..n).unwrap_or_default() };
     let bell = Bell::silent();
-    // SAFETY: the entries are made where they stay, until all are out of the lists again, as the bell, below.
-    let result = unsafe { enter(entries, cases, &bell) }.and_then(|()| wait(entries, &bell, &block));
-    leave(entries);
-    result
+    loop {
+        // SAFETY: the entries are made where they stay, until all are out of the lists again, as the bell, below.
+        let result = unsafe { enter(entries, cases, &bell) }.and_then(|()| wait(entries, &bell, &block));
+        leave(entries);
+        if let Some(result) = result.transpose() {
+            return result;
+        }
+    }
 }
 
 /// Tries the cases, each as often first as any other, until one happens.
@@ -124,14 +129,14 @@ unsafe fn enter(entries: &mut [Option<Entry>], cases: Cases, bell: &Bell) -> Res
     Ok(())
 }
 
-/// Sleeps until one happens.
-fn wait(entries: &[Option<Entry>], bell: &Bell, block: &Block) -> Result<Chosen, Refused> {
+/// Sleeps until one happens. None if the thread was forked meanwhile: in the child its watchers are in no list.
+fn wait(entries: &[Option<Entry>], bell: &Bell, block: &Block) -> Result<Option<Chosen>, Refused> {
     let mut line = Line { at: None, place: None, stays: 1, stayed: 0 };
     let result = wait_in(&mut line, entries, bell, block);
     // Where another case has failed: it may have been served meanwhile.
     match line.step_out(entries)? {
-        Some(chosen) => Ok(chosen),
         None => result,
+        chosen => Ok(chosen),
     }
 }
 
@@ -140,7 +145,7 @@ fn wait_in(
     entries: &[Option<Entry>],
     bell: &Bell,
     block: &Block,
-) -> Result<Chosen, Refused> {
+) -> Result<Option<Chosen>, Refused> {
     let mut told_in_vain = None;
     let mut ended = None;
     loop {
@@ -152,17 +157,17 @@ fn wait_in(
             }
         }
         if let Some(chosen) = line.served(entries)? {
-            return Ok(chosen);
+            return Ok(Some(chosen));
         }
         let others = |i: usize| numbered(entries).any(|(j, entry)| j != i && entry.case.is_possible());
         if line.at.is_none_or(|i| ended.is_some() || told_in_vain != Some(i) || others(i)) {
             if let Some(chosen) = line.step_out(entries)? {
-                return Ok(chosen);
+                return Ok(Some(chosen));
             }
             for i in order(entries.len()) {
                 let Some(Some(entry)) = entries.get(i) else { continue };
                 if let Some(outcome) = entry.case.attempt(Try::Wait).map_err(|error| (Some(i), error))? {
-                    return Ok((i, outcome));
+                    return Ok(Some((i, outcome)));
                 }
             }
             if let Some(reason) = ended.take().and_then(|wake| block.reason(wake)) {
@@ -170,12 +175,16 @@ fn wait_in(
             }
             if let Some(i) = told_in_vain.filter(|_| block.is_starving()) {
                 if let Some(chosen) = line.step_in(entries, i)? {
-                    return Ok(chosen);
+                    return Ok(Some(chosen));
                 }
             }
         }
         asleep_at(entries).for_each(|queue| queue.set_asleep(true));
         let wake = bell.sleep(block);
+        if wake == Wake::Forked {
+            block.reason(wake);
+            return Ok(None);
+        }
         asleep_at(entries).for_each(|queue| queue.set_asleep(false));
         ended = Some(wake).filter(|wake| wake.ends_wait());
     }

@@ -211,8 +211,10 @@ fn watch(futures: &[Handle<Future>], own: usize, mode: Mode, timeout: Timeout) -
             Err(error) => result = result.and(Err(error)),
         }
     }
-    let result = result
-        .and_then(|()| Block::until(What::plain(Verb::Wait), &tally.changes, timeout, || tally.is_met()));
+    // In a child that was forked meanwhile all that it waits for is over.
+    let is_over = || tally.is_met() || tally.process != registry::forks();
+    let result =
+        result.and_then(|()| Block::until(What::plain(Verb::Wait), &tally.changes, timeout, is_over));
     for watcher in &watchers {
         if let Some(future) = watcher.waits.take() {
             future.unwatch(|watching| watching.take_out(watcher));

@@ -339,6 +339,21 @@ impl Handle<Barrier> {
     fn arrive(self, timeout: Timeout) -> Result<Arrival, Error> {
         // Before the lock: a thread's first call makes its record, which takes memory and another lock.
         let me = this_thread::ident();
+        let mut block = None;
+        loop {
+            let begin = || Block::start(What::of(Verb::Wait, self), timeout);
+            if let Some(arrival) = self.arrive_within(me, || block.get_or_insert_with(begin))? {
+                return Ok(arrival);
+            }
+        }
+    }
+
+    /// None if the thread was forked meanwhile: in the child it has not come.
+    fn arrive_within<'a>(
+        self,
+        me: u64,
+        block: impl FnOnce() -> &'a mut Block,
+    ) -> Result<Option<Arrival>, Error> {
         // While it is there, what it wakes up to is the same barrier, freed or not.
         let (barrier, mut round) = self.round()?;
         let index = round.inside.len() as u32;
@@ -352,24 +367,24 @@ impl Handle<Barrier> {
             let complete = round.inside.choose(usize::MAX, |_| true);
             if let Some((action, argument)) = round.action {
                 round.begin_action(complete, me);
-                return Ok(Arrival::Last(index, action, argument));
+                return Ok(Some(Arrival::Last(index, action, argument)));
             }
             drop(round);
             complete.serve(RELEASED);
-            return Ok(Arrival::Over(index));
+            return Ok(Some(Arrival::Over(index)));
         }
         let waiter = Waiter::new(if round.state.acts() { OUTSIDE } else { index as usize });
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
         unsafe { round.of(&waiter).join(&waiter) };
         drop(round);
-        let served = barrier.await_service(&waiter, &Block::start(What::of(Verb::Wait, self), timeout))?;
+        let Some(served) = barrier.await_service(&waiter, block())? else { return Ok(None) };
         match (served, waiter.wants()) {
-            (RELEASED, index) => Ok(Arrival::Over(index as u32)),
+            (RELEASED, index) => Ok(Some(Arrival::Over(index as u32))),
             (ACT, index) => {
                 let mut round = barrier.round.lock();
                 round.actor = me;
                 let (action, argument) = round.action.ok_or(Error::Broken)?;
-                Ok(Arrival::Last(index as u32, action, argument))
+                Ok(Some(Arrival::Last(index as u32, action, argument)))
             }
             (GONE, _) => Err(Error::StaleHandle(Kind::Barrier)),
             _ => Err(Error::Broken),
@@ -431,8 +446,9 @@ fn send_away(round: Guard<'_, Round>, why: u32) {
 
 impl Barrier {
     /// Sleeps until served. If the wait ends before, the barrier is broken.
-    fn await_service(&self, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
-        waiter.await_service(block, &self.round).map(|served| served.with()).map_err(|(mut round, reason)| {
+    fn await_service(&self, waiter: &Waiter, block: &Block) -> Result<Option<u32>, Error> {
+        let served = waiter.await_service(block, &self.round, None);
+        served.map(|served| served.map(|served| served.with())).map_err(|(mut round, reason)| {
             round.of(waiter).leave(waiter);
             round.state = round.state.broken();
             send_away(round, SENT_AWAY);

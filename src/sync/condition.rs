@@ -214,27 +214,44 @@ impl Handle<Condition> {
     }
 
     fn wait_once<L: Held>(self, lock: Handle<L>, block: &Block) -> Result<(), Error> {
+        let mut put_down = None;
+        loop {
+            if let Some(()) = self.wait_in_line(lock, block, &mut put_down)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// None if the thread was forked meanwhile: in the child it stands in no line, and the lock is put down.
+    fn wait_in_line<L: Held>(
+        self,
+        lock: Handle<L>,
+        block: &Block,
+        put_down: &mut Option<L::Token>,
+    ) -> Result<Option<()>, Error> {
         // While they are there, the lock is not freed, and what this wakes up to is the same condition.
         let _kept = lock.reside()?;
         let waiter = Waiter::new(lock.into_raw().addr());
         let (condition, line) = self.line()?;
         // SAFETY: stays here, and is out of the line and served, or not chosen, before it goes.
         unsafe { condition.join(line, &waiter) };
-        match L::put_down(lock) {
-            Ok(token) => {
-                let served = condition.await_notify(&waiter, block);
-                L::take_up(lock, token)?;
-                // With the lock, which the heirs want: they come when it is about to be free.
-                match served?.with() {
-                    GONE => Err(Error::StaleHandle(Kind::Condition)),
-                    _ => Ok(()),
-                }
-            }
+        let token = match put_down.map_or_else(|| L::put_down(lock), Ok) {
+            Ok(token) => *put_down.insert(token),
             // Somebody else released it at this moment, wrongly.
             Err(error) => {
                 condition.give_back(&waiter);
-                Err(error)
+                return Err(error);
             }
+        };
+        let served = condition.await_notify(&waiter, block);
+        if matches!(served, Ok(None)) {
+            return Ok(None);
+        }
+        L::take_up(lock, token)?;
+        // With the lock, which the heirs want: they come when it is about to be free.
+        match served?.map(|served| served.with()) {
+            Some(GONE) => Err(Error::StaleHandle(Kind::Condition)),
+            _ => Ok(Some(())),
         }
     }
 }
@@ -263,8 +280,8 @@ impl Condition {
     }
 
     /// Sleeps until notified, or until the wait ends; then the waiter is out of the line.
-    fn await_notify<'a>(&self, waiter: &'a Waiter, block: &Block) -> Result<Served<'a>, Error> {
-        waiter.await_service(block, &self.line).map_err(|(line, reason)| {
+    fn await_notify<'a>(&self, waiter: &'a Waiter, block: &Block) -> Result<Option<Served<'a>>, Error> {
+        waiter.await_service(block, &self.line, Some(NOTIFIED)).map_err(|(line, reason)| {
             self.leave(line, waiter);
             reason
         })

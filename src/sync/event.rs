@@ -185,7 +185,7 @@ impl Handle<Event> {
             }
         }
         // From here on, `free` sees that a thread waits.
-        let _resident = self.reside()?;
+        let mut _resident = self.reside()?;
         while spin.again() {
             if happened(Ordering::Acquire)? {
                 return Ok(());
@@ -206,6 +206,8 @@ impl Handle<Event> {
                 if let Some(reason) = block.reason(wake) {
                     return Err(reason);
                 }
+                // In a forked child it was none any more.
+                _resident = self.reside()?;
             }
         }
     }

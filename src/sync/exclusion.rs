@@ -39,7 +39,7 @@ use crate::base::holding::{How, Owned};
 use crate::base::insight;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
-use crate::base::wait;
+use crate::base::wait::{self, Wake};
 use crate::base::waiting::{Verb, What};
 use crate::base::watchers::{News, Sides};
 use crate::sync::grants::Grants;
@@ -82,9 +82,9 @@ impl State {
         State(self.0 & !flag)
     }
 
-    /// One waiter less.
+    /// One waiter less; none, in a forked child, was forgotten.
     fn left(self) -> State {
-        State(self.0 - WAITER)
+        if self.has_waiters() { State(self.0 - WAITER) } else { self }
     }
 
     fn acquired(self) -> State {
@@ -290,7 +290,7 @@ impl<T: Exclusive> Handle<T> {
             }
         }
         // From here on, `free` sees that a thread waits.
-        let lock = self.reside()?;
+        let mut lock = self.reside()?;
         loop {
             while spin.again() {
                 match self.try_take() {
@@ -301,6 +301,8 @@ impl<T: Exclusive> Handle<T> {
             if let Some(result) = self.acquire_asleep(&lock, block) {
                 return result;
             }
+            // In a forked child it was none any more.
+            lock = self.reside()?;
             spin = Spin::for_a_lock();
         }
     }
@@ -318,7 +320,9 @@ impl<T: Exclusive> Handle<T> {
                 Err(error) => return Some(Err(error)),
             };
             let wake = block.sleep(self.futex(), asleep.0 as u32);
-            turn = if wake.ends_wait() {
+            turn = if wake == Wake::Forked {
+                return block.reason(wake).map(Err);
+            } else if wake.ends_wait() {
                 match self.take_or(State::acquired_by_waiter, State::given_up) {
                     Ok(Turn::Waiting(_)) => return block.reason(wake).map(Err),
                     turn => turn,
@@ -353,7 +357,7 @@ impl<T: Exclusive> Handle<T> {
             block.handed_over.set(true);
             return Some(Ok(()));
         };
-        let served = self.served_after_all(lock);
+        let served = wake != Wake::Forked && self.served_after_all(lock);
         block.handed_over.set(served);
         if served { Some(Ok(())) } else { block.reason(wake).map(Err) }
     }

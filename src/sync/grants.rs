@@ -12,6 +12,7 @@
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
+use crate::base::registry;
 use crate::base::spin::Spin;
 use crate::base::wait::{self, Wake};
 
@@ -31,13 +32,21 @@ const DUE: u32 = 1 << 22;
 /// How long who finds all grants spoken for, or none, sleeps before it looks again, if nothing is posted. In nanoseconds.
 const LOOK_AGAIN: u64 = 1_000_000;
 
-/// A thread that is due, until it has a grant or gives up; also where it is cancelled.
-struct Due<'a>(&'a Grants);
+/// A thread that is due, or sleeps, until it has a grant or gives up; also where it is cancelled. In a child that was forked
+/// meanwhile, in a signal handler, it is forgotten.
+struct Counted<'a> {
+    sleepers: &'a AtomicU32,
+    as_what: u32,
+    /// Read before it was counted: a fork in between leaves one too many, not one too few.
+    process: u32,
+}
 
-impl Drop for Due<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        // Relaxed: a count; who has seen it before has slept a little too long.
-        self.0.sleepers.fetch_sub(DUE, Ordering::Relaxed);
+        if self.process == registry::forks() {
+            // Relaxed: a count; one too many only costs a wake, or a sleep that is a little too long.
+            self.sleepers.fetch_sub(self.as_what, Ordering::Relaxed);
+        }
     }
 }
 
@@ -105,11 +114,19 @@ impl Grants {
     }
 
     /// None if there are too many already.
-    fn fall_due(&self) -> Option<Due<'_>> {
+    fn fall_due(&self) -> Option<Counted<'_>> {
+        let process = registry::forks();
         let more = |n: u32| n.checked_add(DUE);
         // Relaxed: as in `are_spoken_for`.
         let fallen = self.sleepers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        fallen.ok().map(|_| Due(self))
+        fallen.ok().map(|_| Counted { sleepers: &self.sleepers, as_what: DUE, process })
+    }
+
+    /// One more that sleeps, or is about to.
+    fn fall_asleep(&self) -> Counted<'_> {
+        let process = registry::forks();
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        Counted { sleepers: &self.sleepers, as_what: 1, process }
     }
 
     /// Sleeps while all grants are for others. The wake that it may have had was theirs.
@@ -118,18 +135,19 @@ impl Grants {
         if posted > 0 {
             wait::wake(&self.count, 1);
         }
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let _asleep = self.fall_asleep();
         // They may give up, of which nothing is seen: so not for long.
         wait::wait(&self.count, posted, Timeout::Nanoseconds(LOOK_AGAIN).start(), None);
-        // Relaxed: as in `sleep`.
-        self.sleepers.fetch_sub(1, Ordering::Relaxed);
         Wake::Changed
     }
 
     /// Takes one that will come, by who has been awake for long enough.
     pub fn take_asleep(&self, block: &Block) {
         while !self.try_take() {
-            self.sleep(block);
+            let wake = self.sleep(block);
+            if wake.ends_wait() {
+                block.reason(wake);
+            }
         }
     }
 
@@ -154,14 +172,11 @@ impl Grants {
 
     /// Sleeps until there may be a grant.
     fn sleep(&self, block: &Block) -> Wake {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        let wake = match self.count.load(Ordering::SeqCst) {
+        let _asleep = self.fall_asleep();
+        match self.count.load(Ordering::SeqCst) {
             0 => block.sleep(&self.count, 0),
             _ => Wake::Changed,
-        };
-        // Relaxed: one too many only costs a wake.
-        self.sleepers.fetch_sub(1, Ordering::Relaxed);
-        wake
+        }
     }
 
     /// Takes one if there is one.

@@ -23,18 +23,18 @@ use crate::base::block::Block;
 use crate::base::deadline::Timeout;
 use crate::base::fence;
 use crate::base::handle::{Handle, Kind, Object};
-use crate::base::race;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::unwind::Function;
 use crate::base::wait::{self, Wake};
 use crate::base::waiting::{Verb, What};
 use crate::base::watchers::{self, News, Sides};
+use crate::base::{race, registry};
 use crate::sync::chain::Chain;
 use crate::sync::discard::Discard;
 use crate::sync::ring::{self, Refused, Ring};
 use crate::sync::side::Side;
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::ptr;
 use core::slice;
@@ -506,6 +506,7 @@ impl Handle<Queue> {
                 return result;
             }
         }
+        let mut _stays = None;
         loop {
             side.register();
             if let Some(result) = attempt() {
@@ -513,8 +514,11 @@ impl Handle<Queue> {
                 return result;
             }
             let slept = queue.sleep(side, &block, sleeper);
-            if slept.is_err() {
-                side.leave();
+            match slept {
+                Ok(()) => (),
+                // It neither waits here nor resides any more.
+                Err(Wake::Forked) => _stays = Some(self.stay()?),
+                Err(_) => side.leave(),
             }
             match (attempt(), slept) {
                 (Some(result), _) => return result,
@@ -537,7 +541,15 @@ impl Handle<Queue> {
         // SeqCst, here and in `add_done`: of the last item and a joiner that come together, one sees the
         // other.
         queue.joiners.fetch_add(1, Ordering::SeqCst);
-        let result = Block::until(What::of(Verb::Join, self), &queue.rests, timeout, || queue.all_done());
+        let process = Cell::new(registry::forks());
+        let all_done = || {
+            if process.replace(registry::forks()) != registry::forks() {
+                // In a child that was forked meanwhile it was forgotten.
+                queue.joiners.fetch_add(1, Ordering::SeqCst);
+            }
+            queue.all_done()
+        };
+        let result = Block::until(What::of(Verb::Join, self), &queue.rests, timeout, all_done);
         // Relaxed: one too many only costs a wake.
         queue.joiners.fetch_sub(1, Ordering::Relaxed);
         result
@@ -734,9 +746,13 @@ impl Queue {
         };
         // SeqCst, in the look at it too: of a sleeper and a free that come together, one sees the other, or
         // the sleeper is woken by the close that the free begins with.
+        let process = registry::forks();
         self.asleep.fetch_add(seen, Ordering::SeqCst);
         let slept = side.sleep(block);
-        self.asleep.fetch_sub(seen, Ordering::SeqCst);
+        // In a child that was forked meanwhile it was forgotten.
+        if process == registry::forks() {
+            self.asleep.fetch_sub(seen, Ordering::SeqCst);
+        }
         slept
     }
 

@@ -469,20 +469,34 @@ impl Handle<RwLock> {
                 result => return result,
             }
         }
-        let rwlock = self.reside()?;
-        // From here on, `free` sees that a thread waits.
-        let _waits = rwlock.awaited.wait();
-        while spin.again() {
-            match self.try_take(access) {
-                Err(Error::Busy) => (),
-                result => return result,
+        loop {
+            let rwlock = self.reside()?;
+            // From here on, `free` sees that a thread waits.
+            let _waits = rwlock.awaited.wait();
+            while spin.again() {
+                match self.try_take(access) {
+                    Err(Error::Busy) => (),
+                    result => return result,
+                }
             }
+            if self.acquire_in_line(&rwlock, access, block)? {
+                return Ok(());
+            }
+            spin = Spin::new();
         }
+    }
+
+    /// False if the thread was forked meanwhile: in the child it neither waits nor stands in line.
+    fn acquire_in_line(self, rwlock: &RwLock, access: Access, block: &Block) -> Result<bool, Error> {
         let waiter = Waiter::new(access as usize);
-        if self.join(&rwlock, &waiter, access)? || self.await_turn(&rwlock, &waiter, block)? == HANDED_OVER {
-            return Ok(());
+        if self.join(rwlock, &waiter, access)? {
+            return Ok(true);
         }
-        self.write_awake(&rwlock, block)
+        match self.await_turn(rwlock, &waiter, block)? {
+            None => Ok(false),
+            Some(HANDED_OVER) => Ok(true),
+            Some(_) => self.write_awake(rwlock, block),
+        }
     }
 
     /// Counts as one that waits, and says that somebody watches: who is in the list of `base::watchers` by now.
@@ -528,7 +542,7 @@ impl Handle<RwLock> {
             drop(line);
             // One that starves is let in, and nothing else.
             let served = waiter.sleep_till_served();
-            let acquired = served.with() == HANDED_OVER;
+            let acquired = served.is_some_and(|served| served.with() == HANDED_OVER);
             if acquired {
                 self.has_acquired(Access::of(waiter.wants()).how());
             }
@@ -556,12 +570,15 @@ impl Handle<RwLock> {
         Ok(false)
     }
 
-    /// Sleeps in line. What it was served with.
-    fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<u32, Error> {
-        match waiter.await_service(block, &rwlock.line) {
+    /// Sleeps in line. What it was served with; None as in `acquire_in_line`.
+    fn await_turn(self, rwlock: &RwLock, waiter: &Waiter, block: &Block) -> Result<Option<u32>, Error> {
+        // In a forked child it is counted among those who hold it.
+        let chosen = is_let_in(waiter.wants()).then_some(HANDED_OVER);
+        match waiter.await_service(block, &rwlock.line, chosen) {
             Ok(served) => {
-                block.handed_over.set(served.with() == HANDED_OVER);
-                Ok(served.with())
+                let with = served.map(|served| served.with());
+                block.handed_over.set(with == Some(HANDED_OVER));
+                Ok(with)
             }
             Err((line, reason)) => {
                 line.leave(waiter);
@@ -573,14 +590,14 @@ impl Handle<RwLock> {
         }
     }
 
-    /// For a writer that was woken: takes the lock, in competition with those who come.
-    fn write_awake(self, rwlock: &RwLock, block: &Block) -> Result<(), Error> {
+    /// For a writer that was woken: takes the lock, in competition with those who come. False as in `acquire_in_line`.
+    fn write_awake(self, rwlock: &RwLock, block: &Block) -> Result<bool, Error> {
         loop {
             let mut spin = Spin::for_a_lock();
             let starving = loop {
                 match self.update(Ordering::Acquire, State::acquired_awake) {
                     Err(Error::Busy) => (),
-                    result => return result.map(|_| ()),
+                    result => return result.map(|_| true),
                 }
                 // Relaxed: the next exchange decides.
                 if State(self.state(Ordering::Relaxed)?).is_held(Access::Read) {
@@ -593,10 +610,13 @@ impl Handle<RwLock> {
             };
             let wants = if starving { STARVED_WRITE } else { Access::Write as usize };
             let waiter = Waiter::new(wants);
-            if self.join_again(rwlock, &waiter, starving)?
-                || self.await_turn(rwlock, &waiter, block)? == HANDED_OVER
-            {
-                return Ok(());
+            if self.join_again(rwlock, &waiter, starving)? {
+                return Ok(true);
+            }
+            match self.await_turn(rwlock, &waiter, block)? {
+                None => return Ok(false),
+                Some(HANDED_OVER) => return Ok(true),
+                Some(_) => (),
             }
         }
     }

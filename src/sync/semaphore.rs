@@ -20,6 +20,7 @@ use crate::base::deadline::Timeout;
 use crate::base::handle::{self, Handle, Kind, Object, STATE_BITS};
 use crate::base::spin::Spin;
 use crate::base::status::Error;
+use crate::base::wait::Wake;
 use crate::base::waiting::{Verb, What};
 use crate::base::watchers::{News, Sides};
 use crate::sync::grants::Grants;
@@ -240,7 +241,7 @@ impl Handle<Semaphore> {
             }
         }
         // From here on, `free` sees that a thread waits.
-        let semaphore = self.reside()?;
+        let mut semaphore = self.reside()?;
         loop {
             while spin.again() {
                 match self.try_take() {
@@ -251,6 +252,8 @@ impl Handle<Semaphore> {
             if let Some(result) = self.acquire_asleep(&semaphore, &block) {
                 return result.inspect(|()| self.happens_after());
             }
+            // In a forked child it was none any more.
+            semaphore = self.reside()?;
             spin = Spin::for_a_lock();
         }
     }
@@ -297,7 +300,8 @@ impl Handle<Semaphore> {
             Err(stale) => return Some(Err(stale)),
         }
         let Err(wake) = semaphore.grants.take_in_turn(block) else { return Some(Ok(())) };
-        if self.served_after_all(semaphore) { Some(Ok(())) } else { block.reason(wake).map(Err) }
+        let served = wake != Wake::Forked && self.served_after_all(semaphore);
+        if served { Some(Ok(())) } else { block.reason(wake).map(Err) }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::base::atomic::{self, AtomicU32, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Deadline;
 use crate::base::fence;
+use crate::base::registry;
 use crate::base::wait::{self, Wake};
 use crate::sync::grants::Grants;
 
@@ -111,9 +112,14 @@ impl Side {
     fn leave_slowly(&self) {
         // SeqCst: of this thread, which looks for both next, and one that makes more of either and then looks
         // for leavers, one sees the other. Those looks need not be SeqCst, behind a fence.
+        let process = registry::forks();
         self.leavers.fetch_add(1, Ordering::SeqCst);
         atomic::fence(Ordering::SeqCst);
         loop {
+            // In a child that was forked meanwhile it is forgotten.
+            if process != registry::forks() {
+                return;
+            }
             // Acquire: with a call comes what it was made for.
             let calls = self.calls.load(Ordering::Acquire);
             if self.withdraw() {

@@ -16,10 +16,15 @@
 //!
 //! A waiter that gives up takes itself out of the line; when it is not there any more, it was chosen, and
 //! waits for what it is served with, however late. So of those served none is lost.
+//!
+//! One whose thread forks meanwhile, in a signal handler, is in no line of the child's, nor served there: its links lead to
+//! those of threads that are gone, and are not followed. In the child its wait begins anew, with another one; or, if it had
+//! been chosen, is over.
 
 use crate::base::atomic::{AtomicU32, Ordering};
 use crate::base::block::Block;
 use crate::base::mutex::{Guard, Mutex};
+use crate::base::registry;
 use crate::base::spin::Spin;
 use crate::base::status::Error;
 use crate::base::wait::{self, Wake};
@@ -30,6 +35,8 @@ use core::ptr;
 /// One thread that waits. Not moved, and not dropped, while it is in a line or being served.
 pub struct Waiter {
     word: AtomicU32,
+    /// In which it waits, among those forked from each other.
+    process: u32,
     /// The rest is under the lock of the line. What it wants is told to whoever serves it.
     wants: Cell<usize>,
     /// The era of the line in which it came; `NEVER` once it was taken out by itself.
@@ -51,13 +58,15 @@ pub const AT_ONCE: usize = if cfg!(shuttle) { 1 } else { 8 };
 /// How many one that has heirs serves itself.
 const NEXT: usize = if cfg!(shuttle) { 1 } else { 2 };
 
-/// No era of a line.
+/// No era of a line: that of who is in none, and that of which none is left.
 const NEVER: u64 = 0;
+const NOTHING_LOST: u64 = u64::MAX;
 
 impl Waiter {
     pub fn new(wants: usize) -> Waiter {
         Waiter {
             word: AtomicU32::new(NOT_YET),
+            process: registry::forks(),
             wants: Cell::new(wants),
             came: Cell::new(NEVER),
             previous: Cell::new(ptr::null()),
@@ -91,21 +100,28 @@ impl Waiter {
     }
 
     /// Sleeps until it is served. When the wait ends before, the reason, and the lock of the line, in which the
-    /// waiter still is: the caller takes it out.
+    /// waiter still is: the caller takes it out. In a child that was forked meanwhile nobody serves it: had it been chosen,
+    /// that is as if with `chosen`, and else, or if there is none, it is to begin anew.
     pub fn await_service<'a, T: Lines>(
         &self,
         block: &Block,
         line: &'a Mutex<T>,
-    ) -> Result<Served<'_>, (Guard<'a, T>, Error)> {
+        chosen: Option<u32>,
+    ) -> Result<Option<Served<'_>>, (Guard<'a, T>, Error)> {
         loop {
             let wake = match self.sleep(block) {
-                Ok(served) => return Ok(served),
+                Ok(served) => return Ok(Some(served)),
                 Err(wake) => wake,
             };
             let line = line.lock();
+            let as_if_served = || chosen.map(|with| Served { waiter: self, with });
+            if self.was_forked() {
+                block.reason(Wake::Forked);
+                return Ok(if line.of(self).has_lost(self) { None } else { as_if_served() });
+            }
             if !line.of(self).has(self) {
                 drop(line);
-                return Ok(self.sleep_till_served());
+                return Ok(self.sleep_till_served().or_else(as_if_served));
             }
             if let Some(reason) = block.reason(wake) {
                 return Err((line, reason));
@@ -113,13 +129,20 @@ impl Waiter {
         }
     }
 
-    /// Sleeps until it is served, having been chosen.
-    pub fn sleep_till_served(&self) -> Served<'_> {
+    /// Sleeps until it is served, having been chosen. None if its thread was forked meanwhile.
+    pub fn sleep_till_served(&self) -> Option<Served<'_>> {
         loop {
-            if let Ok(served) = self.sleep(&Block::brief()) {
-                return served;
+            match self.sleep(&Block::brief()) {
+                Ok(served) => return Some(served),
+                Err(_) if self.was_forked() => return None,
+                Err(_) => (),
             }
         }
+    }
+
+    /// Whether this is the child of the process in which it waits.
+    fn was_forked(&self) -> bool {
+        self.process != registry::forks()
     }
 
     pub fn served(&self) -> Option<Served<'_>> {
@@ -147,6 +170,9 @@ impl Served<'_> {
 
 impl Drop for Served<'_> {
     fn drop(&mut self) {
+        if self.waiter.was_forked() {
+            return;
+        }
         let mut next = self.waiter.next.get();
         let mut heirs = [ptr::null(); NEXT];
         for heir in &mut heirs {
@@ -206,6 +232,8 @@ pub struct Waiters {
     /// What the first one wanted that came when it was empty, and whether all after it have wanted the same.
     wanted: Cell<usize>,
     alike: Cell<bool>,
+    /// The era that has ended with the last fork.
+    lost: Cell<u64>,
 }
 
 // SAFETY: the waiters in the line stay where they are; the line is used under a lock.
@@ -220,6 +248,7 @@ impl Waiters {
             era: Cell::new(NEVER + 1),
             wanted: Cell::new(0),
             alike: Cell::new(true),
+            lost: Cell::new(NOTHING_LOST),
         }
     }
 
@@ -304,6 +333,11 @@ impl Waiters {
         waiter.came.get() == self.era.get()
     }
 
+    /// Whether the waiter was in the line at the last fork.
+    fn has_lost(&self, waiter: &Waiter) -> bool {
+        waiter.came.get() == self.lost.get()
+    }
+
     /// Takes a waiter out that is in the line.
     pub fn leave(&self, waiter: &Waiter) {
         waiter.came.set(NEVER);
@@ -350,16 +384,21 @@ impl Waiters {
     /// Takes out all, in one step.
     pub fn take(&self) -> Chosen {
         let all = Chosen { first: self.first.get(), count: self.len(), alike: self.alike.get() };
-        self.era.set(self.era.get() + 1);
-        self.forget();
+        self.end_era();
         all
+    }
+
+    fn end_era(&self) {
+        self.era.set(self.era.get() + 1);
+        self.first.set(ptr::null());
+        self.last.set(ptr::null());
+        self.length.set(0);
     }
 
     /// In a forked child: those who waited are gone.
     pub fn forget(&self) {
-        self.first.set(ptr::null());
-        self.last.set(ptr::null());
-        self.length.set(0);
+        self.lost.set(self.era.get());
+        self.end_era();
     }
 }
 

@@ -12,13 +12,17 @@
 //! which a wake finds nobody; so it is repeated. A signal handler that interrupts the very thread
 //! which it runs on may have stopped it in that window, and cannot repeat: it cuts the deadline
 //! short that the kernel is about to read.
+//!
+//! A handler may also have forked: in the child, where it goes on, its thread's sleep ends. Since a sleep without a
+//! deadline is begun anew by the kernel behind a handler that was installed so, each has one; of two words, the interrupt
+//! has changed.
 
 use super::Wake;
 use crate::base::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use crate::base::deadline::{Deadline, now};
 use crate::base::interrupt::Interrupt;
 use crate::base::spin::Spin;
-use crate::base::this_thread;
+use crate::base::{registry, this_thread};
 use crate::sys::clock::timespec;
 use crate::sys::errno;
 use crate::sys::memcheck;
@@ -105,13 +109,14 @@ pub(super) fn after_fork_in_child() {}
 
 /// Sleeps on `word`, not to be interrupted.
 fn wait_alone(word: &AtomicU32, expected: u32, deadline: Deadline) -> Wake {
-    let at = absolute(deadline);
-    let at = at.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let process = registry::forks();
+    let at = absolute(deadline).unwrap_or_else(far_away);
     loop {
-        match sleep(word, expected, at, libc::FUTEX_BITSET_MATCH_ANY) {
+        match sleep(word, expected, &raw const at, libc::FUTEX_BITSET_MATCH_ANY) {
             0 => return Wake::Woken,
             // A signal handler ran: the deadline is absolute, so sleep on.
-            libc::EINTR => (),
+            libc::EINTR if process == registry::forks() => (),
+            libc::EINTR => return Wake::Changed,
             libc::ETIMEDOUT => return Wake::TimedOut,
             error => return unslept(error, deadline),
         }
@@ -127,14 +132,14 @@ fn unslept(error: i32, deadline: Deadline) -> Wake {
 /// Sleeps on `word`, having said so.
 fn wait_in_place(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Interrupt) -> Wake {
     loop {
-        let at = interrupt.until.set(deadline, interrupt.is_expected());
+        let at = interrupt.until.set(deadline);
         interrupt.lie_down(word.as_ptr().addr());
         // An interrupter that has not seen the place has stored before this look.
-        let pending = interrupt.pending();
-        let ended = if pending { 0 } else { sleep(word, expected, at, mark_of(interrupt)) };
+        let ends = interrupt.ends_sleep();
+        let ended = if ends { 0 } else { sleep(word, expected, at, mark_of(interrupt)) };
         interrupt.get_up();
         match ended {
-            _ if pending => return changed_or_interrupted(word, expected, interrupt),
+            _ if ends => return changed_or_interrupted(word, expected, interrupt),
             0 => return Wake::Woken,
             libc::EINTR => (),
             // Or it was cut short.
@@ -177,15 +182,9 @@ impl Until {
         Until(UnsafeCell::new(libc::timespec { tv_sec: 0, tv_nsec: 0 }))
     }
 
-    /// Sets it; what to give to the kernel. Without a deadline there is only something to cut short if
-    /// interrupts are expected: those of handlers are, since they are for the main thread.
-    fn set(&self, deadline: Deadline, expected: bool) -> *const libc::timespec {
-        let at = match deadline {
-            Deadline::At(ns) => timespec(ns),
-            Deadline::Never if expected => timespec(i64::MAX as u64),
-            // It is cheaper to have no deadline than one that is far away.
-            Deadline::Never => return ptr::null(),
-        };
+    /// Sets it; what to give to the kernel.
+    fn set(&self, deadline: Deadline) -> *const libc::timespec {
+        let at = absolute(deadline).unwrap_or_else(far_away);
         // SAFETY: the owner's thread; volatile, since a handler on it writes too.
         unsafe { self.0.get().write_volatile(at) };
         // SeqCst: the same thread only.
@@ -194,7 +193,7 @@ impl Until {
     }
 
     /// Makes it now, on the thread that it belongs to.
-    fn cut_short(&self) {
+    pub fn cut_short(&self) {
         // SAFETY: as above.
         unsafe { self.0.get().write_volatile(timespec(0)) };
     }
@@ -232,7 +231,10 @@ fn wait_two(word: &AtomicU32, expected: u32, deadline: Deadline, interrupt: &Int
         match errno::get() {
             libc::EINTR => continue,
             libc::ETIMEDOUT => return Wake::TimedOut,
-            libc::EAGAIN => return changed_or_interrupted(word, expected, interrupt),
+            libc::EAGAIN => {
+                interrupt.ends_sleep();
+                return changed_or_interrupted(word, expected, interrupt);
+            }
             libc::ENOSYS | libc::EPERM => {
                 NO_WAITV.store(true, Ordering::Relaxed);
                 return wait_in_place(word, expected, deadline, interrupt);
@@ -288,6 +290,11 @@ impl Waiter {
             reserved: 0,
         }
     }
+}
+
+/// When nobody lives any more.
+fn far_away() -> libc::timespec {
+    timespec(i64::MAX as u64)
 }
 
 fn absolute(deadline: Deadline) -> Option<libc::timespec> {

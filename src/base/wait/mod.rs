@@ -47,12 +47,15 @@ pub enum Wake {
     TimedOut,
     /// The interrupt is pending. It stays so: the caller decides whether to take it.
     Interrupted,
+    /// This is a forked child, in which the parent's wait goes on, from a signal handler that has forked: nobody knows of
+    /// it any more, and it begins anew. Told of a [`Block`](crate::base::block::Block), not by an engine.
+    Forked,
 }
 
 impl Wake {
     /// Whether the caller must give up, unless one more try succeeds.
     pub fn ends_wait(self) -> bool {
-        matches!(self, Wake::TimedOut | Wake::Interrupted)
+        matches!(self, Wake::TimedOut | Wake::Interrupted | Wake::Forked)
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn wait(
     if now_in(word) != expected {
         return Wake::Changed;
     }
-    if interrupt.is_some_and(|interrupt| now_in(interrupt.word()) != Interrupt::NONE) {
+    if interrupt.is_some_and(|interrupt| now_in(interrupt.word()) == Interrupt::SOME) {
         return Wake::Interrupted;
     }
     let task = shuttle::current::me();
