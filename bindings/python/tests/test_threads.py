@@ -205,6 +205,51 @@ def test_tasks_of_one_worker_wait_for_each_other() -> None:
         assert pool.submit(lambda: pool.submit(lambda: pool.submit(lambda: 3).result()).result()).result(10) == 3
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_tasks_wait_for_each_other_in_a_chain_of_any_length(workers: int) -> None:
+    length = 10_000
+    local, gate = lt.Local(), lt.Event()
+    with lt.Pool(workers, initializer=lambda: setattr(local, "ready", True)) as pool:
+
+        def wait_for_next(n: int) -> int:
+            assert local.ready
+            return tasks[n + 1].result() + 1 if n + 1 < length else 0
+
+        standing = [pool.submit(gate.wait) for _ in range(workers)]
+        tasks = [pool.submit(wait_for_next, n) for n in range(length)]
+        gate.set()
+        assert tasks[0].result(60) == length - 1
+        assert all(task.result() for task in standing)
+
+
+def test_callbacks_wait_for_tasks_in_a_chain_of_any_length() -> None:
+    length = 10_000
+    gate = lt.Event()
+    results: list[int] = []
+    with lt.Pool(1) as pool:
+        pool.submit(gate.wait)
+        tasks = [pool.submit(int, n) for n in range(length)]
+        for task, following in zip(tasks, tasks[1:]):
+            task.add_done_callback(lambda _, following=following: results.append(following.result()))  # type: ignore[misc]
+        gate.set()
+    assert sorted(results) == list(range(1, length))
+
+
+def test_callbacks_submit_in_a_chain_of_any_length() -> None:
+    last: lt.Queue[int] = lt.Queue()
+    with lt.Pool(1) as pool:
+
+        def go_on(task: futures.Future[int]) -> None:
+            n = task.result() + 1
+            if n == 10_000:
+                last.put(n)
+            else:
+                pool.submit(int, n).add_done_callback(go_on)
+
+        pool.submit(int).add_done_callback(go_on)
+        assert last.get(timeout=60) == 10_000
+
+
 def test_what_has_not_begun_is_cancelled() -> None:
     gate, begun = lt.Event(), lt.Event()
     pool = lt.Pool(1)

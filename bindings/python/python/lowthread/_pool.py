@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import threading
 import weakref
 from concurrent.futures import BrokenExecutor, Executor
@@ -37,7 +38,7 @@ class Future(_Future[_T]):
     """What becomes of a task: a concurrent.futures.Future, for as_completed(), wait() and asyncio.wrap_future().
 
     result() in a task of the same pool runs a task that nobody has begun, so that tasks can wait for each other in a
-    pool of one worker.
+    pool of one worker. Of those that wait for each other in turn, each some hundred are on a stack of their own.
     """
 
     # The call that is to be made, in a list from which whoever makes it takes it out.
@@ -70,7 +71,10 @@ class Future(_Future[_T]):
         return super().exception(timeout)
 
     def _help(self) -> None:
-        if getattr(_current, "pool", None) is self._pool:
+        shared: _Shared | None = getattr(_current, "pool", None)
+        if shared is None or shared is not self._pool:
+            return
+        if not (_is_deep() and shared.assist(self)):
             self._run()
 
     def _take(self) -> tuple[Callable[..., Any], Any, Any] | None:
@@ -111,9 +115,37 @@ class _Shared:
         self.idle = 0
         self.lock = Lock()
         self.broken: str | None = None
+        # Who runs what a worker waits for. They end with that.
+        self.assistants: weakref.WeakSet[Thread] = weakref.WeakSet()
+
+    def assist(self, task: Future[Any]) -> bool:
+        """Has another thread run the task, in the place of the calling worker. False if there is none to be had."""
+        name = threading.current_thread().name
+        assistant = Thread(target=_work, name=name, args=(self, task), daemon=True)
+        with self.lock:
+            self.assistants.add(assistant)
+        try:
+            assistant.start()
+        except (RuntimeError, MemoryError):
+            return False
+        _threads.add(assistant)
+        return True
+
+    def running_assistants(self) -> list[Thread]:
+        with self.lock:
+            return [assistant for assistant in self.assistants if assistant.is_alive()]
 
 
-def _work(shared: _Shared) -> None:
+def _is_deep() -> bool:
+    """Whether so many calls are under way that a task had better begin on another stack."""
+    try:
+        sys._getframe(min(sys.getrecursionlimit(), 1000) * 3 // 4)
+    except ValueError:
+        return False
+    return True
+
+
+def _work(shared: _Shared, only: Future[Any] | None = None) -> None:
     _current.pool = shared
     if shared.initializer is not None:
         try:
@@ -128,6 +160,9 @@ def _work(shared: _Shared) -> None:
                 if task._take() is not None:
                     task.set_exception(BrokenExecutor(shared.broken))
             return
+    if only is not None:
+        only._run()
+        return
     get = shared.tasks.get
     while True:
         try:
@@ -247,3 +282,7 @@ class Pool(Executor):
         if wait:
             for worker in self._workers:
                 worker.join()
+            # Each may have had another.
+            while running := shared.running_assistants():
+                for assistant in running:
+                    assistant.join()
