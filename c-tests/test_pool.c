@@ -1280,9 +1280,15 @@ static void *wait_for_the_next(void *arg) {
     return arg;
 }
 
-// Each task waits for the next, so they are on the stack of one worker under each other. What is left of it is
-// not enough for all: other workers come, and leave again.
-static void check_chain(size_t length, uint32_t workers) {
+// The same in a callback: its worker runs the next task, and calls the callback of that.
+static void wait_for_the_next_when_done(lt_future *future, void *arg) {
+    (void)future;
+    wait_for_the_next(arg);
+}
+
+// Each waits for the next, so they are on the stack of one worker under each other. What is left of it is not enough for
+// all: other workers come, and leave again.
+static void check_chain(size_t length, uint32_t workers, lt_future_fn callback) {
     lt_pool *pool = pool_of(workers);
     gate g = new_gate();
     chain c = {calloc(length, sizeof(lt_future *)), length, 0, LT_OK};
@@ -1293,9 +1299,15 @@ static void check_chain(size_t length, uint32_t workers) {
     }
     for (size_t i = 0; i < length; i++) {
         links[i] = (place){&c, i};
-        c.futures[i] = submit(pool, wait_for_the_next, &links[i]);
+        c.futures[i] = submit(pool, callback == NULL ? wait_for_the_next : give_back, &links[i]);
+        if (callback != NULL) {
+            assert_ok(lt_future_add_done_callback(c.futures[i], callback, &links[i]));
+        }
     }
     open_gate(&g);
+    if (callback != NULL) { // They need the handles.
+        must_soon(atomic_load(&c.done) == length);
+    }
     for (size_t i = 0; i < length; i++) {
         must(take_result(c.futures[i]) == &links[i]);
     }
@@ -1313,13 +1325,15 @@ static void check_chain(size_t length, uint32_t workers) {
 }
 
 TEST(a_chain_of_tasks_that_wait_for_each_other_is_as_long_as_one_likes) {
-    check_chain(50000, 1);
+    check_chain(50000, 1, NULL);
+    check_chain(10000, 1, wait_for_the_next_when_done);
 }
 
 TEST(chains_are_long_on_small_stacks_too) {
     assert_ok(lt_set_stack_size(65536));
-    check_chain(2000, 1);
-    check_chain(2000, 3);
+    check_chain(2000, 1, NULL);
+    check_chain(2000, 3, NULL);
+    check_chain(2000, 1, wait_for_the_next_when_done);
     assert_ok(lt_set_stack_size(0));
 }
 
