@@ -84,9 +84,9 @@ fn load() {
         if let Some((_, bit)) = NAMES.iter().find(|(name, _)| name.as_bytes() == word) {
             what |= bit;
         } else if let Some(after) = word.strip_prefix(b"socket:") {
-            path = Some(after);
+            take(&mut path, after);
         } else if let Some(after) = word.strip_prefix(b"trace:") {
-            file = Some(after);
+            take(&mut file, after);
         } else {
             cannot(format_args!("LOWTHREAD_INSIGHT: there is no {:.100}", readable(word)));
         }
@@ -99,5 +99,12 @@ fn load() {
     }
     if let Some(file) = file {
         trace::start_named(file);
+    }
+}
+
+/// There is one socket, and one trace: the last that is asked for.
+fn take<'a>(place: &mut Option<&'a [u8]>, path: &'a [u8]) {
+    if let Some(before) = place.replace(path).map(readable) {
+        cannot(format_args!("LOWTHREAD_INSIGHT: {before:.400} is left out: of two the last counts"));
     }
 }
