@@ -515,15 +515,18 @@ static lt_status take_part(void *arg) {
     }
 }
 
-TEST(nothing_is_lost_and_nothing_taken_twice_among_many) {
+static void check_crowd(int threads, int rounds) {
+    static waiter w[1000];
     crowd c = {lt_semaphore_new(0), lt_queue_new(4), lt_allocate_lock(), lt_event_new(), 0, 0, 0, 0};
     assert_ok(lt_lock_acquire(c.lock));
-    waiter w[MANY];
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < threads; i++) {
         waiter_launch(&w[i], take_part, &c);
     }
+    for (int i = 0; i < threads; i++) {
+        must_soon(waiter_asleep(&w[i]));
+    }
     long permits = 0, items = 0, locked = 0;
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < rounds; i++) {
         switch (i % 4) {
         case 0:
             assert_ok(lt_semaphore_release(c.semaphore, 1 + i % 3));
@@ -544,7 +547,7 @@ TEST(nothing_is_lost_and_nothing_taken_twice_among_many) {
     }
     must_soon(atomic_load(&c.permits) == permits && atomic_load(&c.items) == items);
     assert_ok(lt_event_set(c.stop));
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < threads; i++) {
         assert_ok(waiter_join(&w[i]));
     }
     assert_int_equal(c.permits, permits);
@@ -555,6 +558,16 @@ TEST(nothing_is_lost_and_nothing_taken_twice_among_many) {
     assert_ok(lt_queue_free(c.queue));
     assert_ok(lt_lock_free(c.lock));
     assert_ok(lt_event_free(c.stop));
+}
+
+TEST(nothing_is_lost_and_nothing_taken_twice_among_many) {
+    check_crowd(MANY, 3000);
+}
+
+TEST(nothing_is_lost_and_nothing_taken_twice_among_a_thousand) {
+    assert_ok(lt_set_stack_size(64 * 1024));
+    check_crowd(1000, 1000);
+    assert_ok(lt_set_stack_size(0));
 }
 
 static lt_status select_permit(void *semaphore) {
