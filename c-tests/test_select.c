@@ -566,7 +566,7 @@ TEST(nothing_is_lost_and_nothing_taken_twice_among_many) {
 
 TEST(nothing_is_lost_and_nothing_taken_twice_among_a_thousand) {
     assert_ok(lt_set_stack_size(64 * 1024));
-    check_crowd(1000, 1000);
+    check_crowd(1000, 200);
     assert_ok(lt_set_stack_size(0));
 }
 
