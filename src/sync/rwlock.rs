@@ -482,7 +482,7 @@ impl Handle<RwLock> {
             if self.acquire_in_line(&rwlock, access, block)? {
                 return Ok(());
             }
-            spin = Spin::new();
+            spin = Spin::for_a_lock();
         }
     }
 
