@@ -782,7 +782,7 @@ static void *wait_beside(void *number) {
     room[0] = 0;
     atomic_store((_Atomic int64_t *)number, lt_get_native_id());
     LT_IGNORE(forking.kind->wait(forking.object));
-    return number + room[0];
+    return (char *)number + room[0];
 }
 
 static void start_neighbour(int i) {
