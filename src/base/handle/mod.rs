@@ -556,3 +556,74 @@ impl<T: Object> Slot<T> {
 pub fn is_live(word: u64) -> bool {
     word & KIND_MASK != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::record::Record;
+
+    /// A word and nothing else.
+    #[derive(Debug)]
+    struct Bare;
+
+    static BARE: Arena<Bare> = Arena::new();
+
+    impl Object for Bare {
+        // That of no other type.
+        const KIND: Kind = Kind::Any;
+
+        fn arena() -> &'static Arena<Bare> {
+            &BARE
+        }
+
+        fn blank() -> Bare {
+            Bare
+        }
+
+        fn reset(&self) {}
+
+        fn forget(&self, _word: &AtomicU64) {}
+    }
+
+    #[test]
+    fn what_is_watched_or_gone_has_no_short_way() {
+        let bare = Handle::<Bare>::make(7, |_| ()).unwrap();
+        let at_once = || (bare.state_at_once(Ordering::SeqCst), bare.alive_at_once().is_some());
+        assert_eq!((at_once(), bare.is_left_alone()), ((Some(7), true), true));
+        let resident = bare.reside().unwrap();
+        assert_eq!((at_once(), bare.is_left_alone()), ((Some(7), true), false));
+        drop(resident);
+        bare.set_watched().unwrap();
+        assert_eq!((at_once(), bare.is_left_alone()), ((None, false), false));
+        assert_eq!(bare.state(Ordering::SeqCst), Ok(7));
+        // Which finds that nobody does.
+        bare.tell(Sides::ONE, 1, News::New);
+        assert_eq!((at_once(), bare.is_left_alone()), ((Some(7), true), true));
+        bare.end_unless_visited().unwrap();
+        assert_eq!((at_once(), bare.is_left_alone()), ((None, false), false));
+    }
+
+    #[test]
+    fn a_try_takes_what_a_look_finds_open() {
+        let bare = Handle::<Bare>::make(7, |_| ()).unwrap();
+        let unasked = || -> bool { panic!("it was taken") };
+        assert_eq!(bare.try_at_once(|state| state == 7, || true), Some(true));
+        assert_eq!(bare.try_at_once(|state| state == 7, || false), None);
+        assert_eq!(bare.try_at_once(|state| state != 7, unasked), Some(false));
+        bare.set_watched().unwrap();
+        assert_eq!(bare.try_at_once(|state| state == 7, unasked), None);
+        bare.end_unless_visited().unwrap();
+        assert_eq!(bare.try_at_once(|_| true, unasked), None);
+    }
+
+    #[test]
+    fn a_handle_of_any_type_stands_for_one_of_its_own() {
+        let bare = Handle::<Bare>::make(0, |_| ()).unwrap();
+        let any = Any::numbered(bare.number()).unwrap();
+        assert_eq!((any.kind(), any.number()), (Bare::KIND, bare.number()));
+        assert_eq!(any.typed::<Bare>().map(Handle::number), Some(bare.number()));
+        assert!(any.typed::<Record>().is_none());
+        bare.end_unless_visited().unwrap();
+        assert!(Any::numbered(bare.number()).is_none());
+    }
+}
