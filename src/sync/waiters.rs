@@ -471,3 +471,139 @@ impl Chosen {
         (Chosen::all_of(these), Chosen::all_of(those))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What they are served with.
+    const WITH: u32 = 7;
+
+    fn waiters(wants: impl IntoIterator<Item = usize>) -> Vec<Waiter> {
+        wants.into_iter().map(Waiter::new).collect()
+    }
+
+    /// A line of them all, which stay where they are.
+    fn line_of(all: &[Waiter]) -> Waiters {
+        let line = Waiters::none();
+        join(&line, all);
+        line
+    }
+
+    fn join(line: &Waiters, all: &[Waiter]) {
+        // SAFETY: the tests keep them until the line is used no more.
+        all.iter().for_each(|waiter| unsafe { line.join(waiter) });
+    }
+
+    /// Which of them were served.
+    fn served(all: &[Waiter]) -> Vec<usize> {
+        let words = all.iter().map(|waiter| waiter.word.load(Ordering::SeqCst));
+        words.enumerate().filter_map(|(i, word)| (word == WITH).then_some(i)).collect()
+    }
+
+    /// Its wait ends.
+    fn go_on(waiter: &Waiter) {
+        assert_eq!(waiter.served().map(|served| served.with()), Some(WITH));
+    }
+
+    #[test]
+    fn each_of_many_serves_the_next_and_a_few_are_served_at_once() {
+        let few = waiters([1; AT_ONCE]);
+        line_of(&few).take().serve_in_turn(WITH);
+        assert_eq!(served(&few).len(), AT_ONCE);
+
+        let many = waiters([1; AT_ONCE + 5]);
+        line_of(&many).take().serve_in_turn(WITH);
+        for i in 0..many.len() {
+            // One has heirs, and of each few heirs the first.
+            let with_heirs = if i == 0 { 0 } else { 1 + (i - 1).div_ceil(NEXT) };
+            let so_far = many.len().min(1 + NEXT * with_heirs);
+            assert_eq!(served(&many).len(), so_far, "before the end of {i}");
+            go_on(&many[i]);
+        }
+        assert_eq!(served(&many).len(), many.len());
+    }
+
+    #[test]
+    fn who_was_served_beside_others_has_no_heirs() {
+        let all = waiters([1; 3]);
+        line_of(&all).take().serve(WITH);
+        all[1].word.store(NOT_YET, Ordering::SeqCst);
+        go_on(&all[0]);
+        assert_eq!(served(&all), [0, 2]);
+    }
+
+    #[test]
+    fn nobody_waits_for_one_who_wants_something_else() {
+        const EACH: usize = AT_ONCE + 2;
+        let all = waiters((0..3 * EACH).map(|i| i % 3));
+        line_of(&all).take().serve_in_turn(WITH);
+        assert_eq!(served(&all), [0, 1, 2]);
+        go_on(&all[1]);
+        assert!(served(&all).iter().all(|i| *i < 3 || i % 3 == 1));
+        assert_eq!(served(&all).len(), 3 + NEXT);
+    }
+
+    #[test]
+    fn a_line_knows_that_all_in_it_want_the_same() {
+        let (same, other) = (waiters([5; 3]), waiters([6]));
+        let line = line_of(&same);
+        join(&line, &other);
+        assert!(!line.take().alike);
+        let same = waiters([5; 3]);
+        join(&line, &same);
+        assert!(line.take().alike);
+    }
+
+    #[test]
+    fn a_line_that_was_taken_or_forgotten_is_a_new_one() {
+        let all = waiters([1, 2, 3]);
+        let line = line_of(&all);
+        assert!(all.iter().all(|waiter| line.has(waiter)));
+        let chosen = line.take();
+        assert!((line.is_empty(), line.len(), line.first_wants()) == (true, 0, None));
+        assert!(!all.iter().any(|waiter| line.has(waiter)));
+        let others = waiters([4, 5]);
+        join(&line, &others);
+        assert_eq!((line.len(), line.first_wants(), line.wanting(5)), (2, Some(4), 1));
+        chosen.serve(WITH);
+        assert_eq!((served(&all).len(), served(&others).len()), (3, 0));
+        line.forget();
+        assert!((line.is_empty(), line.len()) == (true, 0));
+        let others = waiters([6, 7]);
+        join(&line, &others);
+        assert_eq!((line.first_wants(), line.len(), line.wanting(7)), (Some(6), 2, 1));
+    }
+
+    #[test]
+    fn who_leaves_and_who_comes_first_keep_the_order_of_the_others() {
+        let all = waiters([1, 2, 3, 4]);
+        let line = line_of(&all);
+        let order = || {
+            let mut order = Vec::new();
+            let mut next = line.first.get();
+            // SAFETY: they stay where they are.
+            while let Some(waiter) = unsafe { next.as_ref() } {
+                order.push(waiter.wants());
+                next = waiter.next.get();
+            }
+            order
+        };
+        line.leave(&all[1]);
+        assert_eq!((order(), line.has(&all[1])), (vec![1, 3, 4], false));
+        // SAFETY: as above; it is in no line.
+        unsafe { line.join_first(&all[1]) };
+        line.leave(&all[0]);
+        assert_eq!((order(), line.len()), (vec![2, 3, 4], 3));
+        line.leave(&all[1]);
+        line.leave(&all[3]);
+        assert_eq!(order(), [3]);
+        let other = line_of(&[]);
+        line.move_first(&other, 9);
+        assert_eq!((line.is_empty(), other.len(), other.first_wants()), (true, 1, Some(9)));
+        // SAFETY: as above.
+        unsafe { line.join_first(&all[0]) };
+        join(&line, &all[3..]);
+        assert_eq!(order(), [1, 4]);
+    }
+}

@@ -97,10 +97,10 @@ fn all_who_are_notified_come_through() {
 fn whoever_waits_with_one_lock_keeps_nobody_with_another() {
     check(|| {
         let condition = Handle::<Condition>::new().unwrap();
-        let (held, free) = (Handle::<Lock>::new().unwrap(), Handle::<Lock>::new().unwrap());
+        let [first, held, last] = [(); 3].map(|()| Handle::<Lock>::new().unwrap());
         let through = AtomicU32::new(0);
         threads(|scope| {
-            for (i, lock) in [held, free].into_iter().enumerate() {
+            for (i, lock) in [first, held, last].into_iter().enumerate() {
                 let through = &through;
                 scope.spawn(move || {
                     lock.acquire().unwrap();
@@ -114,12 +114,11 @@ fn whoever_waits_with_one_lock_keeps_nobody_with_another() {
             }
             held.acquire().unwrap();
             condition.notify(usize::MAX).unwrap();
-            await_number(&through, 1);
+            await_number(&through, 2);
             held.release().unwrap();
         });
         end(|| condition.free());
-        end(|| held.free());
-        end(|| free.free());
+        [first, held, last].iter().for_each(|lock| end(|| lock.free()));
     });
 }
 
