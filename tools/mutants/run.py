@@ -10,6 +10,7 @@ must not be less than in abi/mutants.txt.
     --check        only whether each file has a row, whose tests there are, and each change by hand can be made
     --sample N     of what cargo-mutants knows N in a hundred: the same each time
     --by-hand      only the changes by hand
+    --only REGEX   only those with that in their names, as they are told
     --minutes N    as many as that gives; the next run goes on where this one ends
     --no-models    only the C tests and the unit tests
     --again        forgets what is known of the files
@@ -98,16 +99,18 @@ def by_hand():
         if not line or line.startswith("#"):
             continue
         where, change = line.split(": ", 1)
-        file, function = where.split()
+        file, name = where.split()
         this, that = change.split(" => ")
         text = (ROOT / file).read_text()
-        begin = re.search(rf"^( *)[^\n/]*\bfn {re.escape(function)}\b", text, re.M)
+        owner, _, function = name.rpartition("::")
+        whose = re.search(rf"^impl\b.*\b{owner}\b.*{{$", text, re.M) if owner else None
+        begin = re.compile(rf"^( *)[^\n/]*\bfn {re.escape(function)}\b", re.M).search(text, whose.end() if whose else 0)
         at = text.find(this, begin.end()) if begin else -1
         # In that function, not in a later one.
         end = text.find(f"\n{begin[1]}}}\n", begin.end()) if begin else 0
         if not 0 <= at < end:
             sys.exit(f"tools/mutants/by-hand.txt: cannot be made: {line}")
-        yield Mutant(file, f"{file}: {this} => {that} in {function}", "by hand", at, at + len(this), that)
+        yield Mutant(file, f"{file}: {this} => {that} in {name}", "by hand", at, at + len(this), that)
 
 
 def by_cargo(files):
@@ -244,13 +247,8 @@ def c_test(name, number):
     return runs([str(folder / f"test_{name}"), *cases(name)], LD_LIBRARY_PATH=str(WORK / "lib"), LT_MUTANT=str(number), **shims)
 
 
-@functools.cache
-def passes(test):
-    """Whether it does without a change: else it notices nothing."""
-    good = c_test(test, 0) is None
-    if not good:
-        print(f"fails without a change, and is left out: {test}", flush=True)
-    return good
+def unit_tests(program, names, number):
+    return runs([program, "--quiet", *names], 60, 60, LT_MUTANT=str(number))
 
 
 def model_run(program, model, number):
@@ -258,24 +256,39 @@ def model_run(program, model, number):
     return runs([program, "--quiet", f"model::{model}::"], 300, 300, **environment)
 
 
+@functools.cache
+def passes(run, *what):
+    """Whether a test does without a change: else it notices nothing."""
+    good = run(*what, 0) is None
+    if not good:
+        print("fails without a change, and is left out:", *what, flush=True)
+    return good
+
+
+def notices(number, run, *what):
+    """How a test fails with a change. Once may be chance, on a busy machine; a model knows no chance but its own."""
+    how = run(*what, number)
+    return how if how and (run is model_run or run(*what, number)) and passes(run, *what) else None
+
+
 def judge(row, built, number, mutant, before):
     """`noticed` and by what; or `missed`, and by what that was not looked at."""
     tests, models, units = row
     for test in [] if before else tests:
-        if (how := c_test(test, number)) and passes(test):
+        if how := notices(number, c_test, test):
             return "noticed", f"test_{test} {how}"
     own = mutant.file.removeprefix("src/").removesuffix(".rs").removesuffix("/mod").replace("/", "::")
-    if not before and (how := runs([built["unit"], "--quiet", f"{own}::", *units], 60, 60, LT_MUTANT=str(number))):
+    if not before and (how := notices(number, unit_tests, built["unit"], (f"{own}::", *units))):
         return "noticed", f"unit tests {how}"
     for model in models if "models" in built else []:
-        if (how := model_run(built["models"], model, number)) and not model_run(built["models"], model, 0):
+        if how := notices(number, model_run, built["models"], model):
             return "noticed", f"model {model} {how}"
     return "missed", NO_MODELS if models and "models" not in built else ""
 
 
-def chosen(files, only_by_hand):
+def chosen(files, only_by_hand, named):
     made = [] if only_by_hand else [m for m in by_cargo(files) if m.genre not in ("MatchArm", "StructField")]
-    return [m for m in by_hand() if m.file in files] + made
+    return [m for m in [*by_hand(), *made] if m.file in files and named.search(m.name)]
 
 
 def in_sample(mutant, percent):
@@ -354,11 +367,11 @@ def report(mutants, results, accepting):
 
 
 def main():
-    arguments, options = sys.argv[1:], {"--sample": 100, "--minutes": 1e6, "-j": 1}
+    arguments, options = sys.argv[1:], {"--sample": 100, "--minutes": 1e6, "-j": 1, "--only": re.compile("")}
     for option in options:
         if option in arguments:
             at = arguments.index(option)
-            options[option] = float(arguments[at + 1])
+            options[option] = (re.compile if option == "--only" else float)(arguments[at + 1])
             del arguments[at : at + 2]
     if "--check" in arguments:
         return check()
@@ -372,7 +385,7 @@ def main():
         return False
     end = time.monotonic() + 60 * options["--minutes"]
     # The number of a change stays, so that little is built anew.
-    numbers = dict(enumerate(chosen(files, "--by-hand" in arguments), 1))
+    numbers = dict(enumerate(chosen(files, "--by-hand" in arguments, options["--only"]), 1))
     mutants = {number: mutant for number, mutant in numbers.items() if in_sample(mutant, options["--sample"])}
     results = {} if "--again" in arguments else known()
     WORK.mkdir(exist_ok=True)
