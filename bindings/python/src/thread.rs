@@ -295,7 +295,7 @@ impl ThreadHandle {
 impl Drop for ThreadHandle {
     fn drop(&mut self) {
         let done = self.done() as usize;
-        RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|&(_, other)| other != done);
+        handles(|all| all.retain(|&(_, other)| other != done));
         // SAFETY: nobody has the object, so nobody waits.
         unsafe {
             let _ = lt_thread_free(self.thread.load(Ordering::Relaxed));
@@ -374,14 +374,19 @@ fn non_daemons<T>(change: impl FnOnce(&mut Vec<Py<ThreadHandle>>) -> T) -> T {
     change(&mut NON_DAEMONS.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
-/// Events of all handles whose threads run, with the pthread of each. Used as the list above.
-static RUNNING: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+/// Events of all handles that have a thread, with the pthread of each, until the handle is gone: a thread that has left
+/// the interpreter sets its event without the GIL, and a fork can come before that. Used as the list above.
+static HANDLES: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+fn handles(change: impl FnOnce(&mut Vec<(usize, usize)>)) {
+    change(&mut HANDLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+}
 
 /// In a forked child, before the interpreter does anything: the other threads have ended, which threading expects its
 /// handles to know. The forking thread had the GIL, so the list is whole; a fork by C code without it changes nothing.
 extern "C" fn end_others() {
-    if let Ok(mut running) = RUNNING.try_lock() {
-        running.retain(|&(pthread, done)| {
+    if let Ok(mut handles) = HANDLES.try_lock() {
+        handles.retain(|&(pthread, done)| {
             let here = pthread == this_pthread();
             if !here {
                 // SAFETY: a handle, perhaps of an event that was freed.
@@ -395,10 +400,6 @@ extern "C" fn end_others() {
 /// A thread is about to leave the interpreter: nobody needs to wait for more than that.
 fn forget_handle(done: *mut lt_event) {
     if !done.is_null() {
-        RUNNING
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .retain(|&(_, other)| other != done as usize);
         let gone = non_daemons(|all| {
             let place = all.iter().position(|handle| handle.get().done.load(Ordering::Relaxed) == done)?;
             Some(all.swap_remove(place))
@@ -461,7 +462,7 @@ fn start_joinable_thread<'py>(
     let pthread = lt_native_handle(unsafe { lt_thread_ident(thread) });
     this.pthread.store(pthread, Ordering::Relaxed);
     let done = this.done.load(Ordering::Relaxed) as usize;
-    RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((pthread, done));
+    handles(|all| all.push((pthread, done)));
     Ok(handle)
 }
 
@@ -472,7 +473,7 @@ fn _make_thread_handle(ident: usize) -> PyResult<ThreadHandle> {
     let handle = ThreadHandle::of(ident)?;
     let done = handle.done.load(Ordering::Relaxed) as usize;
     // A forked child is to know that it has ended, if it is another's.
-    RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((ident, done));
+    handles(|all| all.push((ident, done)));
     Ok(handle)
 }
 

@@ -145,6 +145,27 @@ def test_a_child_of_a_thread_is_its_main_thread(run: Run) -> None:
     assert out == ""
 
 
+def test_in_a_child_no_thread_lives_that_was_about_to_end(run: Run) -> None:
+    out = run("""
+        import os, sys
+        import lowthread as lt
+        # A thread that the core is left to last is stopped where it lets go of the GIL, at its end.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        sys.setswitchinterval(1e-6)
+        def end_late():
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        for _ in range(50):
+            thread = lt.Thread(target=end_late)
+            thread.start()
+            child = os.fork()
+            if child == 0:
+                os._exit(thread.is_alive())
+            thread.join()
+            assert os.waitpid(child, 0)[1] == 0
+        """)
+    assert out == ""
+
+
 def test_subprocess_with_preexec_fn(run: Run) -> None:
     out = run("""
         import subprocess, sys
