@@ -14,6 +14,7 @@ use lowthread::ffi::time::lt_monotonic;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Without bound.
@@ -53,24 +54,29 @@ pub fn without<T>(attempt: impl FnOnce() -> T) -> T {
 /// Calls `attempt` with the seconds that are left until it answers with something else than an interrupt.
 pub fn wait(seconds: f64, attempt: impl Fn(f64) -> lt_status) -> Result<lt_status, Raised> {
     signals::before_a_wait();
+    wait_or_chain(seconds, |left| Some(attempt(left)))
+}
+
+/// The same. None has the signals chained that somebody has taken back, and is called again.
+fn wait_or_chain(seconds: f64, attempt: impl Fn(f64) -> Option<lt_status>) -> Result<lt_status, Raised> {
     let deadline = if seconds < 0.0 { f64::INFINITY } else { lt_monotonic() + seconds };
     let mut left = seconds;
     loop {
         let (status, signum) = without(|| {
             let status = attempt(left);
-            let signum = if status == LT_INTERRUPTED { lt_interrupt_signal() } else { 0 };
+            let signum = if status == Some(LT_INTERRUPTED) { lt_interrupt_signal() } else { 0 };
             (status, signum)
         });
-        if status != LT_INTERRUPTED {
-            return Ok(status);
-        }
-        if signum == 0 {
-            errors::set_interrupted();
-            return Err(Raised);
-        }
-        // SAFETY: the GIL is held.
-        if unsafe { ffi::PyErr_CheckSignals() } != 0 {
-            return Err(Raised);
+        match status {
+            None => signals::before_a_wait(),
+            Some(LT_INTERRUPTED) if signum == 0 => {
+                errors::set_interrupted();
+                return Err(Raised);
+            }
+            // SAFETY: the GIL is held.
+            Some(LT_INTERRUPTED) if unsafe { ffi::PyErr_CheckSignals() } != 0 => return Err(Raised),
+            Some(LT_INTERRUPTED) => (),
+            Some(status) => return Ok(status),
         }
         if seconds >= 0.0 {
             left = (deadline - lt_monotonic()).max(0.0);
@@ -83,19 +89,29 @@ pub fn wait_for(py: Python<'_>, seconds: f64, attempt: impl Fn(f64) -> lt_status
     wait(seconds, attempt).map_err(|Raised| PyErr::fetch(py))
 }
 
-/// [`wait`], for a lock's method: whether it was acquired in time, or the exception of what refused it.
+/// [`wait`], for a lock's method: whether it was acquired in time, or the exception of what refused it. `is_acquired` tries
+/// without a wait.
 #[cold]
 pub fn acquire(
     seconds: f64,
+    is_acquired: impl Fn() -> bool,
     attempt: impl Fn(f64) -> lt_status,
     refused: fn(lt_status) -> *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    let looked = Cell::new(false);
     let attempt = |left| {
         // With the GIL another can go on now, and it is mostly that one which releases the lock, on this core.
         yield_briefly();
-        attempt(left)
+        // Before the look at the signals, a system call that only who sleeps needs.
+        if is_acquired() {
+            Some(LT_OK)
+        } else if !looked.replace(true) && signals::are_taken_back() {
+            None
+        } else {
+            Some(attempt(left))
+        }
     };
-    match wait(seconds, attempt) {
+    match wait_or_chain(seconds, attempt) {
         Ok(LT_OK) => truth(true),
         Ok(LT_TIMED_OUT) => truth(false),
         Ok(status) => refused(status),

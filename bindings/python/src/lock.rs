@@ -98,6 +98,7 @@ unsafe extern "C" fn acquire(
     // SAFETY: the caller holds a reference to the object.
     gil::acquire(
         seconds,
+        || unsafe { lt_lock_try_acquire(lock) } == LT_OK,
         |left| unsafe { lt_lock_acquire_timeout(lock, left) },
         |status| raise(errors::of(status)),
     )

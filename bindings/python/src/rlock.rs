@@ -97,7 +97,12 @@ unsafe extern "C" fn acquire(
         return truth(false);
     }
     // SAFETY: the caller holds a reference to the object.
-    gil::acquire(seconds, |left| unsafe { lt_rlock_acquire_timeout(lock, left) }, refused)
+    gil::acquire(
+        seconds,
+        || unsafe { lt_rlock_try_acquire(lock) } == LT_OK,
+        |left| unsafe { lt_rlock_acquire_timeout(lock, left) },
+        refused,
+    )
 }
 
 unsafe extern "C" fn enter(this: *mut PyObject, _ignored: *mut PyObject) -> *mut PyObject {

@@ -62,20 +62,29 @@ fn installed(signum: c_int) -> usize {
     }
 }
 
+/// The chained signals that somebody has taken back, if this is the main thread.
+fn taken_back() -> impl Iterator<Item = c_int> {
+    let mut chained = if on_main() { CHAINED.load(Ordering::Relaxed) } else { 0 };
+    std::iter::from_fn(move || {
+        let signum = (chained != 0).then(|| chained.trailing_zeros() as c_int + 1)?;
+        chained &= chained - 1;
+        Some(signum)
+    })
+    .filter(|&signum| {
+        let now = installed(signum);
+        now != HANDLER.load(Ordering::Relaxed) && now != libc::SIG_DFL && now != libc::SIG_IGN
+    })
+}
+
 /// Before the main thread sleeps: chains again what somebody has taken back.
 #[inline]
 pub fn before_a_wait() {
-    if on_main() {
-        let mut chained = CHAINED.load(Ordering::Relaxed);
-        while chained != 0 {
-            let signum = chained.trailing_zeros() as c_int + 1;
-            chained &= chained - 1;
-            let now = installed(signum);
-            if now != HANDLER.load(Ordering::Relaxed) && now != libc::SIG_DFL && now != libc::SIG_IGN {
-                chain(signum);
-            }
-        }
-    }
+    taken_back().for_each(chain);
+}
+
+/// Whether [`before_a_wait`] has something to do. Without the GIL a hint: what changes meanwhile comes too late.
+pub fn are_taken_back() -> bool {
+    taken_back().next().is_some()
 }
 
 /// Chains a signal that has a handler in C. One that cannot be chained keeps its handler: then it ends no wait.
