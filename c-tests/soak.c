@@ -447,14 +447,13 @@ static uint64_t done_by(const char *name) {
     return done;
 }
 
-// Everybody goes on, within PATIENCE. So does who is interrupted: where there is little time for all of this, that may
-// come before each of its turns, and then it is the last in line again.
+// Everybody goes on, within PATIENCE.
 static void look(void) {
     static uint64_t seen[THREADS];
     static double since[THREADS];
     double now = lt_monotonic();
     for (int i = 0; i < THREADS; i++) {
-        uint64_t done = atomic_load(&workers[i].done) + atomic_load(&workers[i].interrupts);
+        uint64_t done = atomic_load(&workers[i].done);
         if (done != seen[i] || since[i] == 0) {
             seen[i] = done;
             since[i] = now;
