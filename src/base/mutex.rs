@@ -25,6 +25,8 @@ impl<T> Mutex<T> {
         Mutex { raw: Raw::free(), value: UnsafeCell::new(value) }
     }
 
+    // For each type once: it is in many places.
+    #[inline(never)]
     pub fn lock(&self) -> Guard<'_, T> {
         let inside = fork::enter();
         self.raw.lock();

@@ -32,7 +32,16 @@ impl Raw {
         self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    #[inline]
     pub fn lock(&self) {
+        if !self.try_lock() {
+            self.lock_slowly();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slowly(&self) {
         let mut spin = Spin::new();
         while !self.try_lock() {
             if !spin.again() {
