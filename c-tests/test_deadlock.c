@@ -439,6 +439,62 @@ TEST(a_wait_with_a_timeout_closes_no_circle) {
     look_no_more();
 }
 
+// ---- Interrupts
+
+static lt_lock *interrupted_lock;
+static _Atomic int64_t joining; // Who joins.
+static atomic_bool held_up, may_go;
+
+static void hold_up(int signum) {
+    (void)signum;
+    atomic_store(&held_up, true);
+    while (!atomic_load(&may_go)) {
+        sched_yield();
+    }
+}
+
+static void *let_go_when_it_is_joined(void *arg) {
+    must_soon(asleep(atomic_load(&joining)));
+    atomic_store(&may_go, true);
+    return arg;
+}
+
+static void acquire_and_say(void *arg) {
+    lt_status *status = arg;
+    *status = lt_lock_acquire(interrupted_lock);
+}
+
+// It has been interrupted, and has not given up yet: a signal handler keeps it from that.
+TEST(who_is_interrupted_closes_no_circle) {
+    look_for(LT_INSIGHT_DEADLOCK);
+    interrupted_lock = new_lock();
+    atomic_store(&joining, lt_get_native_id());
+    assert_ok(lt_lock_acquire(interrupted_lock));
+    lt_status status = LT_OK;
+    lt_thread *thread = NULL;
+    assert_ok(lt_thread_start(acquire_and_say, &status, NULL, &thread));
+    must_soon(asleep(lt_thread_native_id(thread)));
+    struct sigaction action = {.sa_handler = hold_up};
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    assert_int_equal(syscall(SYS_tgkill, getpid(), (pid_t)lt_thread_native_id(thread), SIGUSR1), 0);
+    must_soon(atomic_load(&held_up));
+    pthread_t friend;
+    assert_int_equal(pthread_create(&friend, NULL, let_go_when_it_is_joined, NULL), 0);
+    assert_ok(lt_thread_interrupt(thread));
+    assert_ok(lt_thread_join(thread));
+    assert_status(status, LT_INTERRUPTED);
+    assert_int_equal(atomic_load(&told.cycles), 0);
+    assert_int_equal(pthread_join(friend, NULL), 0);
+    assert_ok(lt_thread_free(thread));
+    assert_ok(lt_lock_release(interrupted_lock));
+    assert_ok(lt_lock_free(interrupted_lock));
+    action.sa_handler = SIG_DFL;
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    look_no_more();
+}
+
+// ---- Circles of several kinds
+
 typedef struct three {
     lt_lock *lock;
     lt_rlock *rlock;
