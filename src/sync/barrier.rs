@@ -155,8 +155,8 @@ impl Round {
         if self.inside.len() < parties {
             return None;
         }
-        let complete = self.inside.choose(parties - 1, |_| true);
-        let last = self.inside.choose(1, |_| true);
+        let complete = self.inside.take(parties - 1);
+        let last = self.inside.take(1);
         self.begin_action(complete, NOBODY);
         Some(last)
     }
@@ -264,7 +264,7 @@ impl Handle<Barrier> {
                 last.serve(ACT);
             }
         } else if round.inside.len() == round.parties as usize {
-            let complete = round.inside.choose(usize::MAX, |_| true);
+            let complete = round.inside.take(usize::MAX);
             drop(round);
             complete.serve(RELEASED);
         }
@@ -364,7 +364,7 @@ impl Handle<Barrier> {
             return Err(Error::CalledFromWithin);
         }
         if round.state == State::Filling && index + 1 == round.parties {
-            let complete = round.inside.choose(usize::MAX, |_| true);
+            let complete = round.inside.take(usize::MAX);
             if let Some((action, argument)) = round.action {
                 round.begin_action(complete, me);
                 return Ok(Some(Arrival::Last(index, action, argument)));
@@ -401,7 +401,7 @@ impl Handle<Barrier> {
         round.state = round.state.after_action();
         let complete = round.complete.take();
         let (outside, last) = if round.state.is_broken() {
-            (round.outside.choose(usize::MAX, |_| true), None)
+            (round.outside.take(usize::MAX), None)
         } else {
             (Chosen::none(), round.admit())
         };
@@ -437,8 +437,8 @@ unsafe extern "C-unwind" fn left_action(barrier: *mut c_void) {
 
 /// Sends all who wait away, with the reason.
 fn send_away(round: Guard<'_, Round>, why: u32) {
-    let inside = round.inside.choose(usize::MAX, |_| true);
-    let outside = round.outside.choose(usize::MAX, |_| true);
+    let inside = round.inside.take(usize::MAX);
+    let outside = round.outside.take(usize::MAX);
     drop(round);
     inside.serve(why);
     outside.serve(why);

@@ -216,19 +216,19 @@ impl Handle<Condition> {
     fn wait_once<L: Held>(self, lock: Handle<L>, block: &Block) -> Result<(), Error> {
         let mut put_down = None;
         loop {
-            if let Some(()) = self.wait_in_line(lock, block, &mut put_down)? {
+            if self.wait_in_line(lock, block, &mut put_down)? {
                 return Ok(());
             }
         }
     }
 
-    /// None if the thread was forked meanwhile: in the child it stands in no line, and the lock is put down.
+    /// False if the thread was forked meanwhile: in the child it stands in no line, and the lock is put down.
     fn wait_in_line<L: Held>(
         self,
         lock: Handle<L>,
         block: &Block,
         put_down: &mut Option<L::Token>,
-    ) -> Result<Option<()>, Error> {
+    ) -> Result<bool, Error> {
         // While they are there, the lock is not freed, and what this wakes up to is the same condition.
         let _kept = lock.reside()?;
         let waiter = Waiter::new(lock.into_raw().addr());
@@ -245,13 +245,13 @@ impl Handle<Condition> {
         };
         let served = condition.await_notify(&waiter, block);
         if matches!(served, Ok(None)) {
-            return Ok(None);
+            return Ok(false);
         }
         L::take_up(lock, token)?;
         // With the lock, which the heirs want: they come when it is about to be free.
         match served?.map(|served| served.with()) {
             Some(GONE) => Err(Error::StaleHandle(Kind::Condition)),
-            _ => Ok(Some(())),
+            _ => Ok(true),
         }
     }
 }
@@ -273,7 +273,7 @@ impl Condition {
 
     /// Serves the first `n` of the line.
     fn serve(&self, line: Guard<'_, Waiters>, n: usize, with: u32) {
-        let chosen = if n < line.len() { line.choose(n, |_| true) } else { line.take() };
+        let chosen = line.take(n);
         self.waiting.store(line.len(), Ordering::Relaxed);
         drop(line);
         chosen.serve_in_turn(with);

@@ -381,8 +381,11 @@ impl Waiters {
         Chosen::all_of(chosen)
     }
 
-    /// Takes out all, in one step.
-    pub fn take(&self) -> Chosen {
+    /// Takes out up to `n`, the first ones; all of them in one step.
+    pub fn take(&self, n: usize) -> Chosen {
+        if n < self.len() {
+            return self.choose(n, |_| true);
+        }
         let all = Chosen { first: self.first.get(), count: self.len(), alike: self.alike.get() };
         self.end_era();
         all
@@ -509,11 +512,11 @@ mod tests {
     #[test]
     fn each_of_many_serves_the_next_and_a_few_are_served_at_once() {
         let few = waiters([1; AT_ONCE]);
-        line_of(&few).take().serve_in_turn(WITH);
+        line_of(&few).take(usize::MAX).serve_in_turn(WITH);
         assert_eq!(served(&few).len(), AT_ONCE);
 
         let many = waiters([1; AT_ONCE + 5]);
-        line_of(&many).take().serve_in_turn(WITH);
+        line_of(&many).take(usize::MAX).serve_in_turn(WITH);
         for i in 0..many.len() {
             // One has heirs, and of each few heirs the first.
             let with_heirs = if i == 0 { 0 } else { 1 + (i - 1).div_ceil(NEXT) };
@@ -527,7 +530,7 @@ mod tests {
     #[test]
     fn who_was_served_beside_others_has_no_heirs() {
         let all = waiters([1; 3]);
-        line_of(&all).take().serve(WITH);
+        line_of(&all).take(usize::MAX).serve(WITH);
         all[1].word.store(NOT_YET, Ordering::SeqCst);
         go_on(&all[0]);
         assert_eq!(served(&all), [0, 2]);
@@ -537,7 +540,7 @@ mod tests {
     fn nobody_waits_for_one_who_wants_something_else() {
         const EACH: usize = AT_ONCE + 2;
         let all = waiters((0..3 * EACH).map(|i| i % 3));
-        line_of(&all).take().serve_in_turn(WITH);
+        line_of(&all).take(usize::MAX).serve_in_turn(WITH);
         assert_eq!(served(&all), [0, 1, 2]);
         go_on(&all[1]);
         assert!(served(&all).iter().all(|i| *i < 3 || i % 3 == 1));
@@ -549,10 +552,10 @@ mod tests {
         let (same, other) = (waiters([5; 3]), waiters([6]));
         let line = line_of(&same);
         join(&line, &other);
-        assert!(!line.take().alike);
+        assert!(!line.take(usize::MAX).alike);
         let same = waiters([5; 3]);
         join(&line, &same);
-        assert!(line.take().alike);
+        assert!(line.take(usize::MAX).alike);
     }
 
     #[test]
@@ -560,7 +563,7 @@ mod tests {
         let all = waiters([1, 2, 3]);
         let line = line_of(&all);
         assert!(all.iter().all(|waiter| line.has(waiter)));
-        let chosen = line.take();
+        let chosen = line.take(usize::MAX);
         assert!((line.is_empty(), line.len(), line.first_wants()) == (true, 0, None));
         assert!(!all.iter().any(|waiter| line.has(waiter)));
         let others = waiters([4, 5]);
