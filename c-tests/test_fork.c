@@ -756,25 +756,29 @@ static void *satisfy_in_the_child(void *arg) {
     return arg;
 }
 
+// In a handler whose thread waits: the child goes on, and the parent waits for its end.
+static void go_on_in_a_child(const char *what) {
+    pid_t child = fork_to_go_on();
+    if (child != 0) {
+        must_for(what, child != -1 && wait_for_child(child) == 0);
+        _exit(0);
+    }
+    alarm(20);
+    in_child = 1;
+    waiting_id = getpid();
+}
+
 // In the child nothing may be done to the stacks of threads that are gone: but for their ends, where the C library has
 // its own, they are out of reach.
 static void fork_and_begin_anew(int signum) {
     (void)signum;
-    pid_t child = fork_to_go_on();
-    if (child == 0) {
-        alarm(20);
-        in_child = 1;
-        waiting_id = getpid();
-        for (int i = 0; i < NEIGHBOURS; i++) {
-            must(mprotect(forking.stacks[i], STACK / 2, PROT_NONE) == 0);
-        }
-        pthread_t thread;
-        must(forking.timed || forking.kind->satisfy == NULL ||
-             pthread_create(&thread, NULL, satisfy_in_the_child, NULL) == 0);
-        return;
+    go_on_in_a_child(forking.kind->name);
+    for (int i = 0; i < NEIGHBOURS; i++) {
+        must(mprotect(forking.stacks[i], STACK / 2, PROT_NONE) == 0);
     }
-    must_for(forking.kind->name, child != -1 && wait_for_child(child) == 0);
-    _exit(0);
+    pthread_t thread;
+    must(forking.timed || forking.kind->satisfy == NULL ||
+         pthread_create(&thread, NULL, satisfy_in_the_child, NULL) == 0);
 }
 
 static void *wait_beside(void *number) {
@@ -872,17 +876,9 @@ static void *let_go_in_the_child(void *arg) {
 
 static void fork_and_be_notified(int signum) {
     (void)signum;
-    pid_t child = fork_to_go_on();
-    if (child == 0) {
-        pthread_t thread;
-        alarm(20);
-        in_child = 1;
-        waiting_id = getpid();
-        must(pthread_create(&thread, NULL, let_go_in_the_child, NULL) == 0);
-        return;
-    }
-    must(child != -1 && wait_for_child(child) == 0);
-    _exit(0);
+    go_on_in_a_child("a notify on its way");
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, let_go_in_the_child, NULL) == 0);
 }
 
 // The main thread comes as one of the others; whoever is notified waits for the lock, or for its turn.

@@ -19,6 +19,15 @@ fn notify(condition: Handle<Condition>, n: usize) {
     }
 }
 
+/// Until notified, or for a moment.
+fn come_and_wait(condition: Handle<Condition>, lock: Handle<Lock>, came: &AtomicU32, timed: bool) {
+    lock.acquire().unwrap();
+    came.fetch_add(1, SeqCst);
+    let result = condition.wait_timeout(lock, if timed { SOON } else { -1.0 });
+    assert!(result == Ok(()) || timed && result == Err(Error::TimedOut));
+    lock.release().unwrap();
+}
+
 fn await_number(number: &AtomicU32, n: u32) {
     while number.load(SeqCst) != n {
         model::yield_now();
@@ -73,13 +82,7 @@ fn all_who_are_notified_come_through() {
         threads(|scope| {
             for timed in [false, true, false] {
                 let came = &came;
-                scope.spawn(move || {
-                    lock.acquire().unwrap();
-                    came.fetch_add(1, SeqCst);
-                    let result = condition.wait_timeout(lock, if timed { SOON } else { -1.0 });
-                    assert!(result == Ok(()) || timed && result == Err(Error::TimedOut));
-                    lock.release().unwrap();
-                });
+                scope.spawn(move || come_and_wait(condition, lock, came, timed));
             }
             await_number(&came, 3);
             lock.acquire().unwrap();
@@ -225,13 +228,7 @@ fn it_may_be_freed_once_all_are_notified() {
         threads(|scope| {
             for timed in [false, true] {
                 let came = &came;
-                scope.spawn(move || {
-                    lock.acquire().unwrap();
-                    came.fetch_add(1, SeqCst);
-                    let result = condition.wait_timeout(lock, if timed { SOON } else { -1.0 });
-                    assert!(result == Ok(()) || timed && result == Err(Error::TimedOut));
-                    lock.release().unwrap();
-                });
+                scope.spawn(move || come_and_wait(condition, lock, came, timed));
             }
             await_number(&came, 2);
             lock.acquire().unwrap();
