@@ -1,10 +1,21 @@
 //! Where objects live: one arena for each type, of slots whose memory is never given back.
 //!
 //! A slot is free, or holds a live object, or holds one that was freed while threads were still in its
-//! slow path (its *residents*). The object counts as a resident of its own, so whoever leaves last,
-//! the free or a resident, gives the slot back: `base::spare` keeps it. A slot whose generations are used
-//! up is given back no more, so that no handle ever comes twice: that costs a cache line or more for
-//! every million objects, or 2,048 where handles have 32 bits.
+//! slow path (its *residents*). Whoever leaves last, the free or a resident, gives the slot back: `base::spare`
+//! keeps it. A slot whose generations are used up is given back no more, so that no handle ever comes twice: that
+//! costs a cache line or more for every million objects, or 2,048 where handles have 32 bits.
+//!
+//! | residents | by | to | |
+//! |---|---|---|---|
+//! | n | one that comes | n + 1; it looks at the word then, and goes if the object is dead | `Resident::enter` |
+//! | n | one that leaves | n - 1 | `Slot::release` |
+//! | 0 | the end of the object | 0: it gives the slot back | `Slot::leave` |
+//! | n > 0 | the end of the object | n, left to them | `Slot::leave` |
+//! | n > 0, left to them | one that leaves | n - 1, left to them | `Slot::release` |
+//! | 0, left to them | the first who finds it so | 0: it gives the slot back | `Slot::settle` |
+//!
+//! So an object that nobody has come to ends without a write here. One that comes late, and finds the object dead, may
+//! be counted for a moment where the slot is free, or another object's: it has used nothing.
 
 use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::chunk::Chunk;
@@ -23,7 +34,7 @@ use core::ptr;
 pub struct Slot<T> {
     /// See `base::handle`. First, so that it can be read through a handle of any type.
     pub word: AtomicU64,
-    /// 0 while free; else 1 for the live object and 1 for each thread in its slow path.
+    /// How many threads are in the object's slow path, and `LEFT`.
     residents: AtomicU32,
     /// What its handles have in common.
     pub place: Place,
@@ -32,11 +43,15 @@ pub struct Slot<T> {
     link: Link,
 }
 
+/// The object has ended, and its slot is left to the residents.
+const LEFT: u32 = 1 << 31;
+
 impl<T: Object> Slot<T> {
-    /// How many threads are in the slow path of the live object.
+    /// How many threads are in the slow path of the object.
     pub fn visitors(&self) -> u32 {
-        // SeqCst: the other half of "register, then look at the word" in `Resident`.
-        self.residents.load(Ordering::SeqCst).saturating_sub(1)
+        // SeqCst: the other half of "register, then look at the word" in `Resident`. So it is Acquire too: what those
+        // did who have left happens before.
+        self.residents.load(Ordering::SeqCst) & !LEFT
     }
 
     /// What the last user of the slot did happens before what the next one does: a tool that looks for races sees the
@@ -56,13 +71,13 @@ impl<T: Object> Slot<T> {
         }
     }
 
-    /// One resident more, for who knows that there is one.
+    /// One resident more, for who knows that the object does not end meanwhile.
     pub fn keep(&self) {
-        // Relaxed: there is one, whose leaving is ordered.
+        // Relaxed: what ends it later comes after this.
         self.residents.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One resident less. The last one gives the slot back.
+    /// One resident less.
     pub fn release(&'static self) {
         // In a model, a thread that a fork has left behind is taken down: it must give nothing back.
         #[cfg(shuttle)]
@@ -70,13 +85,39 @@ impl<T: Object> Slot<T> {
             return;
         }
         // AcqRel: all that residents did with the slot happens before its next use.
-        if self.residents.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.residents.fetch_sub(1, Ordering::AcqRel) == LEFT | 1 {
+            self.settle();
+        }
+    }
+
+    /// The object has ended, and nobody else says so: the word is dead, or there never was a handle.
+    pub fn leave(&'static self) {
+        #[cfg(shuttle)]
+        if crate::base::model::is_gone() {
+            return;
+        }
+        // Who comes after this look finds the object dead. AcqRel: as above, and settled by whom it is left to.
+        if self.visitors() == 0 {
+            T::arena().give_back(self);
+        } else if self.residents.fetch_or(LEFT, Ordering::AcqRel) == 0 {
+            self.settle();
+        }
+    }
+
+    /// Of those who come to this for one object, the first gives the slot back.
+    #[cold]
+    fn settle(&'static self) {
+        // Acquire: what the others did who have left happens before the slot's next use.
+        if self.residents.compare_exchange(LEFT, 0, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             T::arena().give_back(self);
         }
     }
 
-    fn first_generation(&self) -> u64 {
-        self.place.first(ptr::from_ref(self).cast())
+    /// Whether an object has died in it with the last of its generations. Asked when it is to serve again, as late as
+    /// can be: a look at the word waits for the exchange that ended the object.
+    fn is_used_up(&self) -> bool {
+        // Relaxed: nobody changes a dead word.
+        self.word.load(Ordering::Relaxed) == self.place.first(ptr::from_ref(self).cast()) | DEAD
     }
 
     /// # Safety
@@ -122,44 +163,25 @@ pub struct Resident<T: Object> {
 }
 
 impl<T: Object> Resident<T> {
-    /// None if the slot is free.
-    pub fn enter(slot: &'static Slot<T>) -> Option<Resident<T>> {
+    /// Of a slot whose object may be dead, or about to end: the caller looks at the word next, and uses nothing of a dead
+    /// one.
+    pub fn enter(slot: &'static Slot<T>) -> Resident<T> {
         // First: a fork in between leaves one resident too many, not one too few.
         let process = registry::forks();
-        // Relaxed: the exchange below decides.
-        let mut residents = slot.residents.load(Ordering::Relaxed);
-        while residents != 0 {
-            // SeqCst: the caller looks at the word next, and `free` changes the word before it looks
-            // here; an event is set before its setter looks here. Who relies on that looks SeqCst too:
-            // an Acquire load alone may be done before this. An exchange of the word need not.
-            match slot.residents.compare_exchange_weak(
-                residents,
-                residents + 1,
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Some(Resident { slot, process }),
-                Err(found) => residents = found,
-            }
-        }
-        None
+        // SeqCst: the caller looks at the word next, and `free` changes the word before it looks here; an event is set
+        // before its setter looks here. Who relies on that looks SeqCst too: an Acquire load alone may be done before
+        // this. An exchange of the word need not.
+        slot.residents.fetch_add(1, Ordering::SeqCst);
+        Resident { slot, process }
     }
-}
 
-impl<T: Object> Resident<T> {
     fn of(slot: &'static Slot<T>) -> Resident<T> {
         Resident { slot, process: registry::forks() }
     }
 
-    /// The residence of the object itself, which has ended.
-    pub fn of_object(slot: &'static Slot<T>) -> Resident<T> {
-        Resident::of(slot)
-    }
-
     /// Whether nobody else is there, nor comes: to be asked once the object is freed.
     pub fn is_alone(&self) -> bool {
-        // SeqCst: see `Slot::visitors`.
-        self.slot.residents.load(Ordering::SeqCst) == 1
+        self.slot.visitors() == 1
     }
 
     /// Gives the residence away, to be taken back with `from_raw`.
@@ -201,6 +223,41 @@ impl<T: Object> Drop for Resident<T> {
     }
 }
 
+/// The end of an object, which nobody finds alive any more: the slot goes back once this is dropped, and no resident is
+/// left.
+pub struct Ended<T: Object>(&'static Slot<T>);
+
+impl<T: Object> Ended<T> {
+    /// Of an object that the caller has ended.
+    pub fn of(slot: &'static Slot<T>) -> Ended<T> {
+        Ended(slot)
+    }
+
+    /// Whether no resident is there, nor comes.
+    pub fn is_alone(&self) -> bool {
+        self.0.visitors() == 0
+    }
+
+    /// As a resident, who can be given away.
+    pub fn stay(self) -> Resident<T> {
+        self.0.keep();
+        Resident::of(self.0)
+    }
+}
+
+impl<T: Object> Deref for Ended<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0.body
+    }
+}
+
+impl<T: Object> Drop for Ended<T> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// All slots of one type.
 pub struct Arena<T: 'static> {
     spare: Pile,
@@ -219,34 +276,34 @@ impl<T: Object> Arena<T> {
         }
     }
 
-    /// A slot with one resident, the object to be, and a body as good as new. Its word still says "dead".
+    /// A slot for an object to be, with a body as good as new. Its word still says "dead".
     pub fn take(&'static self) -> Result<&'static Slot<T>, Error> {
         self.participant.join();
-        let used = match T::KIND {
+        let magazine = match T::KIND {
             // Its thread has none yet.
-            Kind::Record => self.spare.pop(),
-            kind => match this_thread::current().and_then(|record| record.spare(kind)) {
-                Some(magazine) => magazine.pop(&self.spare),
-                None => self.spare.pop(),
-            },
+            Kind::Record => None,
+            kind => this_thread::current().and_then(|record| record.spare(kind)),
         };
-        let slot = match used {
-            Some(link) => {
-                // SAFETY: all in this arena's pile, and in the magazines that are filled from it, are slots of its.
-                let slot = unsafe { Slot::<T>::of(link) };
-                slot.used_after();
-                slot.body.reset();
-                debug_assert_eq!(digest(&slot.body), digest(&T::blank()), "{:?} is not reset", T::KIND);
-                slot
+        let pop = || match magazine {
+            Some(magazine) => magazine.pop(&self.spare),
+            None => self.spare.pop(),
+        };
+        while let Some(link) = pop() {
+            // SAFETY: all in this arena's pile, and in the magazines that are filled from it, are slots of its.
+            let slot = unsafe { Slot::<T>::of(link) };
+            if slot.is_used_up() {
+                continue;
             }
-            None => self.unused()?,
-        };
-        // Release: who enters as a resident of the new object sees what the old ones left.
-        slot.residents.store(1, Ordering::Release);
-        Ok(slot)
+            slot.used_after();
+            slot.body.reset();
+            debug_assert_eq!(digest(&slot.body), digest(&T::blank()), "{:?} is not reset", T::KIND);
+            return Ok(slot);
+        }
+        self.unused()
     }
 
     /// A slot that never served.
+    #[cold]
     fn unused(&self) -> Result<&'static Slot<T>, Error> {
         loop {
             // Acquire: what was mapped is seen as it was made.
@@ -271,11 +328,6 @@ impl<T: Object> Arena<T> {
     }
 
     fn give_back(&'static self, slot: &'static Slot<T>) {
-        // Relaxed: nobody changes the word of a slot without residents.
-        if slot.word.load(Ordering::Relaxed) == slot.first_generation() | DEAD {
-            // An object has died with the last of its generations.
-            return;
-        }
         slot.used_before();
         match this_thread::existing().and_then(|record| record.spare(T::KIND)) {
             Some(magazine) => magazine.put(&slot.link, &self.spare),
@@ -320,15 +372,15 @@ fn prepare<T: Object>(slot: *mut Slot<T>, place: Place) -> &'static Slot<T> {
 }
 
 /// In a forked child: forgets the residents, who are gone, and lets each live object strike out the threads
-/// that it remembers. Slots on their way back at the fork are left out of use.
+/// that it remembers. Slots that were left to them are left out of use.
 fn forget<T: Object>() {
     T::arena().each(|slot| {
-        // Relaxed: there is one thread.
+        // Relaxed: there is one thread. Read first: what is right already need not be copied for the child.
+        let residents = slot.residents.load(Ordering::Relaxed);
+        if residents != 0 && residents & LEFT == 0 {
+            slot.residents.store(0, Ordering::Relaxed);
+        }
         if is_live(slot.word.load(Ordering::Relaxed)) {
-            // Read first: what is right already need not be copied for the child.
-            if slot.residents.load(Ordering::Relaxed) != 1 {
-                slot.residents.store(1, Ordering::Relaxed);
-            }
             slot.body.forget(&slot.word);
         }
     });

@@ -288,7 +288,7 @@ impl Record {
         self.give_up_spare();
         // What stood for the main thread may be reached still, by who interrupts that.
         if let Some(slot) = self.slot().filter(|_| !own.was_main.get()) {
-            slot.release();
+            slot.leave();
         }
     }
 

@@ -57,6 +57,7 @@ impl Pile {
     }
 
     /// Takes one off, and up to `more` others for a magazine.
+    #[cold]
     fn take(&self, more: u32, mut keep: impl FnMut(&'static Link)) -> Option<&'static Link> {
         let mut sorted = self.sorted.lock();
         if sorted.0.is_null() {
@@ -120,7 +121,10 @@ impl Magazine {
     /// A slot, from here or the pile. On the thread whose magazine it is.
     #[inline]
     pub fn pop(&self, pile: &'static Pile) -> Option<&'static Link> {
-        self.own().or_else(|| pile.take(Magazine::FETCHED, |link| self.push(link, pile)))
+        match self.own() {
+            None => pile.take(Magazine::FETCHED, |link| self.push(link, pile)),
+            own => own,
+        }
     }
 
     #[inline]

@@ -89,7 +89,7 @@ impl Case {
     /// resident is told.
     pub fn attempt_again(self, how: Try) -> Result<Option<Outcome>, Error> {
         let _stays = match self {
-            Case::Get(queue) | Case::Put(queue, _) => Some(queue.stay()?),
+            Case::Get(queue) | Case::Put(queue, _) => Some(queue.reside()?),
             _ => None,
         };
         self.attempt(how)

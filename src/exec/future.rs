@@ -319,8 +319,7 @@ impl Handle<Future> {
 
     /// Gives the handle back; the task goes on. Not while somebody waits.
     pub fn free(self) -> Result<(), Error> {
-        let future = self.reside()?;
-        self.end(|future, _| future.awaited.check())?;
+        let future = self.end(|future, _| future.awaited.check())?;
         let mut life = future.life.lock();
         future.freed.store(true, Ordering::Relaxed);
         let report = life.report.take();

@@ -259,9 +259,7 @@ impl Handle<Pool> {
     pub unsafe fn free(self) -> Result<(), Error> {
         // SAFETY: as the caller vouches.
         unsafe { self.shutdown(true, false)? };
-        let pool = self.reside()?;
-        self.end(|pool, _| pool.awaited.check())?;
-        pool.end();
+        self.end(|pool, _| pool.awaited.check())?.end();
         Ok(())
     }
 

@@ -163,7 +163,7 @@ fn begin(
 impl Handle<Watch> {
     /// Ends the watch: after that nothing is called, nor written.
     pub fn free(self) -> Result<(), Error> {
-        let watch = self.end_under_lock(|_, _| Ok(()))?;
+        let watch = self.end(|_, _| Ok(()))?;
         let block = Block::uninterruptible(What::of(Verb::Cancel, self));
         watch.notice.retire(LINE.is_served_here(), &block);
         race::after(&raw const watch.left);
@@ -171,7 +171,7 @@ impl Handle<Watch> {
             entry.leave(&quiet());
         }
         watch.descriptor.get().into_iter().for_each(Readable::close);
-        let raw = watch.into_raw();
+        let raw = watch.stay().into_raw();
         // SAFETY: not released yet.
         let watch = unsafe { Resident::<Watch>::peek(raw) };
         // Relaxed: published by the notice.

@@ -190,7 +190,7 @@ impl Handle<Barrier> {
             0 if !barrier.has_action.load(Ordering::Relaxed) => Ok(()),
             _ => Err(Error::Busy),
         };
-        let ended = match self.end_under_lock(unused) {
+        let ended = match self.end(unused) {
             Err(Error::Busy) => return self.free_visited(),
             ended => ended?,
         };
@@ -204,7 +204,7 @@ impl Handle<Barrier> {
     fn free_visited(self) -> Result<(), Error> {
         let (_resident, round) = self.round()?;
         let idle = round.inside.is_empty() && round.outside.is_empty() && !round.state.acts();
-        let ended = self.end_under_lock(|_, _| if idle { Ok(()) } else { Err(Error::Busy) })?;
+        let ended = self.end(|_, _| if idle { Ok(()) } else { Err(Error::Busy) })?;
         drop(round);
         drop(ended);
         Ok(())

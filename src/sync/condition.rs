@@ -131,7 +131,7 @@ impl Handle<Condition> {
     #[cold]
     fn free_visited(self) -> Result<(), Error> {
         let (_resident, line) = self.line()?;
-        let ended = self.end_under_lock(|_, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })?;
+        let ended = self.end(|_, _| if line.is_empty() { Ok(()) } else { Err(Error::Busy) })?;
         drop(line);
         drop(ended);
         Ok(())

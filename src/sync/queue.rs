@@ -169,14 +169,12 @@ impl Handle<Queue> {
         }
         // SAFETY: as the caller vouches.
         unsafe { self.close(true)? };
-        let queue = self.stay()?;
-        if let Err(error) = self.end(|queue, _| unless_awaited(queue)) {
+        let queue = self.end(|queue, _| unless_awaited(queue)).inspect_err(|_| {
             // It is closed, and goes on.
             if watched {
                 watchers::revive(self.key());
             }
-            return Err(error);
-        }
+        })?;
         // Else somebody is just on the way out, and the memory stays until the slot is used again.
         if queue.is_alone() {
             queue.replace(Store::none());
@@ -224,7 +222,7 @@ impl Handle<Queue> {
     /// As `put`, for a guest: one of whom the user does not know. A free does not mind its sleep, and ends it
     /// as a close does.
     pub fn put_as_guest(self, item: *mut c_void) -> Result<(), Error> {
-        let queue = self.stay()?;
+        let queue = self.reside()?;
         let item = slice::from_ref(&item);
         match self.push(&queue, item) {
             Ok(_) => Ok(()),
@@ -366,7 +364,7 @@ impl Handle<Queue> {
     /// An item of a closed queue, and what is to be called for it; None when there is none left.
     fn take_to_discard(self) -> Result<Option<(*mut c_void, Option<Function>)>, Error> {
         // What was called for the last one may have freed it, and so may another thread.
-        let Ok(queue) = self.stay() else { return Ok(None) };
+        let Ok(queue) = self.reside() else { return Ok(None) };
         let item = match self.pop(&queue) {
             Ok(item) => item,
             Err(Refused::Closed) => return Ok(None),
@@ -424,14 +422,6 @@ impl Handle<Queue> {
 
     pub fn is_closed(self) -> Result<bool, Error> {
         Ok(on_store!(self.alive()?, store => store.is_closed()))
-    }
-
-    /// A resident of a queue that is alive: until it leaves, nothing is taken away.
-    pub fn stay(self) -> Result<Resident<Queue>, Error> {
-        let queue = self.reside()?;
-        // SeqCst: a resident and then a look; a free changes the word, and then looks for residents.
-        self.state(Ordering::SeqCst)?;
-        Ok(queue)
     }
 
     /// As `push`, but waits for room.
@@ -493,7 +483,7 @@ impl Handle<Queue> {
         side: impl Fn(&Queue) -> &Side,
         mut attempt: impl FnMut(&Queue) -> Result<R, Refused>,
     ) -> Result<R, Error> {
-        let queue = self.stay()?;
+        let queue = self.reside()?;
         let side = side(&queue);
         // None: not now.
         let mut attempt = || match attempt(&queue) {
@@ -517,7 +507,7 @@ impl Handle<Queue> {
             match slept {
                 Ok(()) => (),
                 // It neither waits here nor resides any more.
-                Err(Wake::Forked) => _stays = Some(self.stay()?),
+                Err(Wake::Forked) => _stays = Some(self.reside()?),
                 Err(_) => side.leave(),
             }
             match (attempt(), slept) {
@@ -534,7 +524,7 @@ impl Handle<Queue> {
     }
 
     fn await_done(self, timeout: Timeout) -> Result<(), Error> {
-        let queue = self.stay()?;
+        let queue = self.reside()?;
         if queue.all_done() {
             return Ok(());
         }
@@ -616,7 +606,7 @@ impl Handle<Queue> {
     #[cold]
     fn wake_after_push(self, n: usize) {
         // Freed meanwhile: nobody waits.
-        let Ok(queue) = self.stay() else { return };
+        let Ok(queue) = self.reside() else { return };
         self.call(&queue, ITEMS, n, News::More);
         // The room that a wake was for may have been hidden until now.
         if !queue.is_full() {
@@ -629,7 +619,7 @@ impl Handle<Queue> {
     #[cold]
     fn wake_after_pop(self, n: usize) {
         // As above.
-        let Ok(queue) = self.stay() else { return };
+        let Ok(queue) = self.reside() else { return };
         self.call(&queue, ROOM, n, News::More);
         // And so may the next item, or that this was the last one of a closed queue.
         if on_store!(queue, store => store.length()) > 0 {
@@ -664,7 +654,7 @@ impl Handle<Queue> {
     /// Says that somebody watches that side: who is in the list of `base::watchers` by now. To be fenced, and looked
     /// at, after. A resident, as long as it watches.
     pub fn watch(self, side: Sides) -> Result<Resident<Queue>, Error> {
-        let queue = self.stay()?;
+        let queue = self.reside()?;
         queue.side(side).set_watched();
         Ok(queue)
     }
@@ -672,7 +662,7 @@ impl Handle<Queue> {
     /// Whether a get that does not wait would have an item, or a put would find room; or the queue is closed. Whoever
     /// is in the middle of something that hides either tells when that is done.
     pub fn is_open(self, side: Sides) -> Result<bool, Error> {
-        let queue = self.stay()?;
+        let queue = self.reside()?;
         let found = if side == ROOM {
             on_store!(queue, store => store.find_room())
         } else {
@@ -703,7 +693,7 @@ impl Handle<Queue> {
     #[cold]
     fn wake_joiners(self) {
         // As above.
-        let Ok(queue) = self.stay() else { return };
+        let Ok(queue) = self.reside() else { return };
         if queue.all_done() {
             queue.rests.fetch_add(1, Ordering::Release);
             wait::wake_all(&queue.rests);
@@ -889,12 +879,12 @@ mod tests {
     #[test]
     fn what_was_freed_under_a_thread_on_its_way_out_stays_until_the_slot_is_used_again() {
         let queue = Handle::<Queue>::new(4).unwrap();
-        let late = queue.stay().unwrap();
+        let late = queue.reside().unwrap();
         assert_eq!(free(queue), Ok(()));
         assert!(matches!(late.store(), Store::Ring(_)));
         drop(late);
         // One that is too late finds nothing to stay in.
-        assert!(queue.stay().is_err());
+        assert!(queue.reside().is_err());
         queue.wake_after_push(1);
     }
 

@@ -292,7 +292,7 @@ impl Handle<RwLock> {
 
     /// Ends the lock, held or not, unless a thread waits for it.
     pub fn free(self) -> Result<(), Error> {
-        self.end(|rwlock, _| rwlock.awaited.check())
+        self.end(|rwlock, _| rwlock.awaited.check()).map(drop)
     }
 
     /// Acquires if it is free, or, to read, if only readers hold it, and nobody waits.

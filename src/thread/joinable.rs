@@ -373,8 +373,7 @@ impl Handle<Thread> {
 
     /// Gives the handle back; the thread goes on. Not while somebody joins.
     pub fn free(self) -> Result<(), Error> {
-        let thread = self.reside()?;
-        self.end(|thread, _| thread.joiners.check())?;
+        let thread = self.end(|thread, _| thread.joiners.check())?;
         let mut life = thread.life.lock();
         life.freed = true;
         let report = life.report.take();

@@ -104,7 +104,7 @@ impl Handle<Local> {
 
     /// Ends the key. Runs no destructor.
     pub fn free(self) -> Result<(), Error> {
-        self.end(|_, _| Ok(()))
+        self.end(|_, _| Ok(())).map(drop)
     }
 
     /// The calling thread's value, NULL when unset.

@@ -119,8 +119,8 @@ impl Roll {
         while let Some(thread) = unsafe { next.as_ref() } {
             if wanted(&thread.place) {
                 let slot = thread.place.resident.get().cast::<Slot<Thread>>();
-                // SAFETY: what a residence leads to.
-                return Resident::enter(unsafe { &*slot });
+                // SAFETY: what a residence leads to, which keeps it as it is.
+                return Some(Resident::enter(unsafe { &*slot }));
             }
             next = thread.place.next.get();
         }

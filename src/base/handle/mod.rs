@@ -28,7 +28,7 @@ use wide as width;
 use width::Raw;
 pub use width::{Place, chunk};
 
-use crate::base::arena::{Arena, Resident, Slot};
+use crate::base::arena::{Arena, Ended, Resident, Slot};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::insight;
 use crate::base::status::Error;
@@ -373,14 +373,16 @@ impl<T: Object> Handle<T> {
     }
 
     /// Keeps the slot from being reused until the resident leaves. The object may be freed meanwhile; and
-    /// if it is freed, and the slot reused, between the two steps here, the thread is for a moment a
+    /// if it is freed, and the slot reused, between the first two steps here, the thread is for a moment a
     /// resident of the other object, whose free may then say that it is busy.
     pub fn reside(self) -> Result<Resident<T>, Error> {
         // Acquire: the body is that of the object that the word was seen alive for.
-        let word = self.word().load(Ordering::Acquire);
-        self.state_of(word)?;
+        self.state(Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
-        Resident::enter(unsafe { self.slot() }).ok_or(Error::StaleHandle(T::KIND))
+        let resident = Resident::enter(unsafe { self.slot() });
+        // SeqCst: see there.
+        self.state(Ordering::SeqCst)?;
+        Ok(resident)
     }
 
     /// The same, if nobody watches: for a short way.
@@ -400,18 +402,9 @@ impl<T: Object> Handle<T> {
         Ok(unsafe { self.slot() }.visitors())
     }
 
-    /// Ends the object if `may_end` agrees, who is told how many threads are in its slow path. Gives the slot back
-    /// once no resident is left.
-    pub fn end(self, may_end: impl Fn(&T, u32) -> Result<(), Error>) -> Result<(), Error> {
-        self.end_under_lock(may_end).map(drop)
-    }
-
-    /// The same under a lock of the body's: the slot does not go back before the residence is dropped, after
-    /// the unlock.
-    pub fn end_under_lock(
-        self,
-        may_end: impl Fn(&T, u32) -> Result<(), Error>,
-    ) -> Result<Resident<T>, Error> {
+    /// Ends the object if `may_end` agrees, who is told how many threads are in its slow path. The slot goes back once
+    /// what this returns is dropped, outside of all locks of the body's, and no resident is left.
+    pub fn end(self, may_end: impl Fn(&T, u32) -> Result<(), Error>) -> Result<Ended<T>, Error> {
         let mut word = self.word().load(Ordering::Acquire);
         loop {
             self.state_of(word)?;
@@ -429,7 +422,7 @@ impl<T: Object> Handle<T> {
                     if word & WATCHED != 0 {
                         watchers::end(self.key());
                     }
-                    return Ok(Resident::of_object(slot));
+                    return Ok(Ended::of(slot));
                 }
                 Err(found) => word = found,
             }
@@ -442,8 +435,8 @@ impl<T: Object> Handle<T> {
     }
 
     /// The same. One that came at this moment may still find it alive, and is a resident then.
-    pub fn end_unvisited(self) -> Result<Resident<T>, Error> {
-        self.end_under_lock(|_, visitors| if visitors == 0 { Ok(()) } else { Err(Error::Busy) })
+    pub fn end_unvisited(self) -> Result<Ended<T>, Error> {
+        self.end(|_, visitors| if visitors == 0 { Ok(()) } else { Err(Error::Busy) })
     }
 
     /// # Safety
