@@ -115,6 +115,12 @@ pub fn latest_ident() -> u64 {
     }
 }
 
+/// The same as `ident`, if it was told to somebody before.
+#[inline]
+pub fn told_ident_before() -> Option<u64> {
+    existing().filter(|record| record.interrupt.is_expected()).map(Record::ident)
+}
+
 /// The same as `ident`, for somebody who may interrupt the thread by it.
 pub fn told_ident() -> u64 {
     if let Some(record) = existing() {

@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, report_in_handler, value_at_once, value_or_default};
 use crate::sync::event::Event;
 
 /// An event is a flag that threads wait for. It stays set, and lets everybody through, until it is
@@ -48,7 +48,11 @@ pub unsafe extern "C" fn lt_event_clear(event: *mut lt_event) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
     // SAFETY: see above.
-    value_or_default(&"lt_event_is_set", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::is_set))
+    let found = unsafe { at::<Event>(event) };
+    value_at_once(found.ok().and_then(Handle::<Event>::is_set_at_once), move || {
+        // SAFETY: see above.
+        value_or_default(&"lt_event_is_set", unsafe { at::<Event>(event) }.and_then(Handle::<Event>::is_set))
+    })
 }
 
 /// Blocks until the event is set. LT_INTERRUPTED: it was not.
@@ -57,9 +61,11 @@ pub unsafe extern "C" fn lt_event_is_set(event: *const lt_event) -> bool {
 pub unsafe extern "C" fn lt_event_wait(event: *mut lt_event) -> lt_status {
     // SAFETY: see above.
     unsafe {
-        at_once(event, Handle::<Event>::is_set_at_once, |event| {
-            report(&"lt_event_wait", event.and_then(Handle::<Event>::wait))
-        })
+        at_once(
+            event,
+            |event: Handle<Event>| event.is_set_at_once() == Some(true),
+            |event| report(&"lt_event_wait", event.and_then(Handle::<Event>::wait)),
+        )
     }
 }
 

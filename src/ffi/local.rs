@@ -2,7 +2,7 @@
 
 use crate::base::handle::Handle;
 use crate::base::status::lt_status;
-use crate::ffi::{at, free, new_handle, report_of, value_or_default};
+use crate::ffi::{at, at_once, free, new_handle, report, value_at_once, value_or_default};
 use crate::thread::local::Local;
 use core::ffi::c_void;
 
@@ -35,8 +35,12 @@ pub unsafe extern "C" fn lt_local_free(local: *mut lt_local) -> lt_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_local_get(local: *const lt_local) -> *mut c_void {
     // SAFETY: see above.
-    let value = unsafe { at::<Local>(local) }.and_then(Handle::<Local>::get);
-    value_or_default(&"lt_local_get", value.map(Some)).unwrap_or(core::ptr::null_mut())
+    let key = unsafe { at::<Local>(local) };
+    value_at_once(key.ok().and_then(Handle::<Local>::get_at_once), move || {
+        // SAFETY: see above.
+        let value = unsafe { at::<Local>(local) }.and_then(Handle::<Local>::get);
+        value_or_default(&"lt_local_get", value.map(Some)).unwrap_or(core::ptr::null_mut())
+    })
 }
 
 /// Sets the calling thread's value; NULL unsets it. LT_NO_MEMORY: unchanged.
@@ -44,5 +48,11 @@ pub unsafe extern "C" fn lt_local_get(local: *const lt_local) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lt_local_set(local: *mut lt_local, value: *mut c_void) -> lt_status {
     // SAFETY: see above.
-    report_of(local, &"lt_local_set", unsafe { at::<Local>(local) }.and_then(|local| local.set(value)))
+    unsafe {
+        at_once(
+            local,
+            |local: Handle<Local>| local.set_at_once(value),
+            move |local| report(&"lt_local_set", local.and_then(|local| local.set(value))),
+        )
+    }
 }

@@ -127,6 +127,22 @@ unsafe fn at_once<T: Object, H>(
     unsafe { if is_done(raw, short) { LT_OK } else { out_of_line(raw, full) } }
 }
 
+/// What the short way has found, or what `full` does, out of line: as `at_once`, for a call that gives a value.
+#[inline(always)]
+fn value_at_once<R>(short: Option<R>, full: impl FnOnce() -> R) -> R {
+    // Of the C kind, as above.
+    #[cold]
+    #[inline(never)]
+    #[allow(improper_ctypes_definitions, reason = "only the kind of the call matters")]
+    extern "C" fn out_of_line<R>(full: impl FnOnce() -> R) -> R {
+        full()
+    }
+    match short {
+        Some(value) => value,
+        None => out_of_line(full),
+    }
+}
+
 /// Whether there is an object, and the short way did it.
 ///
 /// # Safety

@@ -4,7 +4,7 @@ use crate::base::errno::Errno;
 use crate::base::record::Record;
 use crate::base::status::{Argument, Error, lt_status};
 use crate::base::{registry, this_thread};
-use crate::ffi::{report, report_value, value_or_default};
+use crate::ffi::{report, report_value, value_at_once, value_or_default};
 use crate::thread::start::{self, Plan};
 use crate::thread::{exit, stack};
 use core::ffi::c_void;
@@ -69,7 +69,7 @@ pub extern "C-unwind" fn lt_exit() -> ! {
 /// thread that has called it before.
 #[unsafe(no_mangle)]
 pub extern "C" fn lt_get_ident() -> lt_ident {
-    this_thread::told_ident()
+    value_at_once(this_thread::told_ident_before(), this_thread::told_ident)
 }
 
 /// The number that the operating system has for the calling thread.

@@ -110,11 +110,11 @@ impl Handle<Event> {
         Ok(set)
     }
 
-    /// Whether it is set, and nobody is to be told that it was seen.
+    /// Whether it is set, if nobody is to be told that it was seen.
     #[inline]
-    pub fn is_set_at_once(self) -> bool {
+    pub fn is_set_at_once(self) -> Option<bool> {
         // Acquire: as in `is_set`.
-        self.state_at_once(Ordering::Acquire).is_some_and(|state| State(state).is_set())
+        Some(State(self.state_at_once(Ordering::Acquire)?).is_set())
     }
 
     pub fn set(self) -> Result<(), Error> {

@@ -59,8 +59,7 @@ impl Handle<Errors> {
 
     pub fn free(self) -> Result<(), Error> {
         // In one step: an error that comes later finds no container, and goes to the hook.
-        let (ended, first) =
-            self.with(|arrived| Ok((self.end(|_, _| Ok(()))?, arrived.empty())))?;
+        let (ended, first) = self.with(|arrived| Ok((self.end(|_, _| Ok(()))?, arrived.empty())))?;
         drop(ended);
         drop(first);
         Ok(())

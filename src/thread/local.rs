@@ -107,6 +107,37 @@ impl Handle<Local> {
         self.end(|_, _| Ok(())).map(drop)
     }
 
+    /// Where the calling thread's value is, if there is a place for it.
+    ///
+    /// # Safety
+    /// The result is used up before the thread looks at its table anew.
+    #[inline]
+    unsafe fn entry_at_once<'a>(self) -> Option<&'a mut Entry> {
+        // Relaxed: published by the word.
+        let index = self.alive_at_once()?.place.load(Ordering::Relaxed).saturating_sub(1);
+        // SAFETY: NULL, or this thread's own table; and as the caller vouches.
+        unsafe { this_thread::existing()?.own().locals.get().cast::<Table>().as_mut() }?.entry_mut(index)
+    }
+
+    /// The calling thread's value, if it has set one.
+    #[inline]
+    pub fn get_at_once(self) -> Option<*mut c_void> {
+        // SAFETY: copied here.
+        let entry = *unsafe { self.entry_at_once() }?;
+        (entry.key == self.into_raw()).then_some(entry.value)
+    }
+
+    /// Whether there is a place for the calling thread's value, where it is now.
+    #[inline]
+    pub fn set_at_once(self, value: *mut c_void) -> bool {
+        // SAFETY: written here.
+        let entry = unsafe { self.entry_at_once() };
+        entry.is_some_and(|entry| {
+            *entry = Entry { key: self.into_raw(), value };
+            true
+        })
+    }
+
     /// The calling thread's value, NULL when unset.
     pub fn get(self) -> Result<*mut c_void, Error> {
         let index = self.index()?;
