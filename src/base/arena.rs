@@ -99,7 +99,7 @@ impl<T: Object> Slot<T> {
         // Who comes after this look finds the object dead. AcqRel: as above, and settled by whom it is left to.
         if self.visitors() == 0 {
             T::arena().give_back(self);
-        } else if self.residents.fetch_or(LEFT, Ordering::AcqRel) == 0 {
+        } else if self.residents.fetch_add(LEFT, Ordering::AcqRel) == 0 {
             self.settle();
         }
     }

@@ -35,7 +35,7 @@ impl Slot {
         if seq_cst::load(&self.residents) & !LEFT == 0 {
             self.give_back()
         } else {
-            self.residents.fetch_or(LEFT, AcqRel) == 0 && self.settle()
+            self.residents.fetch_add(LEFT, AcqRel) == 0 && self.settle()
         }
     }
 
