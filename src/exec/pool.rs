@@ -445,14 +445,10 @@ impl Pool {
             // Relaxed: changes under the lock.
             let workers = self.workers.load(Ordering::Relaxed);
             let wanted = u32::try_from(n).unwrap_or(u32::MAX);
-            // Whether there is anybody to be called or started: else who looks need not be known, and what tells it is
-            // in a cache line that each task that is taken writes.
-            let may_start = workers < inside.bound();
-            let may_call = may_start || inside.idle > 0;
             // So many are awake, and come by themselves.
-            let seen = may_call && inside.has_looker();
+            let seen = inside.has_looker();
             let coming = inside.looking.max(seen.into()).min(wanted);
-            let start = wanted > coming && inside.idle == 0 && may_start;
+            let start = wanted > coming && inside.idle == 0 && workers < inside.bound();
             if inside.idle == 0 && !start && workers == inside.starting {
                 // None has begun: whether one will is known to who starts it.
                 let starts = self.starts.load(Ordering::Relaxed);
@@ -479,6 +475,7 @@ impl Pool {
             let is_seen = seen && inside.has_looker();
             let missing = if is_seen { wanted - coming } else { wanted };
             let called = inside.idle.min(missing);
+            let may_start = workers < inside.bound();
             self.call(inside, called);
             if may_start {
                 self.start_more(missing - called);
