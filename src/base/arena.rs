@@ -24,6 +24,8 @@ use crate::base::handle::{DEAD, Kind, Object, Place, UNUSED, is_live};
 use crate::base::spare::{Link, Pile};
 use crate::base::status::Error;
 use crate::base::{race, registry, this_thread};
+#[cfg(target_pointer_width = "64")]
+use core::ffi::c_void;
 use core::fmt;
 use core::mem::offset_of;
 use core::ops::Deref;
@@ -38,9 +40,26 @@ pub struct Slot<T> {
     residents: AtomicU32,
     /// What its handles have in common.
     pub place: Place,
+    /// That of its arena, from its first use on; where handles lead to slots alone.
+    #[cfg(target_pointer_width = "64")]
+    kind: Kind,
     pub body: T,
     /// For while it is free.
     link: Link,
+}
+
+#[cfg(target_pointer_width = "64")]
+impl Slot<()> {
+    /// The kind of whatever objects live in the slot.
+    ///
+    /// # Safety
+    /// It is a slot, of any type.
+    #[inline]
+    pub unsafe fn kind_at(slot: *const c_void) -> Kind {
+        // SAFETY: as the caller vouches. What lies before the body is the same in all, and this was written before
+        // anybody had a handle.
+        unsafe { (*slot.cast::<Slot<()>>()).kind }
+    }
 }
 
 /// The object has ended, and its slot is left to the residents.
@@ -363,6 +382,8 @@ fn prepare<T: Object>(slot: *mut Slot<T>, place: Place) -> &'static Slot<T> {
     unsafe {
         (&raw mut (*slot).residents).write(AtomicU32::new(0));
         (&raw mut (*slot).place).write(place);
+        #[cfg(target_pointer_width = "64")]
+        (&raw mut (*slot).kind).write(T::KIND);
         (&raw mut (*slot).body).write(T::blank());
         (&raw mut (*slot).link).write(Link::new());
         // Release: whoever sees the word sees the rest.

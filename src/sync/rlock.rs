@@ -107,22 +107,16 @@ impl Handle<RLock> {
     #[inline]
     pub fn enter_at_once(self) -> bool {
         let Some(me) = this_thread::existing().map(Record::ident) else { return false };
-        // Acquire: the body is that of the object that the word was seen alive for.
-        let word = self.word().load(Ordering::Acquire);
-        if word == self.tag() {
-            if !self.acquire_at_once() {
-                return false;
+        let Some(rlock) = self.body_before_look() else { return false };
+        let Some(count) = rlock.held_by(me) else {
+            let acquired = self.acquire_at_once();
+            if acquired {
+                rlock.set(me, 1);
             }
-            // SAFETY: acquired just now.
-            unsafe { self.body() }.set(me, 1);
-            return true;
-        }
-        if self.state_of(word).is_err() {
-            return false;
-        }
-        // SAFETY: the word was just seen alive.
-        let rlock = unsafe { self.body() };
-        let more = rlock.held_by(me).and_then(|count| count.checked_add(1));
+            return acquired;
+        };
+        // Which may be another object than the handle's.
+        let more = count.checked_add(1).filter(|_| self.check().is_ok());
         more.is_some_and(|count| {
             rlock.count.store(count, Ordering::Relaxed);
             true
@@ -133,20 +127,23 @@ impl Handle<RLock> {
     #[inline]
     pub fn leave_at_once(self) -> bool {
         let Some(me) = this_thread::existing().map(Record::ident) else { return false };
-        let Ok(rlock) = self.alive() else { return false };
+        let Some(rlock) = self.body_before_look() else { return false };
         match rlock.held_by(me) {
             None => false,
             Some(1) => {
                 rlock.set(NOBODY, 0);
-                // Else for `leave`, which is to find it as it was.
+                // Else for `leave`, which is to find it as it was; and it may be another object than the handle's.
                 self.release_at_once() || {
                     rlock.set(me, 1);
                     false
                 }
             }
             Some(count) => {
-                rlock.count.store(count - 1, Ordering::Relaxed);
-                true
+                let is_right = self.check().is_ok();
+                if is_right {
+                    rlock.count.store(count - 1, Ordering::Relaxed);
+                }
+                is_right
             }
         }
     }

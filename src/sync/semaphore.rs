@@ -13,7 +13,7 @@
 //! | n >= 0 | a waiter that gives up | unchanged: a grant is on the way; it takes that, or leaves in the end if another does | |
 //! | n < 0 | fork, in the child | 0 | `without_waiters` |
 
-use crate::base::arena::Arena;
+use crate::base::arena::{Arena, Kept};
 use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
 use crate::base::deadline::Timeout;
@@ -30,6 +30,9 @@ use crate::sync::grants::Grants;
 pub struct Semaphore {
     /// The most that the value may be.
     max: AtomicU32,
+    /// The value as it was last, by guess: what an exchange tries first. A look at the word would wait for this thread's
+    /// own exchange before. It may be written late, by who has given the semaphore away.
+    last: Kept<AtomicU32>,
     grants: Grants,
 }
 
@@ -42,7 +45,7 @@ impl Object for Semaphore {
     }
 
     fn blank() -> Semaphore {
-        Semaphore { max: AtomicU32::new(0), grants: Grants::none() }
+        Semaphore { max: AtomicU32::new(0), last: Kept(AtomicU32::new(0)), grants: Grants::none() }
     }
 
     fn reset(&self) {
@@ -128,8 +131,11 @@ impl Handle<Semaphore> {
         if initial > max {
             return Err(Error::InitialAboveMax);
         }
-        // Relaxed: published by the word.
-        Handle::make(initial.into(), |semaphore: &Semaphore| semaphore.max.store(max, Ordering::Relaxed))
+        Handle::make(initial.into(), |semaphore: &Semaphore| {
+            // Relaxed: published by the word.
+            semaphore.max.store(max, Ordering::Relaxed);
+            semaphore.last.store(initial, Ordering::Relaxed);
+        })
     }
 
     /// Ends the semaphore, unless a thread waits for it.
@@ -137,33 +143,54 @@ impl Handle<Semaphore> {
         self.end_unless_visited()
     }
 
-    /// Takes a permit if there is one, and the first try succeeds.
+    /// Takes a permit if there is one, and the first tries succeed.
     #[inline(always)]
     pub fn acquire_at_once(self) -> bool {
-        // Relaxed: the exchange decides.
-        let word = self.word().load(Ordering::Relaxed);
-        // In one comparison: the handle is right, and the value positive.
-        let above_one = word.wrapping_sub(self.tag()).wrapping_sub(1);
         // Acquire: sees what was done before the release of the permit.
-        above_one < POSITIVE
-            && self.word().compare_exchange(word, word - 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.exchange_at_once(|_, value| value > 0, |value| value - 1, Ordering::Acquire)
     }
 
-    /// Gives one permit back if nobody waits, and the first try succeeds.
+    /// Gives one permit back if nobody waits, and the first tries succeed.
     #[inline(always)]
     pub fn release_at_once(self, n: u32) -> bool {
-        // Acquire: the body is that of the object that the word was seen alive for.
-        let word = self.word().load(Ordering::Acquire);
-        let value = word.wrapping_sub(self.tag());
-        // In one comparison: the handle is right, and the value not negative.
-        if n != 1 || value >= POSITIVE {
-            return false;
+        // Relaxed: does not change while the semaphore is alive. Release: what this thread did happens before the
+        // acquire of the permit.
+        n == 1
+            && self.exchange_at_once(
+                |semaphore, value| value < semaphore.max.load(Ordering::Relaxed).into(),
+                |value| value + 1,
+                Ordering::Release,
+            )
+    }
+
+    /// Changes the value, where nobody waits, from what it was last.
+    #[inline(always)]
+    fn exchange_at_once(
+        self,
+        may: impl Fn(&Semaphore, u64) -> bool,
+        next: impl Fn(u64) -> u64,
+        success: Ordering,
+    ) -> bool {
+        let Some(semaphore) = self.body_before_look() else { return false };
+        // Relaxed: the exchange decides.
+        let mut value = semaphore.last.load(Ordering::Relaxed).into();
+        for _ in 0..2 {
+            if !may(semaphore, value) {
+                value = self.word().load(Ordering::Relaxed).wrapping_sub(self.tag());
+            }
+            // In one comparison: the handle is right, and the value not negative.
+            if value >= POSITIVE || !may(semaphore, value) {
+                return false;
+            }
+            match self.exchange(value, next(value), success) {
+                Ok(()) => {
+                    semaphore.last.store(next(value) as u32, Ordering::Relaxed);
+                    return true;
+                }
+                Err(found) => value = found.wrapping_sub(self.tag()),
+            }
         }
-        // SAFETY: the word was just seen alive. Relaxed: published by the word.
-        let max = unsafe { self.body() }.max.load(Ordering::Relaxed);
-        // Release: what this thread did happens before the acquire of the permit.
-        value < max.into()
-            && self.word().compare_exchange(word, word + 1, Ordering::Release, Ordering::Relaxed).is_ok()
+        false
     }
 
     pub fn acquire(self) -> Result<(), Error> {

@@ -356,7 +356,7 @@ impl<T: Object> Handle<T> {
     /// another object of the type, while the reference lives: whoever cares is a resident.
     ///
     /// # Safety
-    /// `state_of` was Ok for this handle at some time, so the slot is one of `T`.
+    /// The slot is one of `T`: as it is if `state_of` was Ok for this handle at some time.
     #[inline]
     pub unsafe fn body(self) -> &'static T {
         // SAFETY: by the contract above the slot is of this type; slots are never unmapped.
@@ -392,6 +392,21 @@ impl<T: Object> Handle<T> {
         self.state_at_once(Ordering::Acquire)?;
         // SAFETY: the word was just seen alive.
         Some(unsafe { self.body() })
+    }
+
+    /// The body, before the word is looked at: the object may be dead, and another one live there. For a short way whose
+    /// exchange decides, and to which a look would be dear: right behind this thread's own exchange it waits for that.
+    #[inline]
+    pub fn body_before_look(self) -> Option<&'static T> {
+        #[cfg(target_pointer_width = "64")]
+        {
+            let slot = self.raw.slot();
+            // SAFETY: the library made the handle, so that is a slot; and if it is one of this type, its body is one,
+            // whatever has become of the object.
+            unsafe { (Slot::kind_at(slot) == T::KIND).then(|| self.body()) }
+        }
+        #[cfg(not(target_pointer_width = "64"))]
+        self.alive_at_once()
     }
 
     /// How many threads are in the object's slow path.
@@ -440,7 +455,7 @@ impl<T: Object> Handle<T> {
     }
 
     /// # Safety
-    /// `state_of` was Ok for this handle at some time.
+    /// As for `body`.
     unsafe fn slot(self) -> &'static Slot<T> {
         // SAFETY: by the contract above the slot is of this type; slots are never unmapped.
         unsafe { &*self.raw.slot().cast() }
