@@ -357,6 +357,29 @@ TEST(free_of_null_or_of_a_held_one_is_fine) {
     }
 }
 
+// The slot of the old one serves the new one: whoever holds that, holds nothing by the old handle.
+TEST(an_old_handle_reaches_nothing_in_what_lives_there_now) {
+    lt_rlock *old = new_rlock();
+    assert_ok(lt_rlock_free(old));
+    lt_rlock *now = new_rlock();
+    must(((uintptr_t)old ^ (uintptr_t)now) != 0);
+    assert_status(lt_rlock_acquire(old), LT_BAD_HANDLE);
+    assert_status(lt_rlock_release(old), LT_BAD_HANDLE);
+    check_held(now, 0);
+    for (uint64_t count = 1; count <= 3; count++) {
+        assert_ok(lt_rlock_acquire(now));
+        assert_status(lt_rlock_acquire(old), LT_BAD_HANDLE);
+        assert_status(lt_rlock_try_acquire(old), LT_BAD_HANDLE);
+        assert_status(lt_rlock_release(old), LT_BAD_HANDLE);
+        check_held(now, count);
+    }
+    for (uint64_t count = 3; count > 0; count--) {
+        check_held(now, count);
+        assert_ok(lt_rlock_release(now));
+    }
+    assert_ok(lt_rlock_free(now));
+}
+
 TEST(at_fork_reinit_makes_it_free) {
     lt_rlock *rlock = waits_rlock(); // Its owner has ended.
     assert_ok(lt_rlock_at_fork_reinit(rlock));

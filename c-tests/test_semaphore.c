@@ -66,6 +66,35 @@ static void check_overflow(lt_semaphore *semaphore, uint32_t n) {
     assert_int_equal(lt_semaphore_value(semaphore), before);
 }
 
+// What is tried first is the value as it was last seen: others change it, and its slot serves another semaphore.
+TEST(the_value_is_what_it_is_however_it_was_last_seen) {
+    lt_semaphore *semaphore = lt_semaphore_new_bounded(2, 3);
+    assert_ok(lt_semaphore_acquire(semaphore));
+    assert_ok(lt_semaphore_try_acquire(semaphore)); // Now 0, and last seen as 1.
+    assert_status(lt_semaphore_try_acquire(semaphore), LT_BUSY);
+    assert_status(lt_semaphore_acquire_timeout(semaphore, 0.001), LT_TIMED_OUT);
+    assert_ok(lt_semaphore_release(semaphore, 1));
+    assert_ok(lt_semaphore_release(semaphore, 2));
+    assert_status(lt_semaphore_release(semaphore, 1), LT_OVERFLOW);
+    assert_ok(lt_semaphore_try_acquire(semaphore));
+    assert_ok(lt_semaphore_release(semaphore, 1));
+    assert_status(lt_semaphore_release(semaphore, 1), LT_OVERFLOW);
+    must(lt_semaphore_value(semaphore) == 3);
+    for (unsigned left = 3; left > 0; left--) {
+        assert_ok(lt_semaphore_acquire(semaphore));
+        must(lt_semaphore_value(semaphore) == left - 1);
+    }
+    assert_ok(lt_semaphore_free(semaphore));
+    lt_semaphore *next = lt_semaphore_new_bounded(1, 1);
+    assert_status(lt_semaphore_release(semaphore, 1), LT_BAD_HANDLE);
+    assert_status(lt_semaphore_acquire(semaphore), LT_BAD_HANDLE);
+    must(lt_semaphore_value(next) == 1);
+    assert_status(lt_semaphore_release(next, 1), LT_OVERFLOW);
+    assert_ok(lt_semaphore_acquire(next));
+    assert_status(lt_semaphore_acquire_timeout(next, 0.0), LT_TIMED_OUT);
+    assert_ok(lt_semaphore_free(next));
+}
+
 TEST(release_above_the_bound_gives_nothing) {
     lt_semaphore *bounded = lt_semaphore_new_bounded(1, 3);
     check_overflow(bounded, 3);
