@@ -1,6 +1,6 @@
 //! How long a thread that must wait stays awake, in case the wait is short.
 
-use crate::base::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::base::deadline::now;
 
 /// Pauses keep the core: right when the other side is running on another core. Each look takes from that the cache
@@ -13,6 +13,44 @@ const YIELDS: u32 = if cfg!(shuttle) { 1 } else { 40 };
 /// many times as long, as a power of two. But not where somebody else wants the core: that may be the holder.
 const CALM: u32 = 3;
 
+/// What the last yield has told of the core. A hint for all who wait, that guards nothing: Relaxed.
+///
+/// | | | who waits | who waits for a lock |
+/// |---|---|---|---|
+/// | `Unknown` | no yield yet, or a stranger had the core for long | pauses | the same |
+/// | `Alone` | it came back at once | pauses | calmly |
+/// | `Shared` | somebody had the core, and gave it back: maybe for the very thing that is waited for | the last pause alone | yields |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Core {
+    Unknown,
+    Alone,
+    Shared,
+}
+
+static CORE: AtomicU8 = AtomicU8::new(Core::Unknown as u8);
+/// How long the quickest of all yields took, in nanoseconds.
+static QUICKEST: AtomicU64 = AtomicU64::new(u64::MAX);
+
+impl Core {
+    fn now() -> Core {
+        match CORE.load(Ordering::Relaxed) {
+            core if core == Core::Alone as u8 => Core::Alone,
+            core if core == Core::Shared as u8 => Core::Shared,
+            _ => Core::Unknown,
+        }
+    }
+
+    /// By how long a yield took. One that takes less than twice as long as the quickest came back at once.
+    fn told_by(took: u64, quickest: u64) -> Core {
+        match took {
+            _ if took > LONG => Core::Unknown,
+            _ if took / 2 < quickest => Core::Alone,
+            _ => Core::Shared,
+        }
+    }
+}
+
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
 /// this, in nanoseconds, was of that kind,
 const LONG: u64 = 50_000;
@@ -24,10 +62,6 @@ const GREATEST_PENALTY: u64 = 20_000_000;
 /// Until when nobody yields, in nanoseconds on the monotonic clock.
 static NO_YIELD_UNTIL: AtomicU64 = AtomicU64::new(0);
 static PENALTY: AtomicU64 = AtomicU64::new(LEAST_PENALTY);
-
-/// Whether the last yield came back at once: it took less than twice as long as the quickest of all, in nanoseconds.
-static ALONE: AtomicBool = AtomicBool::new(false);
-static QUICKEST: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// A bounded spin: a few pauses, then a few yields, then it is time to sleep.
 ///
@@ -46,13 +80,17 @@ impl Spin {
         if crate::base::model::inside() {
             return Spin { turns: crate::base::model::draw((PAUSES + YIELDS + 1).into()) as u32, calm: 0 };
         }
-        Spin::default()
+        Spin { turns: if Core::now() == Core::Shared { PAUSES - 1 } else { 0 }, calm: 0 }
     }
 
     /// For who waits until others are through with something, as a lock, that is seldom for this one alone.
     pub fn for_a_lock() -> Spin {
-        // Relaxed: a hint, that guards nothing.
-        Spin { calm: if ALONE.load(Ordering::Relaxed) { CALM } else { 0 }, ..Spin::new() }
+        let spin = Spin::new();
+        match Core::now() {
+            Core::Unknown => spin,
+            Core::Alone => Spin { calm: CALM, ..spin },
+            Core::Shared => Spin { turns: spin.turns.max(PAUSES), ..spin },
+        }
     }
 
     /// Passes a very little time and says true, or says false when it is time to be seen waiting.
@@ -80,14 +118,14 @@ impl Spin {
 
 /// A yield took so long.
 fn note_yield(took: u64) {
-    // Relaxed: as above; and written only where it changes, since all who spin read it.
+    // Relaxed: hints. Written only where they change, since all who spin read them.
     let quickest = QUICKEST.load(Ordering::Relaxed);
     if took < quickest {
         QUICKEST.store(took, Ordering::Relaxed);
     }
-    let alone = took / 2 < quickest;
-    if ALONE.load(Ordering::Relaxed) != alone {
-        ALONE.store(alone, Ordering::Relaxed);
+    let core = Core::told_by(took, quickest) as u8;
+    if CORE.load(Ordering::Relaxed) != core {
+        CORE.store(core, Ordering::Relaxed);
     }
 }
 
@@ -124,4 +162,17 @@ pub fn yield_briefly() -> bool {
         PENALTY.store(LEAST_PENALTY, Ordering::Relaxed);
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_yield_tells_by_its_length_who_wanted_the_core() {
+        assert_eq!(Core::told_by(300, u64::MAX), Core::Alone);
+        assert_eq!([240, 479, 480, LONG, LONG + 1].map(|took| Core::told_by(took, 240)), {
+            [Core::Alone, Core::Alone, Core::Shared, Core::Shared, Core::Unknown]
+        });
+    }
 }
