@@ -443,8 +443,10 @@ impl Chosen {
     /// The same, but of many only the first one is served, and has the others as heirs. No heir waits for one that wants
     /// something else.
     pub fn serve_in_turn(mut self, with: u32) {
-        // SAFETY: as in `serve`.
-        while let Some(first) = unsafe { self.first.as_ref() } {
+        // A look at all of them for each thing that is wanted: where those are many, it is less to serve them.
+        for _ in 0..AT_ONCE {
+            // SAFETY: as in `serve`.
+            let Some(first) = (unsafe { self.first.as_ref() }) else { return };
             if self.alike {
                 return self.serve_by_heirs(with);
             }
@@ -452,6 +454,7 @@ impl Chosen {
             alike.serve_by_heirs(with);
             self = others;
         }
+        self.serve(with);
     }
 
     fn serve_by_heirs(self, with: u32) {
@@ -576,6 +579,15 @@ mod tests {
         let others = waiters([6, 7]);
         join(&line, &others);
         assert_eq!((line.first_wants(), line.len(), line.wanting(7)), (Some(6), 2, 1));
+    }
+
+    /// The time would be the square of their number.
+    #[test]
+    fn who_all_want_something_else_are_served_at_once() {
+        let all = waiters((0..4 * AT_ONCE).flat_map(|i| [i; AT_ONCE + 1]));
+        line_of(&all).take(usize::MAX).serve_in_turn(WITH);
+        let by_heirs = AT_ONCE * AT_ONCE;
+        assert_eq!(served(&all).len(), all.len() - by_heirs);
     }
 
     #[test]
