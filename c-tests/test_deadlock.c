@@ -493,6 +493,31 @@ TEST(who_is_interrupted_closes_no_circle) {
     look_no_more();
 }
 
+static void acquire_in_any_case_and_say(void *arg) {
+    lt_status *status = arg;
+    *status = lt_lock_acquire_uninterruptible(interrupted_lock);
+}
+
+TEST(who_is_interrupted_in_a_wait_that_cannot_be_closes_one) {
+    look_for(LT_INSIGHT_DEADLOCK);
+    interrupted_lock = new_lock();
+    assert_ok(lt_lock_acquire(interrupted_lock));
+    lt_status status = LT_BUSY;
+    lt_thread *thread = NULL;
+    assert_ok(lt_thread_start(acquire_in_any_case_and_say, &status, NULL, &thread));
+    must_soon(asleep(lt_thread_native_id(thread)));
+    assert_ok(lt_thread_interrupt(thread));
+    assert_status(lt_thread_join(thread), LT_DEADLOCK);
+    assert_int_equal(atomic_load(&told.cycles), 1);
+    assert_ok(lt_lock_release(interrupted_lock));
+    assert_ok(lt_thread_join(thread));
+    assert_ok(status);
+    assert_ok(lt_thread_free(thread));
+    assert_ok(lt_lock_release(interrupted_lock));
+    assert_ok(lt_lock_free(interrupted_lock));
+    look_no_more();
+}
+
 // ---- Circles of several kinds
 
 typedef struct three {

@@ -105,8 +105,8 @@ impl Block {
     }
 
     fn wait(&self) -> Option<Wait> {
-        let until = self.deadline.in_nanoseconds();
-        self.what.map(|what| Wait { what, since: self.began, until })
+        let (until, can_be_interrupted) = (self.deadline.in_nanoseconds(), self.can_be_interrupted);
+        self.what.map(|what| Wait { what, since: self.began, until, can_be_interrupted })
     }
 
     /// Sleeps until `done` says that it is so. `word` changes, and is woken, after whatever may make it so.

@@ -81,13 +81,14 @@ pub struct Wait {
     /// Nanoseconds on the monotonic clock; the most there can be without a deadline.
     pub since: u64,
     pub until: u64,
+    pub can_be_interrupted: bool,
 }
 
 /// Where one thread tells it. Not the models': no thread goes another way for what stands here.
 #[derive(Debug)]
 pub struct Waiting {
     version: AtomicU32,
-    /// The verb, and 8 bits above it the kind; 0 while it waits for nothing.
+    /// The verb, 8 bits above it the kind, and above that whether it can be interrupted; 0 while it waits for nothing.
     what: AtomicU32,
     handle: AtomicUsize,
     since: AtomicU64,
@@ -188,13 +189,14 @@ impl Raw {
     fn of(wait: Wait) -> Raw {
         let What { verb, kind, handle } = wait.what;
         let kind = kind.map_or(0, |kind| kind as u32);
-        Raw { what: verb as u32 | kind << 8, handle, since: wait.since, until: wait.until }
+        let what = verb as u32 | kind << 8 | u32::from(wait.can_be_interrupted) << 16;
+        Raw { what, handle, since: wait.since, until: wait.until }
     }
 
     fn wait(self) -> Option<Wait> {
-        let [verb, kind, ..] = self.what.to_le_bytes();
+        let [verb, kind, interruptible, _] = self.what.to_le_bytes();
         let what = What { verb: Verb::of(verb)?, kind: Kind::numbered(kind), handle: self.handle };
-        Some(Wait { what, since: self.since, until: self.until })
+        Some(Wait { what, since: self.since, until: self.until, can_be_interrupted: interruptible != 0 })
     }
 }
 
@@ -204,7 +206,7 @@ mod tests {
 
     fn wait(n: u64) -> Wait {
         let what = What { verb: Verb::Get, kind: Some(Kind::Queue), handle: n as usize };
-        Wait { what, since: n, until: !n }
+        Wait { what, since: n, until: !n, can_be_interrupted: n % 2 == 1 }
     }
 
     #[test]
@@ -212,7 +214,7 @@ mod tests {
         let waiting = Waiting::for_nothing();
         assert_eq!(waiting.read(), None);
         let outer = waiting.tell(wait(1));
-        let inner = waiting.tell(Wait { what: What::plain(Verb::Sleep), since: 2, until: 3 });
+        let inner = waiting.tell(Wait { what: What::plain(Verb::Sleep), ..wait(2) });
         assert_eq!(waiting.read().unwrap().what, What::plain(Verb::Sleep));
         drop(inner);
         assert_eq!(waiting.read(), Some(wait(1)));

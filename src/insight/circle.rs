@@ -102,8 +102,8 @@ impl Way {
         let is_new = !self.links().any(|link| core::ptr::eq(link.record, holder));
         let Some(steps) = self.steps.checked_sub(1).filter(|_| is_new) else { return false };
         self.steps = steps;
-        // One that is interrupted is about to give up, unless it can't be: then this circle is not found.
-        let wait = waits::of(holder).filter(|wait| is_endless(*wait) && !holder.interrupt.pending());
+        let gives_up = |wait: &Wait| wait.can_be_interrupted && holder.interrupt.pending();
+        let wait = waits::of(holder).filter(|wait| is_endless(*wait) && !gives_up(wait));
         wait.is_some_and(|wait| self.leads_back(Link { record: holder, wait }))
     }
 

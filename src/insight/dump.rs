@@ -196,7 +196,7 @@ struct Waits(Wait, Names);
 
 impl fmt::Display for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Waits(Wait { what, since, until }, names) = *self;
+        let Waits(Wait { what, since, until, .. }, names) = *self;
         let now = now();
         write!(f, "{}{}, for {}", what.verb.word(), Of(what, names), Seconds(now.saturating_sub(since)))?;
         match until {

@@ -69,7 +69,7 @@ struct Waits(Wait);
 
 impl Display for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Waits(Wait { what, since, until }) = *self;
+        let Waits(Wait { what, since, until, .. }) = *self;
         write!(f, "{{\"verb\":{},\"object\":", Quoted(&what.verb.word()))?;
         match what.kind {
             None => f.write_str("null")?,
