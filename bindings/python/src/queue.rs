@@ -188,11 +188,19 @@ impl Drop for Semaphore {
 /// Why an operation cannot be done now, or ever.
 enum Not {
     Yet,
-    Ever(PyErr),
+    Closed,
+    NoMemory,
 }
 
-fn shut_down(py: Python<'_>) -> PyErr {
-    named(py, "lowthread", "ShutDown")
+impl Not {
+    /// Without the mutex: an exception is an object of Python's, whose class may be about to be imported.
+    fn error(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Yet => errors::of(LT_TIMED_OUT),
+            Self::Closed => named(py, "lowthread", "ShutDown"),
+            Self::NoMemory => PyMemoryError::new_err(()),
+        }
+    }
 }
 
 #[cold]
@@ -239,11 +247,14 @@ impl Queue {
             // The mutex was let go of since the first attempt.
             match attempt(&mut state) {
                 Ok(result) => return Ok(Some(result)),
-                Err(Not::Ever(error)) => return Err(error),
                 Err(Not::Yet) => line(&mut state).sleepers += 1,
+                Err(not) => {
+                    drop(state);
+                    return Err(not.error(py));
+                }
             }
         }
-        let (result, back) = loop {
+        let (tried, slept, back) = loop {
             // SAFETY: the queue's own; the caller holds a reference to it.
             let slept =
                 gil::wait_for(py, left, |left| unsafe { lt_semaphore_acquire_timeout(semaphore.0, left) });
@@ -253,47 +264,47 @@ impl Queue {
             }
             // Also when its time is up, since a permit may have come just now.
             let tried = if slept.is_ok() { attempt(&mut state) } else { Err(Not::Yet) };
-            let result = match (tried, slept) {
-                (Ok(result), _) => Ok(Some(result)),
-                (Err(Not::Ever(error)), _) | (_, Err(error)) => Err(error),
-                (Err(Not::Yet), Ok(LT_OK)) => {
-                    if seconds >= 0.0 {
-                        left = (until - lt_monotonic()).max(0.0);
-                    }
-                    continue;
+            if matches!((&tried, &slept), (Err(Not::Yet), Ok(LT_OK))) {
+                if seconds >= 0.0 {
+                    left = (until - lt_monotonic()).max(0.0);
                 }
-                (Err(Not::Yet), Ok(LT_TIMED_OUT)) => Ok(None),
-                (Err(Not::Yet), Ok(status)) => Err(errors::of(status)),
-            };
+                continue;
+            }
             let line = line(&mut state);
             line.sleepers = line.sleepers.saturating_sub(1);
-            break (result, line.permits > line.sleepers);
+            break (tried, slept, line.permits > line.sleepers);
         };
         // SAFETY: as above. Who has the permit otherwise, counts it.
         if back && unsafe { lt_semaphore_try_acquire(semaphore.0) } == LT_OK {
             line(&mut self.state()).permits -= 1;
         }
-        result
+        match (tried, slept) {
+            (Ok(result), _) => Ok(Some(result)),
+            (_, Err(error)) => Err(error),
+            (Err(Not::Yet), Ok(LT_TIMED_OUT)) => Ok(None),
+            (Err(Not::Yet), Ok(status)) => Err(errors::of(status)),
+            (Err(not), _) => Err(not.error(py)),
+        }
     }
 
-    fn take(&self, py: Python<'_>, state: &mut State) -> Result<(Py<PyAny>, u32), Not> {
+    fn take(&self, state: &mut State) -> Result<(Py<PyAny>, u32), Not> {
         match state.items.pop_front() {
             Some(item) => Ok((item, state.putters.wake(1))),
-            None if state.closed => Err(Not::Ever(shut_down(py))),
+            None if state.closed => Err(Not::Closed),
             None => Err(Not::Yet),
         }
     }
 
     /// Takes the item out of `item` and puts it in.
-    fn give(&self, py: Python<'_>, state: &mut State, item: &mut Option<Py<PyAny>>) -> Result<u32, Not> {
+    fn give(&self, state: &mut State, item: &mut Option<Py<PyAny>>) -> Result<u32, Not> {
         if state.closed {
-            return Err(Not::Ever(shut_down(py)));
+            return Err(Not::Closed);
         }
         if self.is_full_with(state.items.len()) {
             return Err(Not::Yet);
         }
         if state.items.try_reserve(1).is_err() {
-            return Err(Not::Ever(PyMemoryError::new_err(())));
+            return Err(Not::NoMemory);
         }
         state.items.extend(item.take());
         state.unfinished += 1;
@@ -314,18 +325,14 @@ impl Queue {
     /// None: there was none in time.
     #[inline]
     pub fn get_within(&self, py: Python<'_>, seconds: f64) -> PyResult<Option<Py<PyAny>>> {
-        let first = self.take(py, &mut self.state());
+        let first = self.take(&mut self.state());
         let taken = match first {
             Ok(taken) => Some(taken),
-            Err(Not::Ever(error)) => return Err(error),
             Err(Not::Yet) if seconds == 0.0 => None,
-            Err(Not::Yet) => self.sleep(
-                py,
-                seconds,
-                &self.getters,
-                |state| &mut state.getters,
-                |state| self.take(py, state),
-            )?,
+            Err(Not::Yet) => {
+                self.sleep(py, seconds, &self.getters, |state| &mut state.getters, |state| self.take(state))?
+            }
+            Err(not) => return Err(not.error(py)),
         };
         Ok(taken.map(|(item, wake)| {
             self.putters.release(wake);
@@ -337,18 +344,18 @@ impl Queue {
     #[inline]
     pub fn put_within(&self, py: Python<'_>, item: Py<PyAny>, seconds: f64) -> PyResult<bool> {
         let mut item = Some(item);
-        let first = self.give(py, &mut self.state(), &mut item);
+        let first = self.give(&mut self.state(), &mut item);
         let wake = match first {
             Ok(wake) => Some(wake),
-            Err(Not::Ever(error)) => return Err(error),
             Err(Not::Yet) if seconds == 0.0 => None,
             Err(Not::Yet) => self.sleep(
                 py,
                 seconds,
                 &self.putters,
                 |state| &mut state.putters,
-                |state| self.give(py, state, &mut item),
+                |state| self.give(state, &mut item),
             )?,
+            Err(not) => return Err(not.error(py)),
         };
         if let Some(wake) = wake {
             self.getters.release(wake);

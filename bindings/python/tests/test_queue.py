@@ -10,6 +10,7 @@ import weakref
 
 import lowthread as lt
 import pytest
+from conftest import Run
 
 
 class Item:
@@ -168,3 +169,45 @@ def test_shutdown_wakes_all() -> None:
     items.shutdown()
     for _ in threads:
         assert ended.acquire(timeout=10)
+
+
+def test_the_import_of_shut_downs_class_keeps_nobody_from_the_queue(run: Run) -> None:
+    out = run("""
+        import sys
+        import lowthread as lt
+        q = lt.Queue()
+        q.shutdown()
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "lowthread._shutdown":
+                    print(q.qsize())
+        sys.meta_path.insert(0, Finder())
+        try:
+            q.get()
+        except Exception as error:
+            print(type(error).__name__)
+    """)
+    assert out == "0\nShutDown\n"
+
+
+def test_the_collector_may_come_to_a_queue_that_is_shut_down(run: Run) -> None:
+    out = run("""
+        import gc
+        import lowthread as lt
+        q = lt.Queue()
+        q.shutdown()
+        class Item:
+            def __init__(self):
+                self.me = self
+            def __del__(self):
+                q.qsize()
+        gc.set_threshold(1, 1, 1)
+        for _ in range(1000):
+            Item()
+            try:
+                q.get()
+            except lt.ShutDown:
+                pass
+        print("over")
+    """)
+    assert out == "over\n"
