@@ -17,6 +17,7 @@ use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 enum Of {
     Lock(*mut lt_lock),
@@ -32,6 +33,8 @@ pub struct Condition {
     condition: *mut lt_condition,
     lock: Py<PyAny>,
     of: Of,
+    /// How many notifies have left nobody in the line: each would have reached one more.
+    emptied: AtomicUsize,
 }
 
 // SAFETY: a handle may be used on any thread.
@@ -50,8 +53,24 @@ impl Condition {
         }
     }
 
+    fn notified(&self, status: lt_status) -> PyResult<()> {
+        if status != LT_OK {
+            return Err(errors::of(status));
+        }
+        if unsafe { lt_condition_waiting(self.condition) } == 0 {
+            self.emptied.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     fn sleep(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
+        // Who is interrupted is out of the line while the signals' handlers run and until it is back. It has the lock when
+        // it looks: what has come for it by then is one of those.
+        let before = self.emptied.load(Ordering::Relaxed);
         let attempt = |left: f64| -> lt_status {
+            if self.emptied.load(Ordering::Relaxed) != before {
+                return LT_OK;
+            }
             match self.of {
                 Of::Lock(lock) => unsafe { lt_condition_wait_timeout(self.condition, lock, left) },
                 Of::RLock(lock) => unsafe { lt_condition_wait_rlock_timeout(self.condition, lock, left) },
@@ -86,7 +105,7 @@ impl Condition {
         if condition.is_null() {
             return Err(PyMemoryError::new_err(()));
         }
-        Ok(Self { condition, lock: lock.unbind(), of })
+        Ok(Self { condition, lock: lock.unbind(), of, emptied: AtomicUsize::new(0) })
     }
 
     /// Acquire the lock: its acquire().
@@ -180,10 +199,10 @@ impl Condition {
             return Err(PyRuntimeError::new_err("cannot notify on un-acquired lock"));
         }
         let n = u32::try_from(n.max(0)).unwrap_or(u32::MAX);
-        match unsafe { lt_condition_notify(self.condition, n) } {
-            LT_OK => Ok(()),
-            status => Err(errors::of(status)),
+        if n == 0 {
+            return Ok(());
         }
+        self.notified(unsafe { lt_condition_notify(self.condition, n) })
     }
 
     /// Wake all threads that wait. The lock must be held.
@@ -191,10 +210,7 @@ impl Condition {
         if !self.held() {
             return Err(PyRuntimeError::new_err("cannot notify on un-acquired lock"));
         }
-        match unsafe { lt_condition_notify_all(self.condition) } {
-            LT_OK => Ok(()),
-            status => Err(errors::of(status)),
-        }
+        self.notified(unsafe { lt_condition_notify_all(self.condition) })
     }
 
     /// In a forked child: the lock is free.

@@ -8,10 +8,15 @@ use lowthread::ffi::event::{
 };
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A flag that threads wait for. A set() wakes all who wait at that moment, even when a clear() follows at once.
 #[pyclass(frozen, weakref, subclass, module = "lowthread")]
-pub struct Event(*mut lt_event);
+pub struct Event {
+    event: *mut lt_event,
+    /// How many clears have found it set.
+    undone: AtomicUsize,
+}
 
 // SAFETY: a handle may be used on any thread.
 unsafe impl Send for Event {}
@@ -20,7 +25,7 @@ unsafe impl Sync for Event {}
 
 impl Event {
     pub fn handle(&self) -> *mut lt_event {
-        self.0
+        self.event
     }
 }
 
@@ -35,22 +40,29 @@ impl Event {
     #[new]
     fn new() -> PyResult<Self> {
         let event = lt_event_new();
-        if event.is_null() { Err(PyMemoryError::new_err(())) } else { Ok(Self(event)) }
+        if event.is_null() {
+            Err(PyMemoryError::new_err(()))
+        } else {
+            Ok(Self { event, undone: AtomicUsize::new(0) })
+        }
     }
 
     /// Return whether the event is set.
     fn is_set(&self) -> bool {
-        unsafe { lt_event_is_set(self.0) }
+        unsafe { lt_event_is_set(self.event) }
     }
 
     /// Set the event, and wake all who wait for it.
     fn set(&self) -> PyResult<()> {
-        checked(unsafe { lt_event_set(self.0) })
+        checked(unsafe { lt_event_set(self.event) })
     }
 
     /// Clear the event: later waits block until the next set().
     fn clear(&self) -> PyResult<()> {
-        checked(unsafe { lt_event_clear(self.0) })
+        if self.is_set() {
+            self.undone.fetch_add(1, Ordering::Relaxed);
+        }
+        checked(unsafe { lt_event_clear(self.event) })
     }
 
     /// Wait until the event is set, for at most so many seconds; return whether it is.
@@ -60,7 +72,15 @@ impl Event {
         if self.is_set() {
             return Ok(true);
         }
-        match gil::wait_for(py, seconds, |left| unsafe { lt_event_wait_timeout(self.0, left) })? {
+        // Who is interrupted does not wait while the signals' handlers run: it was set meanwhile, if that was undone.
+        let before = self.undone.load(Ordering::Relaxed);
+        let attempt = |left| {
+            if self.undone.load(Ordering::Relaxed) != before {
+                return LT_OK;
+            }
+            unsafe { lt_event_wait_timeout(self.event, left) }
+        };
+        match gil::wait_for(py, seconds, attempt)? {
             LT_OK => Ok(true),
             LT_TIMED_OUT => Ok(false),
             status => Err(errors::of(status)),
@@ -81,6 +101,6 @@ impl Event {
 impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: nobody has the object.
-        let _ = unsafe { lt_event_free(self.0) };
+        let _ = unsafe { lt_event_free(self.event) };
     }
 }

@@ -76,6 +76,81 @@ def test_a_handler_that_returns_lets_the_wait_go_on(run: Run) -> None:
     assert out == "3\n"
 
 
+def test_a_notify_while_a_handler_runs_is_not_lost(run: Run) -> None:
+    out = run("""
+        import os, signal, threading
+        import lowthread as lt
+        c = lt.Condition()
+        def notify(*_):
+            with c:
+                c.notify()
+        signal.signal(signal.SIGUSR1, notify)
+        with c:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            print(c.wait(20))
+    """)
+    assert out == "True\n"
+
+
+def test_a_notify_before_who_is_interrupted_has_the_lock_is_not_lost(run: Run) -> None:
+    out = run("""
+        import os, signal, threading, time
+        import lowthread as lt
+        c = lt.Condition(lt.Lock())
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        def notify():
+            with c:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                while not repr(c).endswith(", 0)>"):
+                    time.sleep(0.001)
+                c.notify()
+        with c:
+            threading.Thread(target=notify).start()
+            print(c.wait(20))
+    """)
+    assert out == "True\n"
+
+
+def test_a_notify_of_others_ends_no_wait_that_is_interrupted(run: Run) -> None:
+    out = run("""
+        import os, signal, threading
+        import lowthread as lt
+        c = lt.Condition()
+        def wait():
+            with c:
+                c.wait()
+        others = [lt.Thread(target=wait) for _ in range(2)]
+        def notify(*_):
+            with c:
+                c.notify()
+        signal.signal(signal.SIGUSR1, notify)
+        for other in others:
+            other.start()
+        while not repr(c).endswith(", 2)>"):
+            lt.sleep(0.001)
+        with c:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            print(c.wait(0.5))
+            c.notify_all()
+    """)
+    assert out == "False\n"
+
+
+def test_a_set_while_a_handler_runs_is_not_lost(run: Run) -> None:
+    out = run("""
+        import os, signal, threading
+        import lowthread as lt
+        e = lt.Event()
+        def pulse(*_):
+            e.set()
+            e.clear()
+        signal.signal(signal.SIGUSR1, pulse)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        print(e.wait(20), e.is_set())
+    """)
+    assert out == "True False\n"
+
+
 def test_the_timeout_stands_through_signals(run: Run) -> None:
     out = run("""
         import signal, time
