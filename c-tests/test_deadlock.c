@@ -926,6 +926,29 @@ TEST(two_orders_are_told_once_though_nothing_hangs) {
     look_no_more();
 }
 
+// As a signal that is new: acquired by who waits for it later on, and released by another thread.
+TEST(a_lock_that_another_thread_is_to_release_makes_no_order_with_what_was_held) {
+    look_for(LT_INSIGHT_ORDER);
+    for_each_kind(kind) {
+        void *lock = kind->make();
+        assert_ok(kind->acquire(lock));
+        void *done = kind->make();
+        assert_ok(kind->acquire(done));
+        assert_ok(kind->release(lock));
+        int before = told.orders;
+        assert_ok(kind->acquire(lock));
+        must_for(kind->name, told.orders == before + kind->owned);
+        assert_ok(kind->release(lock));
+        // It was none.
+        assert_ok(kind->release(done));
+        take_both(kind, done, kind, lock);
+        must_for(kind->name, told.orders == before + 1);
+        assert_ok(kind->destroy(lock));
+        assert_ok(kind->destroy(done));
+    }
+    look_no_more();
+}
+
 static void make_orders(const lt_deadlock_info *info, void *calls) {
     lt_deadlock_link before[2];
     char text[600];

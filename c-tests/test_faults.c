@@ -212,7 +212,7 @@ typedef struct row {
     X(lt_lock_at_fork_reinit, lt_lock_at_fork_reinit(lock), LT_OK, )                                                   \
     X(lt_lock_free, lt_lock_free(NULL), LT_OK, )                                                                       \
     X(lt_lock_locked, is(lt_lock_locked(held_lock)), LT_OK, )                                                          \
-    X(lt_lock_release, lt_lock_release(held_lock), LT_OK, must(lt_lock_acquire(held_lock) == LT_OK))                   \
+    X(lt_lock_release, lt_lock_release(held_lock), LT_OK, must(lt_lock_try_acquire(held_lock) == LT_OK))               \
     X(lt_lock_try_acquire, lt_lock_try_acquire(held_lock), LT_BUSY, )                                                  \
     X(lt_main_ident, is(lt_main_ident() != 0), LT_OK, )                                                                \
     X(lt_monotonic, is(lt_monotonic() > 0), LT_OK, )                                                                   \
@@ -262,7 +262,7 @@ typedef struct row {
     X(lt_rlock_new, got(lt_rlock_new()), LT_OK, must(lt_rlock_free(made) == LT_OK))                                    \
     X(lt_rlock_owner, is(lt_rlock_owner(held_rlock) == lt_get_ident()), LT_OK, )                                       \
     X(lt_rlock_recursion_count, is(lt_rlock_recursion_count(held_rlock) == 1), LT_OK, )                                \
-    X(lt_rlock_release, lt_rlock_release(held_rlock), LT_OK, must(lt_rlock_acquire(held_rlock) == LT_OK))              \
+    X(lt_rlock_release, lt_rlock_release(held_rlock), LT_OK, must(lt_rlock_try_acquire(held_rlock) == LT_OK))          \
     X(lt_rlock_release_save, lt_rlock_release_save(held_rlock, &count), LT_OK,                                         \
         must(lt_rlock_acquire_restore(held_rlock, count) == LT_OK))                                                    \
     X(lt_rlock_try_acquire, lt_rlock_try_acquire(rlock), LT_OK, must(lt_rlock_release(rlock) == LT_OK))                \

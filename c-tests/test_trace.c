@@ -420,6 +420,7 @@ static void check_arrow(pair *p) {
     assert_ok(lt_event_wait(p->ready));
     must_soon(atomic_load(&p->sleeper) != 0 && waits_now(atomic_load(&p->sleeper)) && asleep(atomic_load(&p->sleeper_native)));
     assert_ok(lt_event_set(p->go));
+    must_soon(!lt_thread_is_alive(sleeper)); // Before its join: a lock that this thread made would look like its own.
     assert_ok(lt_thread_join(sleeper));
     if (p->wake != NULL) {
         assert_ok(lt_thread_join(p->waker));

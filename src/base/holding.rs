@@ -11,6 +11,8 @@
 //! | released by another thread | nobody; it is a *signal* from then on | what is left there counts no more |
 //! | read, and released by a thread that does not read it | it is a signal | the same |
 //!
+//! Before its first release nothing tells a signal from a lock.
+//!
 //! A signal is not owned: nobody is told to hold it, whatever stands here. So an owner that is written late, by a thread
 //! from which the lock was taken meanwhile, misleads nobody. What was acquired before insight was on has no owner, and
 //! makes nothing a signal.
@@ -57,6 +59,8 @@ const SOMEBODY: u64 = u64::MAX;
 const SIGNAL: u32 = 1;
 /// Was acquired before anybody looked.
 const BEFORE: u32 = 2;
+/// Was released while somebody looked.
+const RELEASED: u32 = 4;
 
 impl Holding {
     pub const fn unknown() -> Holding {
@@ -82,6 +86,10 @@ impl Holding {
 
     pub fn is_signal(&self) -> bool {
         self.marks.load(Ordering::Relaxed) & SIGNAL != 0
+    }
+
+    pub fn was_released(&self) -> bool {
+        self.marks.load(Ordering::Relaxed) & RELEASED != 0
     }
 
     /// In microseconds.
@@ -303,9 +311,8 @@ impl<T: Owned> Handle<T> {
         if let Some(hold) = hold.filter(|_| mine) {
             holding.held_since(hold.since);
         }
-        if !mine && holding.marks.load(Ordering::Relaxed) & BEFORE == 0 {
-            holding.marks.fetch_or(SIGNAL, Ordering::Relaxed);
-        }
+        let is_signal = !mine && holding.marks.load(Ordering::Relaxed) & BEFORE == 0;
+        holding.marks.fetch_or(if is_signal { SIGNAL | RELEASED } else { RELEASED }, Ordering::Relaxed);
         if how == How::Alone {
             holding.marks.fetch_and(!BEFORE, Ordering::Relaxed);
         }

@@ -52,6 +52,12 @@ pub fn is_signal(handle: usize) -> bool {
     object.is_none_or(|object| holding(object).is_some_and(Holding::is_signal))
 }
 
+/// Whether it may still turn out to be one: any thread may release it, and none has so far.
+pub fn may_become_signal(handle: usize) -> bool {
+    let object = Any::numbered(handle).filter(|object| object.kind() != Kind::RLock);
+    object.and_then(holding).is_some_and(|holding| !holding.was_released())
+}
+
 /// In microseconds, as far as that is known.
 pub fn longest_hold(handle: usize) -> u32 {
     Any::numbered(handle).and_then(holding).map_or(0, Holding::longest)

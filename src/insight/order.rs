@@ -107,7 +107,7 @@ pub fn goes_for(record: &'static Record, wanted: What) {
     }
 }
 
-/// Remembers a pair; the same the other way round, if that was so and is not told yet.
+/// Remembers a pair; the same the other way round, if that is to be told now.
 fn note(pair: Pair, held_shared: bool, wanted_shared: bool) -> Option<Pair> {
     let mut orders = ORDERS.lock();
     let noted = orders.entry(pair, |known| known.is(pair.held, pair.wanted))?;
@@ -116,6 +116,10 @@ fn note(pair: Pair, held_shared: bool, wanted_shared: bool) -> Option<Pair> {
     let key = pair.key();
     let other = orders.find(key, |known| known.is(pair.wanted, pair.held))?;
     if told || other.told || other.ways & conflicts(held_shared, wanted_shared) == 0 {
+        return None;
+    }
+    // It may hold a signal that is new: then that was the other order, in which it waited for nobody.
+    if other.thread == pair.thread && holder::may_become_signal(pair.held.handle) {
         return None;
     }
     other.told = true;
