@@ -30,13 +30,14 @@ static int sleep_so_long(void *time) {
     return 0;
 }
 
-// Who waits for the child of a vfork is not asleep to who looks, and nothing wakes it.
+// Who waits for the child of a vfork is not asleep to who looks, and nothing wakes it. It is no moment in which a thread is
+// cancelled, as waitpid would be.
 static void hold_up(long milliseconds) {
     _Alignas(16) char stack[4096];
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     int error = errno, child = clone(sleep_so_long, stack + sizeof stack, CLONE_VM | CLONE_VFORK, &time);
     if (child > 0) {
-        waitpid(child, NULL, __WALL);
+        syscall(SYS_wait4, child, NULL, __WALL, NULL);
     }
     errno = error;
 }

@@ -776,6 +776,19 @@ TEST(an_action_that_comes_to_its_own_barrier_is_told_so) {
     assert_ok(lt_barrier_free(own_barrier));
 }
 
+TEST(so_is_the_action_of_a_round_that_a_drop_has_made_complete) {
+    own_barrier = new_barrier(2, come_again, NULL);
+    own_status = LT_OK;
+    party first;
+    launch(&first, own_barrier, LT_FOREVER);
+    must_soon(sleeps(&first));
+    assert_ok(lt_barrier_drop(own_barrier));
+    assert_ok(end(&first));
+    assert_status(own_status, LT_DEADLOCK);
+    must_be_empty(own_barrier, false);
+    assert_ok(lt_barrier_free(own_barrier));
+}
+
 // ---- Frees
 
 TEST(free_under_a_waiter_is_busy) {
@@ -965,13 +978,15 @@ static void fork_in_the_action(void *arg) {
         fflush(NULL);
         child_of_action = fork_to_go_on();
         must(child_of_action >= 0);
+        come_again(NULL);
+        must(own_status == LT_DEADLOCK);
     }
 }
 
 // In the child the thread that forked still runs the action.
 TEST(an_action_may_fork) {
     child_of_action = -1;
-    lt_barrier *barrier = new_barrier(2, fork_in_the_action, NULL);
+    lt_barrier *barrier = own_barrier = new_barrier(2, fork_in_the_action, NULL);
     party first;
     start(&first, barrier, LT_FOREVER);
     uint32_t index = NO_INDEX;

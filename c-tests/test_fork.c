@@ -685,6 +685,38 @@ static void *barrier_of_five(void) {
 WAITS_CALL(barrier_wait, lt_barrier_wait(o, NULL))
 WAITS_CALL(barrier_free, lt_barrier_free(o))
 
+// Without a predicate: who returns was notified.
+static struct {
+    lt_condition *condition;
+    lt_lock *lock;
+    bool is_notified;
+} bare;
+
+static void *bare_condition(void) {
+    bare.condition = lt_condition_new();
+    bare.lock = lt_allocate_lock();
+    return &bare;
+}
+
+static lt_status bare_wait_timed(void *unused, double seconds) {
+    (void)unused;
+    must(lt_lock_acquire(bare.lock) == LT_OK);
+    lt_status status = lt_condition_wait_timeout(bare.condition, bare.lock, seconds);
+    must(status != LT_OK || bare.is_notified);
+    must(lt_lock_release(bare.lock) == LT_OK);
+    return status;
+}
+WAITS_CALL(bare_wait, bare_wait_timed(o, LT_FOREVER))
+
+static lt_status bare_notify(void *unused) {
+    (void)unused;
+    must(lt_lock_acquire(bare.lock) == LT_OK);
+    bare.is_notified = true;
+    must(lt_condition_notify(bare.condition, 1) == LT_OK);
+    return lt_lock_release(bare.lock);
+}
+WAITS_CALL(bare_free, (LT_IGNORE(o), lt_condition_free(bare.condition)))
+
 static void *queue_with_work(void) {
     lt_queue *queue = lt_queue_new(0);
     must(queue != NULL && lt_queue_put(queue, queue) == LT_OK);
@@ -733,6 +765,8 @@ WAITS_CALL(thread_free, lt_thread_free(o))
 // Whose wait ends by itself in the child has nothing that satisfies it.
 static const wait_kind OTHER_WAITS[] = {
     {.name = "barrier", .make = barrier_of_five, .wait = barrier_wait, .satisfy = drop_others, .destroy = barrier_free},
+    {.name = "bare condition", .make = bare_condition, .wait = bare_wait, .wait_timeout = bare_wait_timed,
+        .satisfy = bare_notify, .destroy = bare_free},
     {.name = "queue join", .make = queue_with_work, .wait = queue_join, .wait_timeout = queue_join_timed,
         .satisfy = queue_task_done, .destroy = waits_queue_destroy},
     {.name = "once", .make = once_flag, .wait = once_call},

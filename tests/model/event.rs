@@ -1,5 +1,6 @@
 //! The event: a set is seen by all who wait, even with a clear behind it.
 
+use super::hold::{hold, let_go};
 use super::{Target, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
@@ -52,6 +53,42 @@ fn who_comes_after_a_clear_takes_no_wake_from_those_before() {
             scope.spawn(|| event.wait().unwrap());
             // Nobody sets it again before both are awake.
             while awake.load(SeqCst) < 2 {
+                model::yield_now();
+            }
+            event.set().unwrap();
+        });
+        event.free().unwrap();
+    });
+}
+
+/// More of both. Those who come are held up once they sleep: they get wakes, and pass none on.
+#[test]
+fn those_who_come_after_a_clear_take_no_wakes_from_those_before() {
+    check(|| {
+        let (event, awake) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0));
+        threads(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    event.wait().unwrap();
+                    awake.fetch_add(1, SeqCst);
+                });
+            }
+            while event.visitors() != Ok(3) {
+                model::yield_now();
+            }
+            event.set().unwrap();
+            // As if none of the three got a processor until the others sleep.
+            (1..4).for_each(hold);
+            event.clear().unwrap();
+            for _ in 0..2 {
+                scope.spawn(|| event.wait().unwrap());
+            }
+            for _ in 0..20 {
+                model::yield_now();
+            }
+            (1..4).for_each(let_go);
+            // Nobody sets it again before all three are awake.
+            while awake.load(SeqCst) < 3 {
                 model::yield_now();
             }
             event.set().unwrap();

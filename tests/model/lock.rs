@@ -1,5 +1,6 @@
 //! The lock: one holder at a time, no wake-up lost, no trace left.
 
+use super::hold::{hold, let_go};
 use super::{Inside, Target, check, end, threads};
 use lowthread::base::atomic::{AtomicU32, Ordering::SeqCst};
 use lowthread::base::handle::{Handle, Kind};
@@ -77,6 +78,48 @@ fn who_is_late_to_sleep_is_not_forgotten() {
             stage.store(3, SeqCst);
             until(&waiters(2));
             lock.release().unwrap();
+        });
+        end_free(lock);
+    });
+}
+
+/// The same of two of them, both with `WAKING` in what they expect: a release that found nobody asleep takes it back when
+/// they are, and the lock is free. One is held up before it sleeps, and the release before it looks back.
+#[test]
+fn two_who_sleep_by_a_hint_that_is_taken_back_are_not_forgotten() {
+    const LOCKED: u64 = 1;
+    const WAKING: u64 = 2;
+    const WAITER: u64 = 16;
+    const RELEASER: usize = 1;
+    const LATE: usize = 2;
+    check(|| {
+        let lock = Handle::<Lock>::new().unwrap();
+        let until = |state: u64| (0..20).any(|_| lock.state(SeqCst) == Ok(state) || !model::yield_now());
+        let pass = || (0..model::draw(6)).for_each(|_| _ = model::yield_now());
+        let visit = || {
+            lock.acquire().unwrap();
+            lock.release().unwrap();
+        };
+        lock.acquire().unwrap();
+        threads(|scope| {
+            scope.spawn(visit);
+            until(LOCKED | WAITER);
+            lock.release().unwrap();
+            lock.acquire().unwrap();
+            scope.spawn(visit);
+            until(LOCKED | WAKING | 2 * WAITER);
+            hold(LATE);
+            lock.release().unwrap();
+            until(WAKING | WAITER);
+            pass();
+            hold(RELEASER);
+            lock.acquire().unwrap();
+            scope.spawn(visit);
+            until(LOCKED | WAKING | 2 * WAITER);
+            let_go(LATE);
+            pass();
+            lock.release().unwrap();
+            let_go(RELEASER);
         });
         end_free(lock);
     });

@@ -19,6 +19,7 @@ mod errors;
 mod event;
 mod fork;
 mod future;
+mod hold;
 mod lock;
 mod map;
 mod once;
@@ -81,9 +82,9 @@ pub fn check_at_most(most: usize, model: fn()) {
         run(model, fork::Forking(RoundRobinScheduler::new(1)));
         run(model, fork::Forking(ReplayScheduler::new_from_encoded(schedule.trim())));
     } else {
-        run(model, fork::Forking(RandomScheduler::new(iterations)));
-        run(model, fork::Forking(PctScheduler::new(PREEMPTIONS, iterations)));
-        run(model, fork::Forking(stall::StallScheduler::new(iterations)));
+        run(model, fork::Forking(hold::Holding(RandomScheduler::new(iterations))));
+        run(model, fork::Forking(hold::Holding(PctScheduler::new(PREEMPTIONS, iterations))));
+        run(model, fork::Forking(hold::Holding(stall::StallScheduler::new(iterations))));
     }
 }
 
