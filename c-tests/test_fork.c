@@ -786,6 +786,7 @@ static struct {
 
 static void *satisfy_in_the_child(void *arg) {
     must_soon(asleep(waiting_id));
+    must_for(forking.kind->name, forking.kind->destroy(forking.object) == LT_BUSY);
     must_for(forking.kind->name, forking.kind->satisfy(forking.object) == LT_OK);
     return arg;
 }

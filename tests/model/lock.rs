@@ -94,8 +94,8 @@ fn two_who_sleep_by_a_hint_that_is_taken_back_are_not_forgotten() {
     const LATE: usize = 2;
     check(|| {
         let lock = Handle::<Lock>::new().unwrap();
-        let until = |state: u64| (0..20).any(|_| lock.state(SeqCst) == Ok(state) || !model::yield_now());
-        let pass = || (0..model::draw(6)).for_each(|_| _ = model::yield_now());
+        let until = |state: u64| (0..100).any(|_| lock.state(SeqCst) == Ok(state) || !model::yield_now());
+        let pass = |n: u64| (0..n).for_each(|_| _ = model::yield_now());
         let visit = || {
             lock.acquire().unwrap();
             lock.release().unwrap();
@@ -104,20 +104,24 @@ fn two_who_sleep_by_a_hint_that_is_taken_back_are_not_forgotten() {
         threads(|scope| {
             scope.spawn(visit);
             until(LOCKED | WAITER);
+            pass(20);
+            // It is woken, and not yet there.
+            hold(RELEASER);
             lock.release().unwrap();
             lock.acquire().unwrap();
             scope.spawn(visit);
             until(LOCKED | WAKING | 2 * WAITER);
             hold(LATE);
+            let_go(RELEASER);
             lock.release().unwrap();
             until(WAKING | WAITER);
-            pass();
+            pass(model::draw(4));
             hold(RELEASER);
             lock.acquire().unwrap();
             scope.spawn(visit);
             until(LOCKED | WAKING | 2 * WAITER);
             let_go(LATE);
-            pass();
+            pass(20);
             lock.release().unwrap();
             let_go(RELEASER);
         });
