@@ -244,14 +244,15 @@ TEST(calls_leave_errno_alone) {
 }
 
 TEST(calls_on_the_main_thread_leave_errno_alone) {
+    void (*before[65])(int);
     for (int signum = 1; signum <= 64; signum++) {
-        signal(signum, SIG_IGN); // Or every wait below would be interrupted.
+        before[signum] = signal(signum, SIG_IGN); // Or every wait below would be interrupted.
     }
     assert_ok(keep_errno(NULL));
     while (lt_check_interrupt() == LT_INTERRUPTED) {
     }
     for (int signum = 1; signum <= 64; signum++) {
-        signal(signum, SIG_DFL);
+        signal(signum, before[signum]);
     }
     join_all_threads();
 }
