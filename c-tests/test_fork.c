@@ -765,6 +765,8 @@ WAITS_CALL(thread_free, lt_thread_free(o))
 // Whose wait ends by itself in the child has nothing that satisfies it.
 static const wait_kind OTHER_WAITS[] = {
     {.name = "barrier", .make = barrier_of_five, .wait = barrier_wait, .satisfy = drop_others, .destroy = barrier_free},
+    {.name = "uninterruptible lock", .make = waits_lock, .wait = waits_lock_uninterruptible, .satisfy = waits_lock_satisfy,
+        .destroy = waits_lock_destroy},
     {.name = "bare condition", .make = bare_condition, .wait = bare_wait, .wait_timeout = bare_wait_timed,
         .satisfy = bare_notify, .destroy = bare_free},
     {.name = "queue join", .make = queue_with_work, .wait = queue_join, .wait_timeout = queue_join_timed,

@@ -110,7 +110,7 @@ fn two_who_sleep_by_a_hint_that_is_taken_back_are_not_forgotten() {
             lock.release().unwrap();
             lock.acquire().unwrap();
             scope.spawn(visit);
-            until(LOCKED | WAKING | 2 * WAITER);
+            until(LOCKED | WAKING | (2 * WAITER));
             hold(LATE);
             let_go(RELEASER);
             lock.release().unwrap();
@@ -119,7 +119,7 @@ fn two_who_sleep_by_a_hint_that_is_taken_back_are_not_forgotten() {
             hold(RELEASER);
             lock.acquire().unwrap();
             scope.spawn(visit);
-            until(LOCKED | WAKING | 2 * WAITER);
+            until(LOCKED | WAKING | (2 * WAITER));
             let_go(LATE);
             pass(20);
             lock.release().unwrap();
