@@ -162,6 +162,8 @@ bits_of_word!(State);
 pub trait Exclusive: Owned {
     /// Hand-overs that starving waiters have not seen yet.
     fn handovers(&self) -> &Grants;
+    /// It has ended, by whoever holds it.
+    fn disown(&self) {}
 }
 
 /// In a forked child: nobody waits. What is held stays so.
@@ -173,7 +175,7 @@ pub fn forget_waiters<T: Exclusive>(word: &AtomicU64, body: &T) {
 impl<T: Exclusive> Handle<T> {
     /// Ends the lock, held or not, unless a thread waits for it.
     pub fn free(self) -> Result<(), Error> {
-        self.end_unless_visited()
+        self.end_unvisited().map(|ended| ended.disown())
     }
 
     /// Acquires if nothing stands in the way: the lock is free, and nobody waits for it.

@@ -73,6 +73,12 @@ impl Exclusive for RLock {
     fn handovers(&self) -> &Grants {
         &self.handovers
     }
+
+    /// Who held it, and comes with the handle that was its, must not take itself for the owner of what lives there next:
+    /// it writes before it looks.
+    fn disown(&self) {
+        self.set(NOBODY, 0);
+    }
 }
 
 static RLOCKS: Arena<RLock> = Arena::new();
@@ -303,6 +309,17 @@ mod tests {
         assert_eq!(rlock.leave(), Err(Error::NotHeld));
         rlock.free().unwrap();
         assert_eq!(rlock.enter(), Err(Error::StaleHandle(Kind::RLock)));
+    }
+
+    #[test]
+    fn who_held_it_when_it_was_freed_owns_nothing_there() {
+        let rlock = Handle::<RLock>::new().unwrap();
+        rlock.enter().unwrap();
+        let body = rlock.alive().unwrap();
+        rlock.free().unwrap();
+        // The slot is this thread's, until it makes another.
+        assert_eq!(body.held_by(me().unwrap()), None);
+        assert_eq!(rlock.leave(), Err(Error::StaleHandle(Kind::RLock)));
     }
 
     #[test]
