@@ -949,6 +949,43 @@ TEST(a_lock_that_another_thread_is_to_release_makes_no_order_with_what_was_held)
     look_no_more();
 }
 
+typedef struct in_between {
+    const held_kind *kind;
+    void *first, *second;
+} in_between;
+
+static void acquires_both(void *arg) {
+    in_between *it = arg;
+    assert_ok(it->kind->acquire(it->first));
+    assert_status(it->kind->acquire(it->second), LT_INTERRUPTED);
+    assert_ok(it->kind->release(it->first));
+}
+
+// So new that nobody has released it, but another thread has waited for it: that would wait for this one for ever.
+TEST(a_lock_that_is_new_makes_an_order_with_another_threads) {
+    look_for(LT_INSIGHT_ORDER);
+    for_each_kind(kind) {
+        in_between it = {kind, kind->make(), kind->make()};
+        assert_ok(kind->acquire(it.first));
+        assert_ok(kind->acquire(it.second));
+        assert_ok(kind->release(it.first));
+        lt_thread *other;
+        assert_ok(lt_thread_start(acquires_both, &it, NULL, &other));
+        must_soon(asleep(lt_thread_native_id(other)));
+        assert_ok(lt_thread_interrupt(other));
+        assert_ok(lt_thread_join(other));
+        assert_ok(lt_thread_free(other));
+        int before = told.orders;
+        assert_ok(kind->acquire(it.first));
+        must_for(kind->name, told.orders == before + 1);
+        assert_ok(kind->release(it.first));
+        assert_ok(kind->release(it.second));
+        assert_ok(kind->destroy(it.first));
+        assert_ok(kind->destroy(it.second));
+    }
+    look_no_more();
+}
+
 static void make_orders(const lt_deadlock_info *info, void *calls) {
     lt_deadlock_link before[2];
     char text[600];

@@ -27,6 +27,8 @@ struct Pair {
     /// In which ways: a bit for each, by whether they were shared.
     ways: u8,
     told: bool,
+    /// Whether another thread did so too.
+    by_others: bool,
     /// How it was the first time.
     thread: u64,
     held_from: usize,
@@ -36,7 +38,16 @@ struct Pair {
 impl Entry for Pair {
     const NONE: Pair = {
         let none = What { verb: Verb::Acquire, kind: None, handle: 0 };
-        Pair { held: none, wanted: none, ways: 0, told: false, thread: 0, held_from: 0, wanted_from: 0 }
+        Pair {
+            held: none,
+            wanted: none,
+            ways: 0,
+            told: false,
+            by_others: false,
+            thread: 0,
+            held_from: 0,
+            wanted_from: 0,
+        }
     };
 
     /// The same for both orders.
@@ -97,6 +108,7 @@ pub fn goes_for(record: &'static Record, wanted: What) {
             wanted,
             ways: 0,
             told: false,
+            by_others: false,
             thread: record.ident(),
             held_from: hold.place,
             wanted_from: record.own().called_from.get(),
@@ -112,6 +124,7 @@ fn note(pair: Pair, held_shared: bool, wanted_shared: bool) -> Option<Pair> {
     let mut orders = ORDERS.lock();
     let noted = orders.entry(pair, |known| known.is(pair.held, pair.wanted))?;
     noted.ways |= way(held_shared, wanted_shared);
+    noted.by_others |= noted.thread != pair.thread;
     let told = noted.told;
     let key = pair.key();
     let other = orders.find(key, |known| known.is(pair.wanted, pair.held))?;
@@ -119,7 +132,8 @@ fn note(pair: Pair, held_shared: bool, wanted_shared: bool) -> Option<Pair> {
         return None;
     }
     // It may hold a signal that is new: then that was the other order, in which it waited for nobody.
-    if other.thread == pair.thread && holder::may_become_signal(pair.held.handle) {
+    let is_its_own = other.thread == pair.thread && !other.by_others;
+    if is_its_own && holder::may_become_signal(pair.held.handle) {
         return None;
     }
     other.told = true;
