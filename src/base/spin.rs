@@ -45,11 +45,15 @@ impl Core {
     fn told_by(took: u64, quickest: u64) -> Core {
         match took {
             _ if took > LONG => Core::Unknown,
-            _ if took / 2 < quickest => Core::Alone,
+            _ if took / 2 < quickest.max(TICK) => Core::Alone,
             _ => Core::Shared,
         }
     }
 }
+
+/// What a clock may be coarse by, in nanoseconds, as that of Windows is: the quickest yield takes no time there, and
+/// none could be less than twice as long.
+const TICK: u64 = 100;
 
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
 /// this, in nanoseconds, was of that kind,
@@ -171,6 +175,9 @@ mod tests {
     #[test]
     fn a_yield_tells_by_its_length_who_wanted_the_core() {
         assert_eq!(Core::told_by(300, u64::MAX), Core::Alone);
+        assert_eq!([0, TICK, 2 * TICK].map(|took| Core::told_by(took, 0)), {
+            [Core::Alone, Core::Alone, Core::Shared]
+        });
         assert_eq!([240, 479, 480, LONG, LONG + 1].map(|took| Core::told_by(took, 240)), {
             [Core::Alone, Core::Alone, Core::Shared, Core::Shared, Core::Unknown]
         });
