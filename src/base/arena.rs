@@ -393,12 +393,13 @@ fn prepare<T: Object>(slot: *mut Slot<T>, place: Place) -> &'static Slot<T> {
 }
 
 /// In a forked child: forgets the residents, who are gone, and lets each live object strike out the threads
-/// that it remembers. Slots that were left to them are left out of use.
+/// that it remembers. Slots that were left to them are left out of use. A record has no residents but who starts its
+/// thread: that may be the one that goes on here, if it was in a handler that forked.
 fn forget<T: Object>() {
     T::arena().each(|slot| {
         // Relaxed: there is one thread. Read first: what is right already need not be copied for the child.
         let residents = slot.residents.load(Ordering::Relaxed);
-        if residents != 0 && residents & LEFT == 0 {
+        if T::KIND != Kind::Record && residents != 0 && residents & LEFT == 0 {
             slot.residents.store(0, Ordering::Relaxed);
         }
         if is_live(slot.word.load(Ordering::Relaxed)) {
@@ -432,4 +433,23 @@ fn digest(body: &impl fmt::Debug) -> u64 {
     // It takes whatever it is given.
     let _ = fmt::write(&mut digest, format_args!("{body:?}"));
     digest.0
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::base::record::{Record, Role};
+
+    #[test]
+    fn in_a_child_who_starts_a_thread_keeps_its_record() {
+        let record = Record::for_new_thread(Role::Started, ptr::null_mut()).unwrap();
+        // SAFETY: it is in a slot, as all that are taken.
+        let slot = unsafe { Slot::<Record>::around(record, offset_of!(Slot<Record>, body)) };
+        record.keep();
+        forget::<Record>();
+        assert_eq!(slot.visitors(), 1);
+        record.end();
+        record.release();
+        assert_eq!(slot.residents.load(Ordering::Relaxed), 0);
+    }
 }
