@@ -97,6 +97,11 @@ const struct {
     {leave<3>, LT_ERROR_RAISED, 7, "error", "raised by a task"},
     {leave<4>, LT_ERROR_EXITED, 0, nullptr, nullptr}};
 
+void *come(void *barrier) {
+    must(lt_barrier_wait(static_cast<lt_barrier *>(barrier), nullptr) == LT_OK);
+    return nullptr;
+}
+
 lt_future *submit(lt_pool *pool, lt_task_fn task, void *arg) {
     lt_future *future = nullptr;
     must(lt_pool_submit(pool, task, arg, &future) == LT_OK);
@@ -158,6 +163,16 @@ TEST(what_leaves_a_task_without_a_future_goes_to_the_hook) {
 TEST(a_pool_keeps_its_workers_whatever_leaves_its_tasks) {
     lt_pool *pool = begin(3);
     std::vector<lt_future *> futures;
+    lt_barrier *all = lt_barrier_new(3, nullptr, nullptr);
+    for (int i = 0; i < 3; i++) { // Else it has no more than it needed at once.
+        futures.push_back(submit(pool, come, all));
+    }
+    for (lt_future *future : futures) {
+        assert_ok(lt_future_result(future, nullptr));
+        assert_ok(lt_future_free(future));
+    }
+    assert_ok(lt_barrier_free(all));
+    futures.clear();
     for (int i = 0; i < 60; i++) {
         futures.push_back(submit(pool, WAYS[i % 5].task, nullptr));
         assert_ok(lt_pool_submit(pool, WAYS[i % 4].task, nullptr, nullptr));
