@@ -79,21 +79,25 @@ pub struct Spin {
 
 impl Spin {
     pub fn new() -> Spin {
+        Spin::begin(0, PAUSES - 1)
+    }
+
+    /// For who waits until others are through with something, as a lock, that is seldom for this one alone.
+    pub fn for_a_lock() -> Spin {
+        Spin::begin(CALM, PAUSES)
+    }
+
+    /// So calm where the core is this thread's alone, and with so many pauses left out where it is shared.
+    fn begin(calm: u32, left_out: u32) -> Spin {
         // In a model, sometimes there is no time at all.
         #[cfg(shuttle)]
         if crate::base::model::inside() {
             return Spin { turns: crate::base::model::draw((PAUSES + YIELDS + 1).into()) as u32, calm: 0 };
         }
-        Spin { turns: if Core::now() == Core::Shared { PAUSES - 1 } else { 0 }, calm: 0 }
-    }
-
-    /// For who waits until others are through with something, as a lock, that is seldom for this one alone.
-    pub fn for_a_lock() -> Spin {
-        let spin = Spin::new();
         match Core::now() {
-            Core::Unknown => spin,
-            Core::Alone => Spin { calm: CALM, ..spin },
-            Core::Shared => Spin { turns: spin.turns.max(PAUSES), ..spin },
+            Core::Unknown => Spin::default(),
+            Core::Alone => Spin { calm, ..Spin::default() },
+            Core::Shared => Spin { turns: left_out, ..Spin::default() },
         }
     }
 

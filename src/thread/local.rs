@@ -48,6 +48,14 @@ impl Object for Local {
 
 static LOCALS: Arena<Local> = Arena::new();
 
+impl Local {
+    /// Where its values are in each thread's table.
+    fn index(&self) -> usize {
+        // Relaxed: published by the word.
+        self.place.load(Ordering::Relaxed).saturating_sub(1)
+    }
+}
+
 /// How many values a page of a table has.
 const PAGE: usize = 128;
 
@@ -113,8 +121,7 @@ impl Handle<Local> {
     /// The result is used up before the thread looks at its table anew.
     #[inline]
     unsafe fn entry_at_once<'a>(self) -> Option<&'a mut Entry> {
-        // Relaxed: published by the word.
-        let index = self.alive_at_once()?.place.load(Ordering::Relaxed).saturating_sub(1);
+        let index = self.alive_at_once()?.index();
         // SAFETY: NULL, or this thread's own table; and as the caller vouches.
         unsafe { this_thread::existing()?.own().locals.get().cast::<Table>().as_mut() }?.entry_mut(index)
     }
@@ -140,16 +147,12 @@ impl Handle<Local> {
 
     /// The calling thread's value, NULL when unset.
     pub fn get(self) -> Result<*mut c_void, Error> {
-        let index = self.index()?;
-        let Some(record) = this_thread::existing() else { return Ok(ptr::null_mut()) };
-        // SAFETY: NULL, or this thread's own table; the reference ends in this function.
-        let table = unsafe { record.own().locals.get().cast::<Table>().as_ref() };
-        let entry = table.and_then(|table| table.entry(index)).copied().unwrap_or(UNSET);
-        Ok(if entry.key == self.into_raw() { entry.value } else { ptr::null_mut() })
+        self.check()?;
+        Ok(self.get_at_once().unwrap_or(ptr::null_mut()))
     }
 
     pub fn set(self, value: *mut c_void) -> Result<(), Error> {
-        let index = self.index()?;
+        let index = self.alive()?.index();
         let record = this_thread::current().ok_or(Error::NoMemory)?;
         if record.own().locals.get().is_null() {
             let table = Box::into_raw(boxed(Table { pages: Vec::new() })?);
@@ -160,10 +163,6 @@ impl Handle<Local> {
         let table = unsafe { &mut *record.own().locals.get().cast::<Table>() };
         *table.make(index)? = Entry { key: self.into_raw(), value };
         Ok(())
-    }
-
-    fn index(self) -> Result<usize, Error> {
-        Ok(self.alive()?.place.load(Ordering::Relaxed).saturating_sub(1))
     }
 
     /// The destructor, if the key is alive.

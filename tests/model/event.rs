@@ -34,66 +34,52 @@ fn a_set_with_a_clear_behind_it_wakes_all_who_waited() {
     });
 }
 
+/// So many wait for a set, at which it calls the one; and so many come after the clear, at which it calls the other. Nobody
+/// sets it again before the first are all awake.
+fn clear_before_others_come(first: u32, others: u32, when_set: fn(), when_cleared: fn()) {
+    let (event, awake) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0));
+    threads(|scope| {
+        for _ in 0..first {
+            scope.spawn(|| {
+                event.wait().unwrap();
+                awake.fetch_add(1, SeqCst);
+            });
+        }
+        while event.visitors() != Ok(first) {
+            model::yield_now();
+        }
+        event.set().unwrap();
+        when_set();
+        event.clear().unwrap();
+        for _ in 0..others {
+            scope.spawn(|| event.wait().unwrap());
+        }
+        when_cleared();
+        while awake.load(SeqCst) < first {
+            model::yield_now();
+        }
+        event.set().unwrap();
+    });
+    event.free().unwrap();
+}
+
 #[test]
 fn who_comes_after_a_clear_takes_no_wake_from_those_before() {
-    check(|| {
-        let (event, awake) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0));
-        threads(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    event.wait().unwrap();
-                    awake.fetch_add(1, SeqCst);
-                });
-            }
-            while event.visitors() != Ok(2) {
-                model::yield_now();
-            }
-            event.set().unwrap();
-            event.clear().unwrap();
-            scope.spawn(|| event.wait().unwrap());
-            // Nobody sets it again before both are awake.
-            while awake.load(SeqCst) < 2 {
-                model::yield_now();
-            }
-            event.set().unwrap();
-        });
-        event.free().unwrap();
-    });
+    check(|| clear_before_others_come(2, 1, || (), || ()));
 }
 
 /// More of both. Those who come are held up once they sleep: they get wakes, and pass none on.
 #[test]
 fn those_who_come_after_a_clear_take_no_wakes_from_those_before() {
     check(|| {
-        let (event, awake) = (Handle::<Event>::new().unwrap(), AtomicU32::new(0));
-        threads(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    event.wait().unwrap();
-                    awake.fetch_add(1, SeqCst);
-                });
-            }
-            while event.visitors() != Ok(3) {
+        let go_on = || {
+            (0..20).for_each(|_| {
                 model::yield_now();
-            }
-            event.set().unwrap();
-            // As if none of the three got a processor until the others sleep.
-            (1..4).for_each(hold);
-            event.clear().unwrap();
-            for _ in 0..2 {
-                scope.spawn(|| event.wait().unwrap());
-            }
-            for _ in 0..20 {
-                model::yield_now();
-            }
+            });
             (1..4).for_each(let_go);
-            // Nobody sets it again before all three are awake.
-            while awake.load(SeqCst) < 3 {
-                model::yield_now();
-            }
-            event.set().unwrap();
-        });
-        event.free().unwrap();
+        };
+        // As if none of the three got a processor until the others sleep.
+        clear_before_others_come(3, 2, || (1..4).for_each(hold), go_on);
     });
 }
 
