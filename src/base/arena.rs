@@ -17,14 +17,13 @@
 //! So an object that nobody has come to ends without a write here. One that comes late, and finds the object dead, may
 //! be counted for a moment where the slot is free, or another object's: it has used nothing.
 
-use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::base::chunk::Chunk;
 use crate::base::fork::Participant;
 use crate::base::handle::{DEAD, Kind, Object, Place, UNUSED, is_live};
 use crate::base::spare::{Link, Pile};
 use crate::base::status::Error;
 use crate::base::{race, registry, this_thread};
-#[cfg(target_pointer_width = "64")]
 use core::ffi::c_void;
 use core::fmt;
 use core::mem::offset_of;
@@ -43,17 +42,29 @@ pub struct Slot<T> {
     /// That of its arena, from its first use on; where handles lead to slots alone.
     #[cfg(target_pointer_width = "64")]
     kind: Kind,
+    /// For a short way: what it expects to find in the word, by guess. No more than that: no reset concerns it.
+    pub guess: AtomicU8,
     pub body: T,
     /// For while it is free.
     link: Link,
 }
 
-#[cfg(target_pointer_width = "64")]
 impl Slot<()> {
+    /// Of whatever objects live in the slot.
+    ///
+    /// # Safety
+    /// It is a slot, of any type.
+    #[inline]
+    pub unsafe fn guess_at(slot: *const c_void) -> &'static AtomicU8 {
+        // SAFETY: as the caller vouches, and as in `kind_at`; slots are never unmapped.
+        unsafe { &(*slot.cast::<Slot<()>>()).guess }
+    }
+
     /// The kind of whatever objects live in the slot.
     ///
     /// # Safety
     /// It is a slot, of any type.
+    #[cfg(target_pointer_width = "64")]
     #[inline]
     pub unsafe fn kind_at(slot: *const c_void) -> Kind {
         // SAFETY: as the caller vouches. What lies before the body is the same in all, and this was written before
@@ -384,6 +395,7 @@ fn prepare<T: Object>(slot: *mut Slot<T>, place: Place) -> &'static Slot<T> {
         (&raw mut (*slot).place).write(place);
         #[cfg(target_pointer_width = "64")]
         (&raw mut (*slot).kind).write(T::KIND);
+        (&raw mut (*slot).guess).write(AtomicU8::new(0));
         (&raw mut (*slot).body).write(T::blank());
         (&raw mut (*slot).link).write(Link::new());
         // Release: whoever sees the word sees the rest.

@@ -34,8 +34,9 @@ use core::cell::Cell;
 use core::ffi::c_void;
 use core::ptr;
 
-/// How many it has room for: a KiB, with the rest. Few in a model, where the next one must come soon.
-const ROOM: usize = if cfg!(shuttle) { 3 } else { 35 };
+/// How many it has room for: 3.5 KiB, with the rest. At its end a worker comes to the pool's lock, and takes that from
+/// who submits. Few in a model, where the next one must come soon.
+const ROOM: usize = if cfg!(shuttle) { 3 } else { 140 };
 
 /// A task that nobody hears of.
 #[derive(Clone, Copy, Debug)]
@@ -101,12 +102,12 @@ impl Bunch {
         let put = self.put.load(Ordering::Relaxed);
         let Some(cell) = self.tasks.get(put).filter(|_| !self.is_full(put)) else { return false };
         cell.set(Some(task));
-        // SeqCst: pairs with `is_looked_at` and `has_more`. And who takes it finds it written.
-        self.put.store(put + 1, Ordering::SeqCst);
+        // Release: who takes it finds it written.
+        self.put.store(put + 1, Ordering::Release);
         true
     }
 
-    /// Whether a visitor looks for what is put in. After a put.
+    /// Whether a visitor looks for what is put in. After a put, and a SeqCst fence.
     pub fn is_looked_at(&self) -> bool {
         // SeqCst: who has stopped by then sees what was put in before, in `has_more`.
         self.taken.0.load(Ordering::SeqCst) >= LOOKING
@@ -160,7 +161,7 @@ impl Bunch {
     pub fn close(&self) {
         let put = self.put.load(Ordering::Relaxed);
         if !self.is_full(put) {
-            // SeqCst: as in `put`.
+            // SeqCst: pairs with `has_more`.
             self.room.store(put, Ordering::SeqCst);
         }
     }

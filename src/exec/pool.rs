@@ -13,7 +13,7 @@
 //! its memory stays until the last has gone.
 
 use crate::base::arena::{Arena, Resident};
-use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::base::awaited::Awaited;
 use crate::base::block::Block;
 use crate::base::cleanup;
@@ -445,8 +445,10 @@ impl Pool {
             // Relaxed: changes under the lock.
             let workers = self.workers.load(Ordering::Relaxed);
             let wanted = u32::try_from(n).unwrap_or(u32::MAX);
+            // Else all there may be are awake, and look at the line under the lock before they sleep.
+            let can_call = inside.idle > 0 || workers < inside.bound();
             // So many are awake, and come by themselves.
-            let seen = inside.has_looker();
+            let seen = can_call && inside.has_looker();
             let coming = inside.looking.max(seen.into()).min(wanted);
             let start = wanted > coming && inside.idle == 0 && workers < inside.bound();
             if inside.idle == 0 && !start && workers == inside.starting {
@@ -463,6 +465,10 @@ impl Pool {
                 continue;
             };
             self.tell_news(&inside);
+            if can_call {
+                // SeqCst: what was put in comes before the look whether somebody looks for it; see `Bunch::has_more`.
+                fence(Ordering::SeqCst);
+            }
             if start {
                 // Those that there are will come to it, if this one does not.
                 if let Err((inside, error)) = self.start_one_more(inside) {
@@ -827,6 +833,9 @@ enum Done {
     Visit(*const Bunch, bool),
 }
 
+/// In pauses: some one to four microseconds.
+const GATHERING: u32 = if cfg!(shuttle) { 0 } else { 100 };
+
 /// A worker's visit to a bunch. Without a destructor: tasks may be left by lt_exit.
 struct Visit {
     pool: &'static Pool,
@@ -836,8 +845,9 @@ struct Visit {
     next: Option<Forgotten>,
     /// What a trace knows of the one that runs.
     told: Option<Opened>,
-    /// How many were in the bunch lately.
+    /// How many were in the bunch lately, and how many of them had come since the look before.
     put: usize,
+    came: usize,
     begun: u64,
     /// Whether it looks for what is put in.
     looks: bool,
@@ -859,7 +869,7 @@ impl Visit {
     ) -> (u64, bool) {
         let (next, process) = (Some(first), registry::forks());
         let mut visit =
-            Visit { pool, bunch, record, next, told: None, put: 0, begun: 0, looks: false, process };
+            Visit { pool, bunch, record, next, told: None, put: 0, came: 0, begun: 0, looks: false, process };
         let argument = (&raw mut visit).cast();
         // SAFETY: all ask for a visit; nothing here has a destructor.
         unsafe { cleanup::call(Visit::run_all, argument, Visit::exited, argument) };
@@ -920,10 +930,16 @@ impl Visit {
         if self.pool.is_recalling() {
             return;
         }
+        self.let_gather(bunch);
+        let before = self.put;
         self.next = bunch.take(&mut self.put);
         if self.next.is_some() || bunch.is_full(self.put) {
+            if self.put != before {
+                self.came = self.put - before;
+            }
             return;
         }
+        self.came = 0;
         bunch.look();
         self.looks = true;
         let mut spin = Spin::new();
@@ -940,6 +956,14 @@ impl Visit {
                 // It is counted upon until it is at the lock, under which it looks at the line.
                 return;
             }
+        }
+    }
+
+    /// Where several came since the last look, more are to come; and each look takes from who puts them in the line that
+    /// he is about to write. So it lets some come together.
+    fn let_gather(&self, bunch: &Bunch) {
+        if self.came > 1 && bunch.taken() >= self.put && !bunch.is_full(self.put) {
+            (0..GATHERING).for_each(|_| core::hint::spin_loop());
         }
     }
 

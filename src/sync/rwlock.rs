@@ -298,24 +298,34 @@ impl Handle<RwLock> {
     /// Acquires if it is free, or, to read, if only readers hold it, and nobody waits.
     #[inline]
     pub fn acquire_at_once(self, access: Access) -> bool {
-        // Without a look before: in a pair of one thread, that would wait for the exchange of the other half.
-        // Acquire, here and below: sees what was done before the release.
-        let Err(found) = self.exchange(State::FREE, State::held(access), Ordering::Acquire) else {
-            return true;
-        };
-        // Relaxed on failure: it is left to the long way.
-        access == Access::Read
-            && self.readers_alone(found) < READERS
-            && self
-                .word()
-                .compare_exchange(found, found + READER, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
+        // Acquire: sees what was done before the release.
+        match access {
+            Access::Read => self.exchange_beside(|others| (others, others + 1), Ordering::Acquire),
+            Access::Write => self.exchange(State::FREE, State::held(access), Ordering::Acquire).is_ok(),
+        }
     }
 
-    /// How many readers a word tells, if it tells nothing else, and the handle is right; else more than there can be.
+    /// Changes how many readers there are, where there is nobody else, from one number to another, by how many there are
+    /// beside this one: as many as the last time, or as are found.
     #[inline]
-    fn readers_alone(self, word: u64) -> u64 {
-        word.wrapping_sub(self.tag()).rotate_right(READER.trailing_zeros())
+    fn exchange_beside(self, from_to: impl Fn(u64) -> (u64, u64), success: Ordering) -> bool {
+        // Without a look at the word before: in a pair of one thread, that would wait for the exchange of the other half.
+        // Relaxed, here and below: it is a guess.
+        let (from, to) = from_to(self.guess().load(Ordering::Relaxed).into());
+        let Err(found) = self.exchange(State(from * READER), State(to * READER), success) else {
+            return true;
+        };
+        // In one comparison: the handle is right, and the word tells of readers and nothing else; as many as `from` has at
+        // the least.
+        let least = from_to(0).0;
+        let others = found.wrapping_sub(self.tag()).rotate_right(READER.trailing_zeros()).wrapping_sub(least);
+        if others >= READERS {
+            return false;
+        }
+        let (from, to) = from_to(others);
+        // While this core has the line, by the exchange that failed.
+        self.guess().store(others as u8, Ordering::Relaxed);
+        self.exchange(State(from * READER), State(to * READER), success).is_ok()
     }
 
     #[inline]
@@ -361,17 +371,11 @@ impl Handle<RwLock> {
     /// Releases if nothing more is to be done: nobody waits.
     #[inline]
     pub fn release_at_once(self, access: Access) -> bool {
-        // Release, here and below: what this thread did happens before the next acquire.
-        let Err(found) = self.exchange(State::held(access), State::FREE, Ordering::Release) else {
-            return true;
-        };
-        // In one comparison: there is one at least. Relaxed on failure: as above.
-        access == Access::Read
-            && self.readers_alone(found).wrapping_sub(1) < READERS
-            && self
-                .word()
-                .compare_exchange(found, found - READER, Ordering::Release, Ordering::Relaxed)
-                .is_ok()
+        // Release: what this thread did happens before the next acquire.
+        match access {
+            Access::Read => self.exchange_beside(|others| (others + 1, others), Ordering::Release),
+            Access::Write => self.exchange(State::held(access), State::FREE, Ordering::Release).is_ok(),
+        }
     }
 
     pub fn release(self, access: Access) -> Result<(), Error> {
@@ -659,6 +663,32 @@ mod tests {
         rwlock.release(Access::Write).unwrap();
         rwlock.free().unwrap();
         assert_eq!(rwlock.acquire(Access::Read), Err(Error::StaleHandle(Kind::RwLock)));
+    }
+
+    #[test]
+    fn the_short_way_is_open_beside_any_number_of_readers() {
+        let rwlock = Handle::<RwLock>::new().unwrap();
+        // More than a guess can tell.
+        const MANY: u32 = 1000;
+        for i in 0..MANY {
+            assert!(rwlock.acquire_at_once(Access::Read), "beside {i}");
+            // The guess is right, or too low.
+            assert!(
+                rwlock.release_at_once(Access::Read) && rwlock.acquire_at_once(Access::Read),
+                "beside {i}"
+            );
+        }
+        assert!(!rwlock.acquire_at_once(Access::Write) && !rwlock.release_at_once(Access::Write));
+        for i in 0..MANY {
+            // It is too high.
+            assert!(rwlock.release_at_once(Access::Read), "{i} released");
+        }
+        assert!(!rwlock.release_at_once(Access::Read));
+        assert!(rwlock.acquire_at_once(Access::Write));
+        assert!(!rwlock.acquire_at_once(Access::Read) && !rwlock.release_at_once(Access::Read));
+        assert!(rwlock.release_at_once(Access::Write));
+        rwlock.free().unwrap();
+        assert!(!rwlock.acquire_at_once(Access::Read) && !rwlock.release_at_once(Access::Read));
     }
 
     #[test]

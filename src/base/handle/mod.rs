@@ -29,7 +29,7 @@ use width::Raw;
 pub use width::{Place, chunk};
 
 use crate::base::arena::{Arena, Ended, Resident, Slot};
-use crate::base::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::base::insight;
 use crate::base::status::Error;
 use crate::base::watchers::{self, Key, News, Sides};
@@ -193,6 +193,13 @@ impl<T: Object> Handle<T> {
         // SAFETY: the library made this handle, so the address is that of a slot, of whatever kind;
         // slots are never unmapped and all begin with their word.
         unsafe { &*self.raw.slot().cast() }
+    }
+
+    /// What a short way expects to find in the word.
+    #[inline]
+    pub fn guess(self) -> &'static AtomicU8 {
+        // SAFETY: as in `word`.
+        unsafe { Slot::guess_at(self.raw.slot()) }
     }
 
     /// What the word is while the object is alive, with no bit of the state set.
