@@ -56,8 +56,9 @@ impl Core {
 const TICK: u64 = 100;
 
 /// On a busy machine a yield gives the core to a stranger, for milliseconds. One that took longer than
-/// this, in nanoseconds, was of that kind,
-const LONG: u64 = 50_000;
+/// this, in nanoseconds, was of that kind: those who yield to each other have it for up to some hundred microseconds,
+/// and would be counted among the strangers if this were less;
+const LONG: u64 = 500_000;
 /// and then nobody yields for so long. A stranger can have come by just once; if the next yield is long
 /// again, the time is doubled, up to the greatest.
 const LEAST_PENALTY: u64 = 200_000;
