@@ -47,6 +47,13 @@ use core::ptr;
 const VISIT: u64 = 5_000;
 const MOST: u64 = 1024;
 
+/// Where an item takes less than so many nanoseconds, visitors that take turns are slower than one alone: each takes
+/// from the other the line that both write. So another one stays out, as long as so many items at least are begun while
+/// it makes so many pauses.
+const QUICK: u64 = 100;
+const AT_LEAST: usize = 8;
+const PAUSES: u32 = if cfg!(shuttle) { 0 } else { 64 };
+
 const AWAITED: u32 = 1;
 const DONE: u32 = 2;
 const FAILED: u32 = 4;
@@ -71,6 +78,8 @@ pub struct Batch {
     left: AtomicUsize,
     /// What an item took lately, in nanoseconds.
     cost: AtomicU64,
+    /// How many visitors are at work, and do not stay out.
+    at_work: AtomicUsize,
     next: Next,
 }
 
@@ -143,6 +152,7 @@ impl Batch {
             left: AtomicUsize::new(n),
             // Not known yet: the first visits are short.
             cost: AtomicU64::new(u64::MAX),
+            at_work: AtomicUsize::new(0),
             next: Next(AtomicUsize::new(0)),
         })?;
         let batch: *const Batch = Box::into_raw(batch);
@@ -160,6 +170,30 @@ impl Batch {
     pub fn pending(&self) -> usize {
         // Relaxed, here and below: the items were there before anybody got the batch, by the pool's lock.
         self.items.len().saturating_sub(self.next.0.load(Ordering::Relaxed))
+    }
+
+    /// A visitor goes to work. Where items are quick, not beside others, unless they are in a slow one.
+    fn go_to_work(&self) {
+        // Relaxed, here and below: it decides nothing but who waits a moment.
+        while self.at_work.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            let pending = self.pending();
+            if self.cost.load(Ordering::Relaxed) < QUICK {
+                (0..PAUSES).for_each(|_| core::hint::spin_loop());
+            }
+            let begun = pending.saturating_sub(self.pending());
+            if begun < AT_LEAST {
+                self.at_work.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    /// So many items later.
+    fn leave_work(&self, begun: u64) {
+        self.at_work.fetch_sub(1, Ordering::Relaxed);
+        if begun > 0 {
+            self.count(begun as usize);
+        }
     }
 
     fn begin_next(&self) -> Option<&Item> {
@@ -246,6 +280,7 @@ impl Batch {
         // Relaxed: a guess.
         let most = (VISIT / self.cost.load(Ordering::Relaxed).max(1)).clamp(1, MOST);
         let mut visit = Visit { batch: self, record, item: None, begun: 0, most, helps };
+        self.go_to_work();
         let began = now();
         race::after(&raw const self.next);
         let argument = (&raw mut visit).cast();
@@ -261,8 +296,8 @@ impl Batch {
         };
         if let Some(cost) = now().saturating_sub(began).checked_div(begun) {
             self.cost.store(cost, Ordering::Relaxed);
-            self.count(begun as usize);
         }
+        self.leave_work(begun);
         if let Some(report) = refused {
             excepthook::tell(report);
         }
@@ -329,7 +364,7 @@ impl Visit<'_> {
         }
         // A worker that ends counts its last task itself.
         batch.pool.count_completed(if helps { begun } else { begun.saturating_sub(1) });
-        batch.count(begun as usize);
+        batch.leave_work(begun);
         if !helps {
             // SAFETY: as in `receive`, which does not go on.
             unsafe { Batch::release(batch) };
