@@ -478,6 +478,52 @@ TEST(a_map_gives_the_results_in_the_order_of_the_arguments) {
     }
 }
 
+// Where one waits for the one behind it, seldom among quick ones: some worker must come for that.
+typedef struct among {
+    uintptr_t number;
+    lt_semaphore *next_came;
+    _Atomic int *ran;
+} among;
+
+static void *meet_the_next_at_times(void *arg) {
+    among *a = arg;
+    if (a->number % 400 == 300) {
+        must(lt_semaphore_acquire(a->next_came) == LT_OK);
+    }
+    if (a->number % 400 == 301) {
+        must(lt_semaphore_release(a->next_came, 1) == LT_OK);
+    }
+    ++*a->ran;
+    return arg;
+}
+
+TEST(among_quick_tasks_one_that_waits_for_the_next_is_overtaken) {
+    enum { N = 4000 };
+    static among tasks[N];
+    static void *args[N];
+    lt_semaphore *next_came = lt_semaphore_new(0);
+    for (uint32_t workers = 2; workers <= 3; workers++) {
+        lt_pool *pool = pool_of(workers);
+        _Atomic int ran = 0;
+        for (uintptr_t i = 0; i < N; i++) {
+            tasks[i] = (among){i, next_came, &ran};
+            args[i] = &tasks[i];
+        }
+        enum { ROUNDS = 5 };
+        for (int k = 0; k < ROUNDS; k++) {
+            assert_ok(lt_pool_map(pool, meet_the_next_at_times, args, N, NULL, LT_FOREVER));
+            assert_int_equal(ran, (2 * k + 1) * N);
+            for (int i = 0; i < N; i++) {
+                submit_forgotten(pool, meet_the_next_at_times, args[i]);
+            }
+            must_soon(stats_of(pool).completed == (uint64_t)(2 * k + 2) * N);
+            assert_int_equal(ran, (2 * k + 2) * N);
+        }
+        assert_ok(lt_pool_free(pool));
+    }
+    assert_ok(lt_semaphore_free(next_came));
+}
+
 TEST(a_map_of_none_is_over_at_once) {
     lt_pool *pool = pool_of(1);
     assert_ok(lt_interrupt_main(SIGUSR1));

@@ -3,12 +3,15 @@
 //! | state of an alarm | meaning | goes on by |
 //! |---|---|---|
 //! | `IDLE` | not due: never set, over, or cancelled | set |
-//! | `WAITING` | in the heap | its time: `RUNNING`; cancel: `IDLE` |
+//! | `WAITING` | in the heap | its time: `RUNNING`; cancel: `IDLE`; put off, without the lock: `WAITING`, until later |
 //! | `RUNNING` | its action runs, on the alarm thread | its end, if it repeats: `WAITING`; else its end: `IDLE`; cancel: `CANCELLED` |
 //! | `CANCELLED` | its action runs, and is the last | the end of that: `IDLE` |
 //!
 //! An alarm serves one owner after the other, and may do so while the last action of an earlier one
 //! still runs: it has the handle of its owner, which never comes twice.
+//!
+//! One that is put off stays where it is in the heap, and goes to its new place when it has come up to the first. Of its
+//! time and a put-off one is second, by the exchange that both make.
 
 use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
@@ -36,8 +39,10 @@ pub struct Alarm {
     idle: AtomicBool,
     /// Whose it is, or was: a handle.
     owner: Cell<usize>,
-    /// When it is due, in nanoseconds.
+    /// When it is due, in nanoseconds, by its place in the heap.
     due: Cell<u64>,
+    /// That, or until when it was put off; 0 while it does not wait. Relaxed: it orders nothing else.
+    until: AtomicU64,
     /// The time between two, 0 for once.
     period: Cell<u64>,
     /// Its place in the heap, while it is `WAITING`.
@@ -66,6 +71,7 @@ impl Alarm {
             idle: AtomicBool::new(true),
             owner: Cell::new(0),
             due: Cell::new(0),
+            until: AtomicU64::new(0),
             period: Cell::new(0),
             links: Links::new(),
             action: Cell::new(None),
@@ -73,6 +79,9 @@ impl Alarm {
     }
 
     fn go(&self, state: State) {
+        if state != State::Waiting {
+            self.until.store(0, Ordering::Relaxed);
+        }
         self.state.set(state);
         // Release: what an action did happens before the return of a cancel that finds that it is over.
         self.idle.store(state == State::Idle, Ordering::Release);
@@ -144,10 +153,35 @@ pub fn set<T: Object>(
 ) -> Result<(), Error> {
     PARTICIPANT.join();
     SERVICE.ensure(&DUTY, 0)?;
-    let due = match after {
+    set_until(from_now(after), owner, alarm, period, action);
+    Ok(())
+}
+
+/// The same, for one that may wait already: that is put off.
+pub fn put_off<T: Object>(
+    owner: Handle<T>,
+    alarm: &'static Alarm,
+    after: Timeout,
+    action: Action,
+) -> Result<(), Error> {
+    PARTICIPANT.join();
+    SERVICE.ensure(&DUTY, 0)?;
+    let until = from_now(after);
+    let later = |waits: u64| (waits > 0).then_some(waits.max(until));
+    if alarm.until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later).is_err() {
+        set_until(until, owner, alarm, 0, action);
+    }
+    Ok(())
+}
+
+fn from_now(after: Timeout) -> u64 {
+    match after {
         Timeout::Poll | Timeout::Forever => now(),
         Timeout::Nanoseconds(n) => now().saturating_add(n),
-    };
+    }
+}
+
+fn set_until<T: Object>(due: u64, owner: Handle<T>, alarm: &'static Alarm, period: u64, action: Action) {
     let mut schedule = SCHEDULE.lock();
     schedule.take_out(alarm);
     alarm.owner.set(owner.into_raw().addr());
@@ -165,7 +199,6 @@ pub fn set<T: Object>(
     if rouse {
         wait::wake(&CHANGES, 1);
     }
-    Ok(())
 }
 
 /// In a forked child: it is not set, as no alarm is.
@@ -267,19 +300,27 @@ fn finish() {
 impl Schedule {
     /// Makes the first alarm the running one, if it is due; else until when to wait.
     fn first_due(&mut self) -> Result<&'static Alarm, Deadline> {
-        let Some(first) = self.waiting.first() else {
-            self.asleep_until = u64::MAX;
-            return Err(Deadline::Never);
-        };
-        if first.due.get() > now() {
-            self.asleep_until = first.due.get();
-            return Err(Deadline::At(first.due.get()));
+        loop {
+            let Some(first) = self.waiting.first() else {
+                self.asleep_until = u64::MAX;
+                return Err(Deadline::Never);
+            };
+            let until = first.until.load(Ordering::Relaxed);
+            if until > first.due.get() {
+                self.waiting.take_out(first);
+                first.due.set(until);
+                self.waiting.put_in(first);
+            } else if until > now() {
+                self.asleep_until = until;
+                return Err(Deadline::At(until));
+            } else if first.until.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                self.asleep_until = 0;
+                self.take_out(first);
+                first.go(State::Running);
+                self.running = Some((first, first.owner.get()));
+                return Ok(first);
+            }
         }
-        self.asleep_until = 0;
-        self.take_out(first);
-        first.go(State::Running);
-        self.running = Some((first, first.owner.get()));
-        Ok(first)
     }
 
     /// Whether the action of this alarm, for its owner, runs.
@@ -288,6 +329,12 @@ impl Schedule {
     }
 
     fn put_in(&mut self, alarm: &'static Alarm) {
+        if alarm.state.get() == State::Waiting {
+            // Somebody may put it off just now.
+            alarm.until.fetch_max(alarm.due.get(), Ordering::Relaxed);
+        } else {
+            alarm.until.store(alarm.due.get(), Ordering::Relaxed);
+        }
         alarm.go(State::Waiting);
         self.waiting.put_in(alarm);
     }

@@ -79,7 +79,8 @@ impl Handle<Watchdog> {
     /// Puts the interrupt off, or arms the watchdog again.
     pub fn feed(self) -> Result<(), Error> {
         let watchdog = self.alive()?;
-        alarm::set(self, &watchdog.alarm, watchdog.patience.get(), 0, (bark, ptr::from_ref(watchdog).cast()))
+        let action: alarm::Action = (bark, ptr::from_ref(watchdog).cast());
+        alarm::put_off(self, &watchdog.alarm, watchdog.patience.get(), action)
     }
 
     pub fn cancel(self) -> Result<(), Error> {
