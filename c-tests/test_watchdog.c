@@ -100,6 +100,35 @@ TEST(any_thread_may_feed) {
     check_feeding_until_in_time(true);
 }
 
+static lt_event *barked;
+static lt_status barked_before;
+
+// On the thread that barks: until this is over, none does.
+static void await_bark(void *arg) {
+    (void)arg;
+    barked_before = lt_event_wait_timeout(barked, 0.1);
+}
+
+TEST(one_that_is_fed_barks_behind_what_is_due_before_it_then) {
+    const double seconds = 0.05;
+    barked = lt_event_new();
+    lt_watchdog *dog = NULL;
+    lt_timer *timer = NULL;
+    double began = lt_monotonic();
+    assert_ok(lt_watchdog_start(seconds, SIGTERM, &dog));
+    assert_ok(lt_timer_start(seconds, 0, await_bark, NULL, &timer));
+    lt_status fed = lt_watchdog_feed(dog);
+    bool in_time = seconds_since(began) < seconds; // Else it may have barked before, and will once more.
+    assert_ok(fed);
+    check_barks(SIGTERM, began, seconds);
+    assert_ok(lt_event_set(barked));
+    assert_ok(lt_timer_free(timer));
+    assert_true(!in_time || barked_before == LT_TIMED_OUT);
+    assert_ok(lt_watchdog_free(dog));
+    LT_IGNORE(lt_check_interrupt());
+    assert_ok(lt_event_free(barked));
+}
+
 TEST(a_feed_arms_one_that_has_barked) {
     lt_watchdog *dog = NULL;
     double began = lt_monotonic();
