@@ -10,8 +10,8 @@
 //! An alarm serves one owner after the other, and may do so while the last action of an earlier one
 //! still runs: it has the handle of its owner, which never comes twice.
 //!
-//! One that is put off stays where it is in the heap, and goes to its new place when it has come up to the first. Of its
-//! time and a put-off one is second, by the exchange that both make.
+//! One that is put off stays where it is in the heap, and goes to its new place when its old time has come. Of its time and
+//! a put-off one is second, by the exchange that both make.
 
 use crate::base::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::base::block::Block;
@@ -41,7 +41,7 @@ pub struct Alarm {
     owner: Cell<usize>,
     /// When it is due, in nanoseconds, by its place in the heap.
     due: Cell<u64>,
-    /// That, or until when it was put off; 0 while it does not wait. Relaxed: it orders nothing else.
+    /// That, or until when it was put off; 0 while it does not wait. Changes without the lock only from what is not 0.
     until: AtomicU64,
     /// The time between two, 0 for once.
     period: Cell<u64>,
@@ -78,9 +78,22 @@ impl Alarm {
         }
     }
 
+    /// Whether it is, for those without the lock.
+    pub(super) fn is_idle(&self) -> bool {
+        // Acquire: pairs with `go`.
+        self.idle.load(Ordering::Acquire)
+    }
+
+    /// Until when it waits; 0 if it does not.
+    pub(super) fn until(&self) -> u64 {
+        // Acquire: pairs with `go` and `put_in`.
+        self.until.load(Ordering::Acquire)
+    }
+
     fn go(&self, state: State) {
         if state != State::Waiting {
-            self.until.store(0, Ordering::Relaxed);
+            // Release: who finds that finds the owner's end, too, if that came before.
+            self.until.store(0, Ordering::Release);
         }
         self.state.set(state);
         // Release: what an action did happens before the return of a cancel that finds that it is over.
@@ -153,8 +166,7 @@ pub fn set<T: Object>(
 ) -> Result<(), Error> {
     PARTICIPANT.join();
     SERVICE.ensure(&DUTY, 0)?;
-    set_until(from_now(after), owner, alarm, period, action);
-    Ok(())
+    set_until(from_now(after), owner, alarm, period, action)
 }
 
 /// The same, for one that may wait already: that is put off.
@@ -167,11 +179,19 @@ pub fn put_off<T: Object>(
     PARTICIPANT.join();
     SERVICE.ensure(&DUTY, 0)?;
     let until = from_now(after);
-    let later = |waits: u64| (waits > 0).then_some(waits.max(until));
-    if alarm.until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later).is_err() {
-        set_until(until, owner, alarm, 0, action);
+    loop {
+        let waits = alarm.until();
+        // Behind that look: so what waits is this owner's, and not that of the next one in its slot.
+        owner.check()?;
+        if waits == 0 {
+            return set_until(until, owner, alarm, 0, action);
+        }
+        // Relaxed: of this and its time, or a cancel, one is second.
+        let later = waits.max(until);
+        if alarm.until.compare_exchange(waits, later, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 fn from_now(after: Timeout) -> u64 {
@@ -181,8 +201,16 @@ fn from_now(after: Timeout) -> u64 {
     }
 }
 
-fn set_until<T: Object>(due: u64, owner: Handle<T>, alarm: &'static Alarm, period: u64, action: Action) {
+fn set_until<T: Object>(
+    due: u64,
+    owner: Handle<T>,
+    alarm: &'static Alarm,
+    period: u64,
+    action: Action,
+) -> Result<(), Error> {
     let mut schedule = SCHEDULE.lock();
+    // Under the lock, under which `end` ends it.
+    owner.check()?;
     schedule.take_out(alarm);
     alarm.owner.set(owner.into_raw().addr());
     alarm.due.set(due);
@@ -199,6 +227,7 @@ fn set_until<T: Object>(due: u64, owner: Handle<T>, alarm: &'static Alarm, perio
     if rouse {
         wait::wake(&CHANGES, 1);
     }
+    Ok(())
 }
 
 /// In a forked child: it is not set, as no alarm is.
@@ -210,8 +239,7 @@ pub fn forget(alarm: &Alarm) {
 /// Cancels an owner's alarm. When it returns, the action neither runs nor will; from the action itself, it
 /// only does not run again. Interrupted: it may still run, for the last time.
 pub fn cancel<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), Error> {
-    // Acquire: pairs with `Alarm::go`.
-    if alarm.idle.load(Ordering::Acquire) {
+    if alarm.is_idle() {
         return Ok(());
     }
     let mut schedule = SCHEDULE.lock();
@@ -244,6 +272,29 @@ pub fn cancel<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Cancels an owner's alarm, and ends the owner: of this and what sets it, one is second, by the lock.
+pub fn end<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), Error> {
+    loop {
+        cancel(owner, alarm)?;
+        let mut schedule = SCHEDULE.lock();
+        if alarm.owner.get() == owner.into_raw().addr() {
+            let runs = schedule.runs(alarm);
+            if alarm.state.get() == State::Waiting {
+                // It was set since.
+                schedule.take_out(alarm);
+                alarm.go(if runs { State::Cancelled } else { State::Idle });
+            }
+            // Relaxed: a thread knows its own ident.
+            if runs && THREAD.load(Ordering::Relaxed) != this_thread::ident() {
+                continue;
+            }
+        }
+        let ended = owner.end_unvisited();
+        drop(schedule);
+        return ended.map(drop);
+    }
 }
 
 /// The alarm thread.
@@ -300,19 +351,24 @@ fn finish() {
 impl Schedule {
     /// Makes the first alarm the running one, if it is due; else until when to wait.
     fn first_due(&mut self) -> Result<&'static Alarm, Deadline> {
+        // Once: what is put off meanwhile, again and again, is not looked at twice.
+        let now = now();
         loop {
             let Some(first) = self.waiting.first() else {
                 self.asleep_until = u64::MAX;
                 return Err(Deadline::Never);
             };
-            let until = first.until.load(Ordering::Relaxed);
-            if until > first.due.get() {
+            let due = first.due.get();
+            if due > now {
+                self.asleep_until = due;
+                return Err(Deadline::At(due));
+            }
+            let until = first.until();
+            if until > due {
                 self.waiting.take_out(first);
                 first.due.set(until);
-                self.waiting.put_in(first);
-            } else if until > now() {
-                self.asleep_until = until;
-                return Err(Deadline::At(until));
+                self.put_in(first);
+            // Relaxed: of this and a put-off one is second.
             } else if first.until.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 self.asleep_until = 0;
                 self.take_out(first);
@@ -330,10 +386,10 @@ impl Schedule {
 
     fn put_in(&mut self, alarm: &'static Alarm) {
         if alarm.state.get() == State::Waiting {
-            // Somebody may put it off just now.
-            alarm.until.fetch_max(alarm.due.get(), Ordering::Relaxed);
+            // Somebody may put it off just now. Release, here and below: as in `Alarm::go`.
+            alarm.until.fetch_max(alarm.due.get(), Ordering::Release);
         } else {
-            alarm.until.store(alarm.due.get(), Ordering::Relaxed);
+            alarm.until.store(alarm.due.get(), Ordering::Release);
         }
         alarm.go(State::Waiting);
         self.waiting.put_in(alarm);

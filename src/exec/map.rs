@@ -172,16 +172,17 @@ impl Batch {
         self.items.len().saturating_sub(self.next.0.load(Ordering::Relaxed))
     }
 
-    /// A visitor goes to work. Where items are quick, not beside others, unless they are in a slow one.
-    fn go_to_work(&self) {
+    /// A visitor goes to work. Where items are quick, not beside others, unless they are in a slow one; but one that
+    /// helps, and has a deadline of its own, at once.
+    fn go_to_work(&self, helps: bool) {
         // Relaxed, here and below: it decides nothing but who waits a moment.
         while self.at_work.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             let pending = self.pending();
-            if self.cost.load(Ordering::Relaxed) < QUICK {
+            if !helps && self.cost.load(Ordering::Relaxed) < QUICK {
                 (0..PAUSES).for_each(|_| core::hint::spin_loop());
             }
             let begun = pending.saturating_sub(self.pending());
-            if begun < AT_LEAST {
+            if helps || begun < AT_LEAST {
                 self.at_work.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -280,7 +281,7 @@ impl Batch {
         // Relaxed: a guess.
         let most = (VISIT / self.cost.load(Ordering::Relaxed).max(1)).clamp(1, MOST);
         let mut visit = Visit { batch: self, record, item: None, begun: 0, most, helps };
-        self.go_to_work();
+        self.go_to_work(helps);
         let began = now();
         race::after(&raw const self.next);
         let argument = (&raw mut visit).cast();

@@ -90,7 +90,41 @@ impl Handle<Watchdog> {
     /// Cancels the watchdog, and frees it. Interrupted, or while another thread waits for the end of its
     /// interrupt: cancelled, but not freed.
     pub fn free(self) -> Result<(), Error> {
-        self.cancel()?;
-        self.end_unless_visited()
+        alarm::end(self, &self.alive()?.alarm)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    const LONG: f64 = 1000.0;
+
+    /// What a feed does that has found the watchdog alive before.
+    fn feed_late(freed: Handle<Watchdog>, body: &'static Watchdog) -> Result<(), Error> {
+        let action: alarm::Action = (bark, ptr::from_ref(body).cast());
+        alarm::put_off(freed, &body.alarm, Timeout::Nanoseconds(1 << 60), action)
+    }
+
+    #[test]
+    fn a_feed_that_comes_too_late_arms_nothing() {
+        let freed = start(LONG, 10).unwrap();
+        let body = freed.alive().unwrap();
+        freed.free().unwrap();
+        assert_eq!(feed_late(freed, body), Err(Error::StaleHandle(Kind::Watchdog)));
+        assert!(body.alarm.is_idle());
+    }
+
+    #[test]
+    fn a_feed_that_comes_too_late_does_not_put_off_the_next_in_the_slot() {
+        let freed = start(LONG, 10).unwrap();
+        let body = freed.alive().unwrap();
+        freed.free().unwrap();
+        let next = start(LONG, 10).unwrap();
+        assert!(ptr::eq(next.alive().unwrap(), body));
+        let until = body.alarm.until();
+        assert_eq!(feed_late(freed, body), Err(Error::StaleHandle(Kind::Watchdog)));
+        assert_eq!(body.alarm.until(), until);
+        next.free().unwrap();
     }
 }
