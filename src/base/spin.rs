@@ -108,9 +108,7 @@ impl Spin {
         if cfg!(in_turn) || self.turns >= PAUSES {
             return false;
         }
-        for _ in 0..1 << (self.turns / 2 + self.calm) {
-            core::hint::spin_loop();
-        }
+        pause_for(1 << (self.turns / 2 + self.calm));
         self.turns += 1;
         true
     }
@@ -122,6 +120,13 @@ impl Spin {
         }
         self.turns += 1;
         self.turns <= PAUSES + YIELDS && yield_briefly()
+    }
+}
+
+/// Keeps the core for so many pauses. In a model they are nothing.
+pub fn pause_for(pauses: u32) {
+    if !cfg!(shuttle) {
+        (0..pauses).for_each(|_| core::hint::spin_loop());
     }
 }
 

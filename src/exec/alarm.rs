@@ -247,19 +247,15 @@ pub fn cancel<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), 
         // Freed by another thread, and the next owner's.
         return owner.check();
     }
-    schedule.take_out(alarm);
-    if !schedule.runs(alarm) {
-        alarm.go(State::Idle);
+    if !schedule.silence(alarm) {
         return Ok(());
     }
-    alarm.go(State::Cancelled);
     let ended = schedule.ended;
     // While it waits, nobody frees the owner.
     let resident = owner.reside();
     drop(schedule);
     let _resident = resident?;
-    // Relaxed: a thread knows its own ident.
-    if THREAD.load(Ordering::Relaxed) == this_thread::ident() {
+    if is_served_here() {
         return Ok(());
     }
     // The run that was found, and no later one: that is not what was to be cancelled.
@@ -280,14 +276,8 @@ pub fn end<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), Err
         cancel(owner, alarm)?;
         let mut schedule = SCHEDULE.lock();
         if alarm.owner.get() == owner.into_raw().addr() {
-            let runs = schedule.runs(alarm);
-            if alarm.state.get() == State::Waiting {
-                // It was set since.
-                schedule.take_out(alarm);
-                alarm.go(if runs { State::Cancelled } else { State::Idle });
-            }
-            // Relaxed: a thread knows its own ident.
-            if runs && THREAD.load(Ordering::Relaxed) != this_thread::ident() {
+            // It may have been set since.
+            if schedule.silence(alarm) && !is_served_here() {
                 continue;
             }
         }
@@ -295,6 +285,12 @@ pub fn end<T: Object>(owner: Handle<T>, alarm: &'static Alarm) -> Result<(), Err
         drop(schedule);
         return ended.map(drop);
     }
+}
+
+/// Whether this is the alarm thread.
+fn is_served_here() -> bool {
+    // Relaxed: a thread knows its own ident.
+    THREAD.load(Ordering::Relaxed) == this_thread::ident()
 }
 
 /// The alarm thread.
@@ -384,6 +380,14 @@ impl Schedule {
         self.running.is_some_and(|(running, owner)| ptr::eq(running, alarm) && owner == alarm.owner.get())
     }
 
+    /// It waits no more, and if its action runs that is the last. Whether that runs.
+    fn silence(&mut self, alarm: &'static Alarm) -> bool {
+        self.take_out(alarm);
+        let runs = self.runs(alarm);
+        alarm.go(if runs { State::Cancelled } else { State::Idle });
+        runs
+    }
+
     fn put_in(&mut self, alarm: &'static Alarm) {
         if alarm.state.get() == State::Waiting {
             // Somebody may put it off just now. Release, here and below: as in `Alarm::go`.
@@ -400,5 +404,31 @@ impl Schedule {
         if alarm.state.get() == State::Waiting {
             self.waiting.take_out(alarm);
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::base::for_ever::for_ever;
+
+    #[test]
+    fn what_is_put_off_is_moved_when_its_old_time_has_come_and_not_before() {
+        let [first, second]: &'static [Alarm; 2] = for_ever([Alarm::idle(), Alarm::idle()]);
+        let mut schedule = Schedule { waiting: Due::new(), asleep_until: 0, running: None, ended: 0 };
+        let far = now() + 1_000_000_000_000;
+        for (alarm, due) in [(first, far), (second, far + 10)] {
+            alarm.due.set(due);
+            schedule.put_in(alarm);
+        }
+        first.until.store(far + 20, Ordering::Relaxed);
+        assert!(matches!(schedule.first_due(), Err(Deadline::At(at)) if at == far));
+        assert!(ptr::eq(schedule.waiting.first().unwrap(), first));
+        schedule.take_out(first);
+        first.due.set(1);
+        schedule.put_in(first);
+        assert!(matches!(schedule.first_due(), Err(Deadline::At(at)) if at == far + 10));
+        assert!(ptr::eq(schedule.waiting.first().unwrap(), second));
+        assert_eq!((first.due.get(), first.until()), (far + 20, far + 20));
     }
 }

@@ -27,7 +27,7 @@ use crate::base::deadline::{Deadline, Timeout, now};
 use crate::base::handle::Handle;
 use crate::base::heap::{self, Text, boxed};
 use crate::base::record::Record;
-use crate::base::spin::Spin;
+use crate::base::spin::{Spin, pause_for};
 use crate::base::status::Error;
 use crate::base::unwind::Frames;
 use crate::base::waiting::{Verb, What};
@@ -52,7 +52,7 @@ const MOST: u64 = 1024;
 /// it makes so many pauses.
 const QUICK: u64 = 100;
 const AT_LEAST: usize = 8;
-const PAUSES: u32 = if cfg!(shuttle) { 0 } else { 64 };
+const PAUSES: u32 = 64;
 
 const AWAITED: u32 = 1;
 const DONE: u32 = 2;
@@ -179,7 +179,7 @@ impl Batch {
         while self.at_work.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             let pending = self.pending();
             if !helps && self.cost.load(Ordering::Relaxed) < QUICK {
-                (0..PAUSES).for_each(|_| core::hint::spin_loop());
+                pause_for(PAUSES);
             }
             let begun = pending.saturating_sub(self.pending());
             if helps || begun < AT_LEAST {

@@ -23,7 +23,7 @@ use crate::base::heap::{self, Text};
 use crate::base::mutex::{Guard, Mutex};
 use crate::base::race;
 use crate::base::record::{Record, Role};
-use crate::base::spin::Spin;
+use crate::base::spin::{Spin, pause_for};
 use crate::base::status::Error;
 use crate::base::trace::{self, Opened, Point};
 use crate::base::unwind::Function;
@@ -834,7 +834,7 @@ enum Done {
 }
 
 /// In pauses: some one to four microseconds.
-const GATHERING: u32 = if cfg!(shuttle) { 0 } else { 100 };
+const GATHERING: u32 = 100;
 
 /// A worker's visit to a bunch. Without a destructor: tasks may be left by lt_exit.
 struct Visit {
@@ -963,7 +963,7 @@ impl Visit {
     /// he is about to write. So it lets some come together.
     fn let_gather(&self, bunch: &Bunch) {
         if self.came > 1 && bunch.taken() >= self.put && !bunch.is_full(self.put) {
-            (0..GATHERING).for_each(|_| core::hint::spin_loop());
+            pause_for(GATHERING);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::base::block::Block;
 use crate::base::handle::{Handle, Kind, Object};
 use crate::base::holding::{Holding, How, Owned};
 use crate::base::insight;
-use crate::base::spin::give_way;
+use crate::base::spin::{give_way, pause_for};
 use crate::base::status::Error;
 use crate::base::waiting::{Verb, What};
 use crate::base::watchers::{News, Sides};
@@ -157,7 +157,7 @@ impl Handle<Spinlock> {
             if pauses > LONGEST {
                 give_way();
             } else {
-                (0..pauses).for_each(|_| core::hint::spin_loop());
+                pause_for(pauses);
                 pauses *= 2;
             }
         }
